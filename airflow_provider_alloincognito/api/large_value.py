@@ -1,0 +1,37 @@
+"""A value inside the envelope that is too large to be held: what rows and a recording have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+P_co = TypeVar("P_co", covariant=True)
+
+
+class LargeValue(ABC, Generic[P_co]):
+    """
+    Is fed the bytes that follow the value's opening ``[`` or ``"``, and gives pieces of it.
+
+    :param window: as many bytes are gathered before they are looked at.
+    """
+
+    def __init__(self, window: int) -> None:
+        self.rest: bytes | None = None
+        """Once the value has ended: what follows it, from its closing ``]`` or ``"`` on."""
+        self._pending = bytearray()
+        self._due = window
+
+    def feed(self, data: bytes, *, last: bool = False) -> Sequence[P_co]:
+        """
+        Take the next bytes, cut anywhere.
+
+        :param data: what follows the bytes fed before.
+        :param last: no more bytes will come.
+        """
+        self._pending += data
+        return self._take() if last or len(self._pending) >= self._due else []
+
+    @abstractmethod
+    def _take(self) -> Sequence[P_co]:
+        """Remove all that is complete from the pending bytes, and set ``rest`` if the value ends in them."""

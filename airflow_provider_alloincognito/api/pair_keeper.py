@@ -1,0 +1,269 @@
+"""
+The one token pair of a process: who may use it, when it is renewed, what a rejection leads to.
+
+No I/O: generators yield what they want done (:mod:`~airflow_provider_alloincognito.api.steps`) and are sent what
+came of it, so that ``requests``, ``httpx`` and a test with a fake clock drive the same logic.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow_provider_alloincognito.api import verdict
+from airflow_provider_alloincognito.api.errors import (
+    AlloincognitoApiError,
+    AlloincognitoAuthError,
+    AlloincognitoRotationError,
+)
+from airflow_provider_alloincognito.api.methods import ApiRequest
+from airflow_provider_alloincognito.api.replacement import Replacement
+from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.api.steps import Answer, Join, Send, Step
+from airflow_provider_alloincognito.api.timing import Timing
+from airflow_provider_alloincognito.api.token_pair import TokenPair, utc_now
+
+log = logging.getLogger(__name__)
+
+Flow = Generator[Step, Any, Any]
+
+MOST_REPLAYS = 8
+REJECTED_REMEMBERED = 256
+# API.md: a pair younger than this that meets 403 lacks a right; it has not died.
+YOUNG = timedelta(minutes=1)
+LONGEST_RENEWAL_MARGIN = 600.0
+# Below this, a difference to the stand's clock is the header's whole seconds and the way here.
+LEAST_CLOCK_SKEW = timedelta(seconds=5)
+
+
+class PairKeeper:
+    """
+    One authorization token's pair in one process, shared by its threads and event loops and replaced once for all.
+
+    :param settings: the stand's.
+    :param authorization_token: made in the personal account; authenticates ``create``.
+    :param exclusive: whether the store has a lock of its own; otherwise claims are written into it.
+    :param on_pair: told of each pair before it is used, to mask its tokens.
+    :param clock: monotonic seconds, compared only with itself.
+    :param now: the wall clock, for hints that cost a needless ``refresh`` at most.
+    :param rng: jitter.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        authorization_token: str,
+        *,
+        exclusive: bool,
+        on_pair: Callable[[TokenPair], None] = lambda pair: None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.settings = settings
+        self.authorization_token = authorization_token
+        self.exclusive = exclusive
+        self.timing = Timing(settings.token_store_seconds, settings.token_call_seconds)
+        self.clock = clock
+        self.rng = rng or random.Random()
+        self.pair: TokenPair | None = None
+        self._on_pair = on_pair
+        self._now = now
+        self._skew = timedelta()
+        self._guard = threading.Lock()  # held for a few statements, never over a step
+        self._flight: Future[TokenPair] | None = None
+        self._rejected: deque[str] = deque(maxlen=REJECTED_REMEMBERED)
+        self._ends_at = self._renew_at = float("inf")
+        self._no_renewal_until = float("-inf")
+        self._unrenewable: str | None = None
+        self._unconfirmed: Replacement | None = None
+
+    # The way of one request
+
+    def authorised(self, request: ApiRequest) -> Flow:
+        """
+        Send ``request`` with a living token, replacing the pair where need be; gives its :class:`Answer`.
+
+        :raises AlloincognitoAuthError: if the authorization token is not accepted.
+        :raises AlloincognitoApiError: if the token lacks the right to this method.
+        :raises AlloincognitoRotationError: if no pair lived long enough to be answered.
+        """
+        pair = yield from self._pair_in_hand()
+        deadline: float | None = None
+        for _ in range(MOST_REPLAYS + 1):
+            answer: Answer = yield Send(request, pair.access_token)
+            self.note_clock(answer)
+            if not verdict.token_is_rejected(answer, self.settings):
+                yield from self._confirm(pair)
+                return answer
+            rejected_at = self.clock()
+            deadline = deadline or rejected_at + self.timing.patience
+            pair = yield from self._after_rejection(request, answer, pair, rejected_at, deadline)
+        raise AlloincognitoRotationError(
+            f"{request.method}: {MOST_REPLAYS + 1} pairs in a row were rejected. Something else keeps making pairs "
+            "with this authorization token, and each kills ours. Find it (another program, another Airflow with its "
+            "own token store), or give it an authorization token of its own."
+        )
+
+    def _pair_in_hand(self) -> Flow:
+        deadline = self.clock() + self.timing.patience
+        pair: TokenPair = self.pair or (yield from self._alone(None, lambda: self._first(deadline), deadline))
+        if self.is_ageing(pair):
+            pair = yield from self._alone(pair, lambda: self._renew(pair, deadline), deadline)
+        return pair
+
+    def _after_rejection(
+        self, request: ApiRequest, answer: Answer, pair: TokenPair, rejected_at: float, deadline: float
+    ) -> Flow:
+        if self._lacks_right(answer, pair):
+            search = Replacement(self, pair, rejected_at, deadline)
+            other = yield from search.look_until(rejected_at + self.timing.winner_is_visible)
+            if other is None or other.id == pair.id:
+                raise AlloincognitoApiError(
+                    request.method,
+                    answer.status,
+                    "the token is young and living, so it lacks the right to this method; ask AlloIncognito for it",
+                )
+            return other
+        if self.is_news(pair):
+            self._rejected.append(pair.id)
+            log.info("AlloIncognito tokens: %s: pair %s was rejected", request.method, pair.id)
+        work = Replacement(self, pair, rejected_at, deadline)
+        return (yield from self._alone(pair, work.after_rejection, deadline))
+
+    def _lacks_right(self, answer: Answer, pair: TokenPair) -> bool:
+        young = abs(self._server_now() - pair.obtained_at) < YOUNG
+        return answer.status == verdict.FORBIDDEN and young and not self.has_ended(pair)
+
+    # One replacement for all threads and loops
+
+    def _alone(self, old: TokenPair | None, work: Callable[[], Flow], deadline: float) -> Flow:
+        while True:
+            with self._guard:
+                if self.pair is not None and self.pair is not old and self.is_news(self.pair):
+                    return self.pair
+                flight = self._flight
+                if flight is None:
+                    flight = self._flight = Future()
+                    break
+            yield Join(flight, max(0.0, deadline - self.clock()))
+            if flight.done() and not flight.cancelled():
+                error = flight.exception()
+                if isinstance(error, AlloincognitoAuthError):
+                    raise AlloincognitoAuthError(*error.args)
+            if self.clock() >= deadline:
+                raise AlloincognitoRotationError(
+                    f"No living token pair was to be had within {self.timing.patience:.0f} s. Another try may succeed."
+                )
+        return (yield from self._lead(flight, work))
+
+    def _lead(self, flight: Future[TokenPair], work: Callable[[], Flow]) -> Flow:
+        try:
+            pair = yield from work()
+        except BaseException as error:  # a leader that fails or is cancelled must let the others go on
+            with self._guard:
+                self._flight = None
+            if isinstance(error, Exception):
+                flight.set_exception(error)
+            else:
+                flight.cancel()
+            raise
+        with self._guard:
+            self._flight = None
+        flight.set_result(pair)
+        return pair
+
+    def _first(self, deadline: float) -> Flow:
+        """The process' first pair: the stored one, or a new one where there is none."""
+        work = Replacement(self, None, None, deadline)
+        pair = yield from work.look()
+        return pair if pair is not None else (yield from work.after_rejection())
+
+    # Renewal ahead of the end: without a claim, since refresh is a compare-and-swap of the server's
+
+    def _renew(self, pair: TokenPair, deadline: float) -> Flow:
+        if not self.is_ageing(pair):
+            return pair  # another thread has just tried
+        self._no_renewal_until = self.clock() + max(10 * self.timing.store, pair.lifetime.total_seconds() / 100)
+        renewed = yield from Replacement(self, pair, None, deadline).ahead_of_the_end()
+        if renewed is None:
+            # Refused is not dead: the text promises refresh only after the end. Should somebody else have renewed
+            # the pair in between, the next answer will say so.
+            self._unrenewable = pair.id
+            log.info("AlloIncognito tokens: pair %s cannot be renewed yet; going on with it", pair.id)
+            return pair
+        if renewed.id != pair.id:
+            # Clocks that differ must not make two processes renew each other's pairs in turn.
+            self._no_renewal_until = self.clock() + renewed.lifetime.total_seconds() / 2
+        return renewed
+
+    def is_ageing(self, pair: TokenPair) -> bool:
+        """Whether it is time to renew ``pair``, as far as clocks can tell."""
+        now = self.clock()
+        return (
+            pair is self.pair
+            and now >= self._renew_at
+            and now >= self._no_renewal_until
+            and pair.id != self._unrenewable
+        )
+
+    def has_ended(self, pair: TokenPair) -> bool:
+        """Whether ``pair``'s access token has ended, as far as clocks can tell."""
+        return pair is self.pair and self.clock() >= self._ends_at
+
+    # What is known
+
+    def is_news(self, pair: TokenPair) -> bool:
+        """Newer means: not one of those that were seen rejected."""
+        return pair.id not in self._rejected
+
+    def adopt(self, pair: TokenPair, *, made_here: bool) -> None:
+        """Use ``pair`` from now on. Whoever made it renews it first, the others a little later."""
+        if self.pair is not None and self.pair.id == pair.id:
+            return
+        self._on_pair(pair)
+        lifetime = pair.lifetime.total_seconds()
+        left = lifetime if made_here else (pair.access_expires_at - self._server_now()).total_seconds()
+        margin = self.settings.refresh_before_expiry
+        if margin is None:
+            margin = min(lifetime / 10, LONGEST_RENEWAL_MARGIN)
+        margin *= self.rng.uniform(1.1, 1.3) if made_here else self.rng.uniform(1.0, 1.1)
+        with self._guard:
+            self._ends_at = self.clock() + left
+            self._renew_at = self._ends_at - margin
+            self.pair = pair
+
+    def note_clock(self, answer: Answer) -> None:
+        """Learn how far this machine's clock is from the stand's."""
+        if answer.server_time is not None:
+            skew = answer.server_time - self._now()
+            self._skew = skew if abs(skew) > LEAST_CLOCK_SKEW else timedelta()
+
+    def made_at(self, answer: Answer) -> datetime:
+        """The moment of an answer, by the stand's clock if it said so."""
+        self.note_clock(answer)
+        return self._server_now()
+
+    def _server_now(self) -> datetime:
+        return self._now() + self._skew
+
+    # After a save: a slower writer may have put an older pair over it
+
+    def confirm_later(self, work: Replacement) -> None:
+        """Have the pair that ``work`` saved looked for in the store once it has proved to live."""
+        self._unconfirmed = work
+
+    def _confirm(self, pair: TokenPair) -> Flow:
+        with self._guard:
+            work = self._unconfirmed
+            if work is None or work.saved is None or work.saved.id != pair.id:
+                return
+            self._unconfirmed = None
+        yield from work.confirm()

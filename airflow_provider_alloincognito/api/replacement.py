@@ -1,0 +1,352 @@
+"""Coming by another token pair: somebody else's, or by ``refresh``, or, as the last resort, by ``create``."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_alloincognito.api import methods, verdict
+from airflow_provider_alloincognito.api.errors import (
+    AlloincognitoAuthError,
+    AlloincognitoError,
+    AlloincognitoResponseError,
+    AlloincognitoRotationError,
+    AlloincognitoShadowedStoreError,
+    AlloincognitoStoreError,
+)
+from airflow_provider_alloincognito.api.steps import (
+    Answer,
+    DropClaim,
+    Extend,
+    Load,
+    Lock,
+    ReadClaim,
+    Save,
+    Send,
+    Sleep,
+    Step,
+    Unlock,
+    WriteClaim,
+)
+from airflow_provider_alloincognito.api.token_pair import TokenPair, read_pair
+
+if TYPE_CHECKING:
+    from airflow_provider_alloincognito.api.pair_keeper import PairKeeper
+
+log = logging.getLogger(__name__)
+
+Flow = Generator[Step, Any, Any]
+
+NO_PAIR = "none"
+SAVE_TRIES = 5
+CONFIRM_TRIES = 2
+LOSSES_REMEMBERED = timedelta(hours=1).total_seconds()
+LOSSES_THAT_WARN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to replace one pair, for a lease."""
+
+    nonce: str
+    written_at: float
+
+
+class Replacement:
+    """
+    One replacement of one pair, by one process.
+
+    :param keeper: what the process knows.
+    :param old: the pair to replace; None if there is none.
+    :param rejected_at: when the stand rejected it; None if it has not.
+    :param deadline: when to give up.
+    """
+
+    def __init__(self, keeper: PairKeeper, old: TokenPair | None, rejected_at: float | None, deadline: float) -> None:
+        self.saved: TokenPair | None = None
+        self._keeper = keeper
+        self._old = old
+        self._of = old.id if old is not None else NO_PAIR
+        self._rejected_at = rejected_at
+        self._deadline = deadline
+        self._timing = keeper.timing
+        self._trouble: AlloincognitoStoreError | None = None
+        self._saved_at = 0.0
+        self._lost = rejected_at is not None and old is not None and not keeper.has_ended(old)
+
+    # The two occasions
+
+    def ahead_of_the_end(self) -> Flow:
+        """Renew a living pair; gives the new one, somebody else's, the old one if all fails, None if refused."""
+        assert self._old is not None
+        stored = yield from self.look()
+        if stored is None:
+            log.warning("AlloIncognito tokens: renewal put off: the stored pair cannot be read")
+            return self._old  # what cannot be saved is not made
+        if stored.id != self._old.id:
+            return stored
+        try:
+            fresh = yield from self._refresh()
+        except AlloincognitoError as error:
+            log.warning("AlloIncognito tokens: renewal put off: %s", type(error).__name__)
+            return self._old
+        if fresh is not None:
+            fresh = yield from self._save(fresh, "renewed ahead of its end")
+        return fresh
+
+    def after_rejection(self) -> Flow:
+        """Come by a pair that is not known to be dead."""
+        if self._lost:
+            # Whoever killed it may be about to save its successor.
+            assert self._rejected_at is not None
+            visible = self._rejected_at + self._keeper.rng.random() * self._timing.winner_is_visible
+            found = yield from self.look_until(visible)
+        else:
+            found = yield from self.look()
+        if found is not None:
+            return found
+        return (yield from (self._under_lock() if self._keeper.exclusive else self._by_claim()))
+
+    # With a lock of the store's
+
+    def _under_lock(self) -> Flow:
+        yield Lock(self._timing.lease, max(0.0, self._deadline - self._keeper.clock()))
+        try:
+            pair = yield from self.look()
+            if self._trouble is not None:
+                raise self._trouble  # what cannot be saved is not made
+            if pair is None:
+                pair = yield from self._refresh()
+                if pair is None:
+                    yield Extend()
+                    pair = yield from self._create()
+                pair = yield from self._save(pair, "replaced under the lock")
+        except Exception:  # whichever it was, the lock is given back before it goes on
+            yield Unlock()
+            raise
+        yield Unlock()
+        return pair
+
+    # With plain reads and writes
+
+    def _by_claim(self) -> Flow:
+        while True:
+            claim = yield from self._claim()
+            if isinstance(claim, TokenPair):
+                return claim
+            pair = yield from self._refresh()
+            if pair is None:
+                found = yield from self._last_look()
+                if found is not None:
+                    return found
+                if not (yield from self._still_holds(claim, self._timing.server)):
+                    continue
+                pair = yield from self._create()
+            pair = yield from self._save(pair, "replaced by claim")
+            self._keeper.confirm_later(self)
+            return pair
+
+    def _claim(self) -> Flow:
+        """Gives a claim that holds, or a newer pair that turned up meanwhile."""
+        watched, watched_since = None, 0.0
+        while True:
+            self._check_patience()
+            try:
+                began = self._keeper.clock()
+                nonce = yield ReadClaim(self._of)
+                if nonce is not None and nonce != watched:
+                    watched, watched_since = nonce, self._keeper.clock()
+                if nonce is None or self._keeper.clock() - watched_since >= self._timing.lease:
+                    claim, foreign = yield from self._write_claim(began)
+                    if claim is not None:
+                        return claim
+                    watched, watched_since = foreign, self._keeper.clock()
+                else:
+                    yield Sleep(self._timing.glance)
+            except AlloincognitoStoreError as error:
+                self._note_trouble(error)
+                yield Sleep(self._timing.store)
+            found = yield from self.look()
+            if found is not None:
+                return found
+
+    def _write_claim(self, began: float) -> Flow:
+        """Write a claim, wait, read it back; gives it if it holds, and otherwise the nonce in its way."""
+        mine = secrets.token_hex(8)
+        yield WriteClaim(self._of, mine)
+        written_at = self._keeper.clock()
+        if written_at - began > self._timing.claim_wait:
+            return None, mine  # late: by now somebody else may have read back a claim of his own
+        found = yield from self.look_until(written_at + self._timing.claim_wait)
+        back = yield ReadClaim(self._of)
+        claim = Claim(mine, written_at)
+        needed = 2 * self._timing.server + self._timing.store
+        if found is None and back == mine and self._lease_left(claim) >= needed:
+            return claim, mine
+        return None, back
+
+    def _last_look(self) -> Flow:
+        """Begun late enough to see the save of whoever won, since ``create`` always kills a pair."""
+        if self._rejected_at is not None:
+            moment = self._rejected_at + self._timing.winner_is_visible
+            return (yield from self.look_until(moment))
+        return (yield from self.look())
+
+    def _still_holds(self, claim: Claim, needed: float) -> Flow:
+        try:
+            nonce = yield ReadClaim(self._of)
+        except AlloincognitoStoreError as error:
+            self._note_trouble(error)
+            return False
+        return nonce == claim.nonce and self._lease_left(claim) >= needed
+
+    def _lease_left(self, claim: Claim) -> float:
+        return claim.written_at + self._timing.lease - self._keeper.clock()
+
+    def _check_patience(self) -> None:
+        if self._keeper.clock() < self._deadline:
+            return
+        if self._trouble is not None:
+            raise self._trouble
+        raise AlloincognitoRotationError(
+            f"No living token pair was to be had within {self._timing.patience:.0f} s. Another try may succeed; "
+            "if it does not, look for tasks or programs that keep replacing the pair."
+        )
+
+    # Looking
+
+    def look(self) -> Flow:
+        """Read the store; gives its pair if that is news, else None. A store that fails holds no news."""
+        try:
+            stored = yield Load()
+        except AlloincognitoShadowedStoreError:
+            raise
+        except AlloincognitoStoreError as error:
+            self._note_trouble(error)
+            return None
+        self._trouble = None
+        if stored is None or not self._keeper.is_news(stored):
+            return None
+        if self._keeper.pair is None or stored.id != self._keeper.pair.id:
+            log.info("AlloIncognito tokens: took pair %s from the store", stored.id)
+            self._keeper.adopt(stored, made_here=False)
+        return self._keeper.pair
+
+    def look_until(self, moment: float) -> Flow:
+        """Look again and again; the last look begins at ``moment`` or later."""
+        while True:
+            left = moment - self._keeper.clock()
+            found = yield from self.look()
+            if found is not None or left <= 0:
+                return found
+            yield Sleep(min(self._timing.glance, max(0.0, moment - self._keeper.clock())))
+
+    def _note_trouble(self, error: AlloincognitoStoreError) -> None:
+        if self._trouble is None:
+            log.warning("AlloIncognito tokens: the token store does not answer; no pair is made meanwhile")
+        self._trouble = error
+
+    # Making
+
+    def _refresh(self) -> Flow:
+        """Gives a new pair, or None if there is nothing to refresh or the stand refused."""
+        if self._old is None:
+            return None
+        settings = self._keeper.settings
+        answer: Answer = yield Send(methods.refresh(settings), self._old.refresh_token, is_token_call=True)
+        made_at = self._keeper.made_at(answer)
+        if answer.status >= 500:
+            verdict.raise_for_error("refresh", answer, settings)
+        try:
+            return read_pair(answer.body, settings.zone, made_at)
+        except AlloincognitoResponseError:
+            log.info("AlloIncognito tokens: refresh of pair %s was refused (HTTP %s)", self._of, answer.status)
+            return None
+
+    def _create(self) -> Flow:
+        settings = self._keeper.settings
+        token = self._keeper.authorization_token
+        answer: Answer = yield Send(methods.create(settings), token, is_token_call=True)
+        made_at = self._keeper.made_at(answer)
+        if verdict.token_is_rejected(answer, settings):
+            raise AlloincognitoAuthError(
+                "AlloIncognito does not accept the authorization token. It may have been remade since, which ends "
+                "every token before it. Make one in the personal account (menu 'Виртуальная АТС', section "
+                "'Интеграционные API', button 'получить authorization token') and put it into the Connection's "
+                "password."
+            )
+        if answer.envelope is None or verdict.has_error(answer.envelope) or answer.status != 200:
+            verdict.raise_for_error("create", answer, settings)
+        return read_pair(answer.body, settings.zone, made_at)
+
+    # Keeping
+
+    def _save(self, fresh: TokenPair, how: str) -> Flow:
+        """Store the pair, read it back, and only then use it."""
+        fresh = self._with_losses(fresh)
+        back: TokenPair | None = None
+        for attempt in range(SAVE_TRIES):
+            try:
+                yield Save(fresh)
+                self._saved_at = self._keeper.clock()
+                back = yield Load()
+            except AlloincognitoShadowedStoreError:
+                raise
+            except AlloincognitoStoreError as error:
+                self._note_trouble(error)
+                back = None
+            if back is not None and (back.id == fresh.id or (self._keeper.is_news(back) and back.id != self._of)):
+                break  # ours, or of somebody who replaced it since
+            yield Sleep(self._timing.glance * (attempt + 1))
+        else:
+            self._unsaved(fresh, back)
+        self.saved = fresh
+        self._keeper.adopt(fresh, made_here=True)
+        log.info("AlloIncognito tokens: pair %s %s: pair %s is stored", self._of, how, fresh.id)
+        return self._keeper.pair
+
+    def _unsaved(self, fresh: TokenPair, read_back: TokenPair | None) -> None:
+        if read_back is not None:
+            raise AlloincognitoShadowedStoreError(
+                "A new token pair was stored but something else is read back in its place. The usual cause is a "
+                "secrets backend that holds a value under the same key; remove it there."
+            )
+        log.error(
+            "AlloIncognito tokens: pair %s could not be stored. This process goes on with it; others will find "
+            "their pair rejected and make another one",
+            fresh.id,
+        )
+
+    def _with_losses(self, fresh: TokenPair) -> TokenPair:
+        if self._old is None:
+            return fresh
+        now = fresh.obtained_at.timestamp()
+        losses = tuple(moment for moment in self._old.losses if now - moment < LOSSES_REMEMBERED)
+        if self._lost:
+            losses = (*losses, now)
+            if len(losses) >= LOSSES_THAT_WARN:
+                log.warning(
+                    "AlloIncognito tokens: %d pairs were found dead before their time within an hour. Something "
+                    "outside this token store makes pairs with the same authorization token: find it, or give it a "
+                    "token of its own",
+                    len(losses),
+                )
+        return replace(fresh, losses=losses)
+
+    def confirm(self) -> Flow:
+        """A while after the save, look whether a slower writer has put an older pair over ours, which lives."""
+        assert self.saved is not None
+        yield Sleep(max(0.0, self._saved_at + self._timing.claim_wait - self._keeper.clock()))
+        try:
+            for _ in range(CONFIRM_TRIES):
+                stored = yield Load()
+                if stored is None or stored.id == self.saved.id or stored.obtained_at > self.saved.obtained_at:
+                    break
+                yield Save(self.saved)
+            yield DropClaim(self._of)
+        except AlloincognitoStoreError as error:
+            self._note_trouble(error)

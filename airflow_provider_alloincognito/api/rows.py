@@ -1,0 +1,132 @@
+"""The rows of ``result.rowset``: windows of raw rows, cut by the JSON decoder itself.
+
+A window of bytes is cut at its last ``}``, and msgspec says whether ``[window]`` is a complete array. What
+begins on a row's boundary and is accepted so ends on a boundary too: nobody has to know by hand what a string
+or an escape is. Rows stay the slices of bytes that they are; most are never decoded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
+from airflow_provider_alloincognito.api.large_value import LargeValue
+
+WINDOW = 1 << 20
+TRIES = 16  # cuts to try where a window ends amid a nested value, before it is scanned: that is 40 times slower
+
+_OPENING_BRACE = ord("{")
+_ARRAY_END = re.compile(rb"[ \t\n\r]*+\]")
+# White space, scalars and strings, also one that is cut off, up to the next bracket or the end.
+_NEXT_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.?)*+(?:"|\Z))*+([{}\[\]]|\Z)', re.DOTALL)
+_RAW_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
+_ROWS = msgspec.json.Decoder(list[dict[str, Any]])
+
+
+class RowBatch:
+    """
+    A run of rows, still as the server's bytes.
+
+    :param rows: the rows, each a valid JSON object.
+    """
+
+    __slots__ = ("rows",)
+
+    def __init__(self, rows: list[msgspec.Raw]) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def json_lines(self) -> bytes:
+        """One row a line, each as the server wrote it, or compacted where it wrote it over several lines."""
+        lines = b"\n".join(self.rows)
+        if lines.count(b"\n") >= len(self.rows) or b"\r" in lines:
+            lines = b"\n".join([msgspec.json.format(row, indent=-1) for row in self.rows])
+        return lines + b"\n" if lines else lines
+
+    def decode(self) -> list[dict[str, Any]]:
+        """The rows as Python values."""
+        try:
+            return _ROWS.decode(b"[%b]" % b",".join(self.rows))
+        except ValueError:  # valid JSON all the same
+            raise AlloincognitoResponseError("A row holds a number that is out of range.") from None
+
+
+class RowReader(LargeValue[RowBatch]):
+    """
+    Reads the rows of an array from the bytes that follow its ``[``.
+
+    :param window: rows are looked for whenever so many bytes have gathered.
+    """
+
+    def __init__(self, window: int = WINDOW) -> None:
+        super().__init__(window)
+        self._window = window
+        self._before = b"["
+
+    def _take(self) -> Sequence[RowBatch]:
+        batches = []
+        while True:
+            if end := _ARRAY_END.match(self._pending):
+                self.rest = bytes(self._pending[end.end() - 1 :])
+                break
+            rows, cut = self._complete_rows()
+            if not cut:
+                break
+            batches.append(RowBatch(rows))
+            # A stand-in for the rows before: so the decoder sees to it that one comma follows them.
+            self._before = b"[{}"
+            del self._pending[:cut]
+        # A row larger than a window is only looked at again when twice as much is there: linear in its size.
+        self._due = max(self._window, 2 * len(self._pending))
+        return batches
+
+    def _complete_rows(self) -> tuple[list[msgspec.Raw], int]:
+        cut = len(self._pending)
+        for _ in range(TRIES):
+            cut = self._pending.rfind(b"}", 0, cut)
+            if cut < 0:
+                break
+            try:
+                return self._rows(cut + 1), cut + 1
+            except (ValueError, RecursionError):
+                continue
+        cut = _last_boundary(self._pending)
+        try:
+            return (self._rows(cut), cut) if cut else ([], 0)
+        except (ValueError, RecursionError):
+            raise AlloincognitoResponseError(
+                "The answer's rowset is no valid JSON array, or nested too deeply."
+            ) from None
+
+    def _rows(self, cut: int) -> list[msgspec.Raw]:
+        array = b"".join((self._before, memoryview(self._pending)[:cut], b"]"))
+        rows = _RAW_ROWS.decode(array)
+        if not array.isascii():
+            array.decode()  # msgspec looks at the encoding of strings only where it decodes them
+        if self._before != b"[":
+            del rows[0]
+        if any(memoryview(row)[0] != _OPENING_BRACE for row in rows):
+            raise AlloincognitoResponseError("The answer's rowset holds something that is not an object.")
+        return rows
+
+
+def _last_boundary(array: bytearray) -> int:
+    """Where the last complete object or array in an open array ends, or where the open array itself does."""
+    depth = boundary = 0
+    for found in _NEXT_BRACKET.finditer(array):
+        match found[1]:
+            case b"{" | b"[":
+                depth += 1
+            case b"}" | b"]" if depth:
+                depth -= 1
+                if not depth:
+                    boundary = found.end()
+            case b"}" | b"]":
+                return found.start(1)
+    return boundary

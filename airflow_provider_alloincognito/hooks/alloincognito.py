@@ -1,0 +1,181 @@
+"""The Connection-backed hook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_provider_alloincognito.api import methods
+from airflow_provider_alloincognito.api.client import Client
+from airflow_provider_alloincognito.api.errors import AlloincognitoAuthError, AlloincognitoError
+from airflow_provider_alloincognito.api.query import CallListQuery
+from airflow_provider_alloincognito.api.results import CallList, RecordFile
+from airflow_provider_alloincognito.api.row_filter import RowFilter
+from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.api.times import parse_moment
+from airflow_provider_alloincognito.get_provider_info import CONNECTION_FIELDS, NAME, UI_FIELD_BEHAVIOUR
+from airflow_provider_alloincognito.hooks.connection import Access, read_connection
+from airflow_provider_alloincognito.hooks.connection_check import check
+from airflow_provider_alloincognito.hooks.process import shared_pair
+
+
+class AlloincognitoHook(BaseHook):
+    """
+    Asks AlloIncognito's integration API, with one token pair for the whole deployment.
+
+    Threads may share a hook. Nothing is asked of Airflow or of the stand before the first method is called.
+
+    :param alloincognito_conn_id: Connection of the type ``alloincognito``.
+    """
+
+    conn_name_attr = "alloincognito_conn_id"
+    default_conn_name = "alloincognito_default"
+    conn_type = "alloincognito"
+    hook_name = NAME
+
+    def __init__(self, alloincognito_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.alloincognito_conn_id = alloincognito_conn_id
+
+    @cached_property
+    def access(self) -> Access:
+        """The Connection, read."""
+        return read_connection(self.get_connection(self.alloincognito_conn_id))
+
+    @property
+    def settings(self) -> Settings:
+        """The Connection's settings."""
+        return self.access.settings
+
+    def get_conn(self) -> Client:
+        """The client, for requests that have no method here."""
+        return self._client
+
+    @cached_property
+    def _client(self) -> Client:
+        return Client(self.settings, *shared_pair(self.settings, self.access.authorization_token))
+
+    def get_call_list(
+        self,
+        period_start: datetime | str,
+        period_end: datetime | str,
+        *,
+        numbers: Iterable[str] | str | None = None,
+        direction: int | str | None = None,
+        duration_from: int | None = None,
+        duration_to: int | None = None,
+        is_call_record: bool | None = None,
+        is_read: int | None = None,
+    ) -> CallList:
+        """
+        List the calls of a period.
+
+        :param period_start: first moment; without a zone it is in the API's.
+        :param period_end: moment after the period.
+        :param numbers: list only calls of these; all by default.
+        :param direction: ``all`` (default), ``outgoing``, ``incoming``, or the API's 0, 1, 2.
+        :param duration_from: shortest call, in seconds.
+        :param duration_to: longest call, in seconds.
+        :param is_call_record: True for only the calls that have a recording.
+        :param is_read: the API's voicemail flag, 0 or 1; no limit by default.
+        :return: a context manager; iterate over it for lists of rows.
+        :raises AlloincognitoQueryError: before anything is sent, if the query cannot be meant.
+        :raises AlloincognitoAuthError: if the authorization token is not accepted.
+        :raises AlloincognitoApiError: for the API's own error.
+        :raises AlloincognitoResponseError: if the answer is not what the API promises.
+        """
+        query = CallListQuery.checked(
+            period_start=parse_moment(period_start, self.settings.zone),
+            period_end=parse_moment(period_end, self.settings.zone),
+            numbers=numbers,
+            direction=direction,
+            duration_from=duration_from,
+            duration_to=duration_to,
+            is_call_record=is_call_record,
+            is_read=is_read,
+        )
+        return self.list_calls(query)
+
+    def list_calls(self, query: CallListQuery) -> CallList:
+        """As :meth:`get_call_list`, for a query that has been checked already."""
+        with self._naming_the_connection():
+            answer = self._client.open(methods.call_list(self.settings, query))
+        return CallList(answer, self._row_filter(query))
+
+    def get_call_record_file(self, record_file_id: str, target: Any = None) -> RecordFile:
+        """
+        Fetch one recording.
+
+        :param record_file_id: from a row's field ``recordFileId``.
+        :param target: an ``ObjectStoragePath`` to write the mp3 to, whole or not at all; None to iterate over its
+            bytes, in a ``with``, as they arrive.
+        :raises AlloincognitoApiError: if there is no such recording.
+        """
+        with self._naming_the_connection():
+            answer = self._client.open(methods.call_record_file(self.settings, record_file_id))
+        recording = RecordFile(answer)
+        if target is not None:
+            from airflow_provider_alloincognito.landing.files import whole_file
+
+            with recording, whole_file(target) as file:
+                for content in recording:
+                    file.write(content)
+        return recording
+
+    def get_request_result(self, request_hash: str, query: CallListQuery | None = None) -> CallList | RecordFile:
+        """
+        Fetch the result of an earlier request.
+
+        :param request_hash: ``requestHash`` of any answer, raw: it is percent-encoded once on its way.
+        :param query: the call list's query that it stands for, if rows are to be cut to its period.
+        :return: whichever the request was; it may be pending.
+        :raises AlloincognitoApiError: if the hash is unknown or has expired (assumed: any error of the API's).
+        """
+        with self._naming_the_connection():
+            answer = self._client.open(methods.request_result(self.settings, request_hash))
+        if answer.envelope is not None and answer.envelope.file_content == "string":
+            return RecordFile(answer)
+        return CallList(answer, self._row_filter(query) if query is not None else None)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Check what can be checked without making a token pair, which would end the one in use."""
+        try:
+            return check(self.access)
+        except AlloincognitoError as error:
+            return False, str(error)
+
+    def _row_filter(self, query: CallListQuery) -> RowFilter | None:
+        field = self.settings.start_time_field
+        if field is None:
+            return None
+        return RowFilter(field, query.period_start, query.period_end, self.settings.zone)
+
+    @contextmanager
+    def _naming_the_connection(self) -> Iterator[None]:
+        try:
+            yield
+        except AlloincognitoAuthError as error:
+            raise AlloincognitoAuthError(f"Connection {self.alloincognito_conn_id!r}: {error}") from None
+
+    # Airflow 2.11's form; Airflow 3 reads the same definition from the provider info.
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """The fields of the Connection's form."""
+        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
+        from wtforms import StringField
+
+        return {
+            name: StringField(field["label"], description=field["description"], widget=BS3TextFieldWidget())
+            for name, field in CONNECTION_FIELDS.items()
+        }
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """What the form calls and hides."""
+        return {key.replace("-", "_"): value for key, value in UI_FIELD_BEHAVIOUR.items()}

@@ -1,0 +1,80 @@
+"""Whole files in a local or mounted file system: a hidden sibling, then a rename.
+
+A writer holds a lock on its sibling for as long as it lives. The kernel gives the lock up with the process,
+SIGKILL included, so a sibling whose lock can be had has lost its writer. Process ids and ages would
+not tell: ids are reused and differ between containers, and a slow answer makes a living writer look dead. Where
+hosts share a directory but no locks, the run that starts last wins, as in the stores: the other's rename fails.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+from airflow_provider_alloincognito.landing.errors import AlloincognitoTargetError
+from airflow_provider_alloincognito.landing.siblings import sibling_name, target_of
+
+BUFFER_BYTES = 1 << 20
+
+
+@contextmanager
+def whole_local_file(path: str, *, mode: int, fsync: bool) -> Iterator[BinaryIO]:
+    """Write a sibling of ``path`` and rename it at the end of the ``with``; an exception leaves nothing."""
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        sibling, descriptor = _locked_sibling(path, mode)
+    except OSError as error:
+        raise AlloincognitoTargetError(f"Cannot write {path}: {error.strerror}") from error
+    with open(descriptor, "wb", buffering=BUFFER_BYTES) as file:
+        try:
+            yield file
+            file.flush()
+            if fsync:
+                os.fsync(descriptor)
+            os.replace(sibling, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(sibling)
+            raise
+
+
+def _locked_sibling(path: str, mode: int) -> tuple[str, int]:
+    while True:
+        sibling = os.path.join(os.path.dirname(path), sibling_name(os.path.basename(path)))
+        descriptor = os.open(sibling, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        os.fchmod(descriptor, mode)  # whatever the umask took away
+        with suppress(OSError):  # a mount without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return sibling, descriptor
+        os.close(descriptor)  # another run swept it between its making and its lock
+
+
+class LocalLeftovers:
+    """Siblings in a directory that an earlier run left, by the name of their target."""
+
+    def __init__(self, directory: str) -> None:
+        self._siblings: dict[str, list[str]] = defaultdict(list)
+        with suppress(OSError), os.scandir(directory or ".") as entries:
+            for entry in entries:
+                if (target := target_of(entry.name)) is not None:
+                    self._siblings[target].append(entry.path)
+
+    def sweep(self, name: str) -> None:
+        """Remove those of one target that no living writer holds."""
+        for sibling in self._siblings.pop(name, ()):
+            _remove_if_abandoned(sibling)
+
+
+def _remove_if_abandoned(sibling: str) -> None:
+    with suppress(OSError):  # gone by now, or held by its writer
+        descriptor = os.open(sibling, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(sibling)
+        finally:
+            os.close(descriptor)

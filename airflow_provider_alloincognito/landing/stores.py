@@ -1,0 +1,183 @@
+"""Whole files in stores: an upload that is only completed at the end, or a sibling and a rename.
+
+What the file systems do, read from their sources: ``s3fs`` completes a multipart upload when it commits and can
+abort it; ``gcsfs`` makes an object of a resumable upload with its last chunk and can cancel it; ``adlfs`` stages
+blocks that no reader sees until the list of blocks is committed on closing, and Azure drops stale ones. The others
+(SFTP, HDFS, SMB, ...) show a file while it grows: there it grows under another name.
+
+No locks here: of two runs that write the same target at once, the one that starts last wins and the other fails.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, Protocol, cast
+
+from airflow_provider_alloincognito.landing.errors import AlloincognitoLandingError, AlloincognitoTargetError
+from airflow_provider_alloincognito.landing.siblings import sibling_name, target_of
+
+PART_BYTES = 8 << 20
+
+_S3 = frozenset({"s3", "s3a", "s3n"})
+_COMMITTING = _S3 | {"gs", "gcs", "abfs", "abfss", "az", "wasb", "wasbs"}
+
+
+def whole_stored_file(fs: Any, key: str, protocol: str) -> Any:
+    """Choose the way in which this store takes a file whole or not at all."""
+    return _whole_upload(fs, key) if protocol in _COMMITTING else _renamed_file(fs, key)
+
+
+@contextmanager
+def _whole_upload(fs: Any, key: str) -> Iterator[BinaryIO]:
+    upload = _Upload(fs, key)
+    try:
+        yield cast(BinaryIO, upload)
+        upload.commit()
+    except BaseException:
+        upload.discard()
+        raise
+
+
+class _Upload(io.RawIOBase):
+    """What fits into one part goes up in one request, and is whole by that; more becomes an upload in parts."""
+
+    def __init__(self, fs: Any, key: str) -> None:
+        self._fs = fs
+        self._key = key
+        self._first = bytearray()
+        self._parts: Any = None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        with _refusals_explained(self._key):
+            if self._parts is None and len(self._first) + len(data) > PART_BYTES:
+                self._parts = self._fs.open(self._key, "wb", block_size=PART_BYTES, autocommit=False)
+                self._parts.write(self._first)
+                self._first = bytearray()
+            if self._parts is None:
+                self._first += data
+            else:
+                self._parts.write(data)
+        return len(data)
+
+    def commit(self) -> None:
+        with _refusals_explained(self._key):
+            if self._parts is None:
+                self._fs.pipe_file(self._key, bytes(self._first))
+            else:
+                self._parts.close()
+                self._parts.commit()
+            self._fs.invalidate_cache(self._key.rpartition("/")[0])
+
+    def discard(self) -> None:
+        if self._parts is None:
+            return
+        with suppress(Exception):  # what is left of it, the next run aborts; the first error is the one to tell
+            self._parts.discard()
+        self._parts.closed = True  # or the garbage collector would close, and so complete it
+        with suppress(Exception):
+            self._parts.close()  # adlfs: the file's own client
+
+
+@contextmanager
+def _renamed_file(fs: Any, key: str) -> Iterator[BinaryIO]:
+    folder, _, name = key.rpartition("/")
+    sibling = f"{folder}/{sibling_name(name)}" if folder else sibling_name(name)
+    with _refusals_explained(key):
+        fs.makedirs(folder, exist_ok=True)
+        file = fs.open(sibling, "wb")
+    try:
+        with file:
+            yield file
+        with _refusals_explained(key):
+            fs.mv(sibling, key)
+    except BaseException:
+        with suppress(Exception):
+            fs.rm_file(sibling)
+        raise
+
+
+@contextmanager
+def _refusals_explained(key: str) -> Iterator[None]:
+    try:
+        yield
+    except AlloincognitoLandingError:
+        raise
+    except Exception as error:
+        raise refusal(key, error) from error
+
+
+def refusal(key: str, error: Exception) -> AlloincognitoTargetError:
+    """Say that a store did not take a file, in the store's own words."""
+    return AlloincognitoTargetError(
+        f"The store does not take {key} ({type(error).__name__}: {error}). Usual causes: the path's Airflow "
+        "connection holds other credentials or another endpoint, they lack the right to write, or the bucket "
+        "does not exist"
+    )
+
+
+class Leftovers(Protocol):
+    """What earlier runs left unfinished in a folder."""
+
+    def sweep(self, name: str) -> None:
+        """Remove what was to become this file."""
+
+
+class StoredLeftovers:
+    """
+    Uploads and siblings in a store's folder that were never finished, by the name of their target.
+
+    :param name: look for those of this target alone.
+    """
+
+    def __init__(self, fs: Any, folder: str, protocol: str, name: str | None = None) -> None:
+        self._fs = fs
+        self._folder = folder
+        self._uploads: dict[str, list[str]] = defaultdict(list)
+        self._siblings: dict[str, list[str]] = defaultdict(list)
+        if protocol in _S3 and hasattr(fs, "call_s3"):
+            self._find_uploads(name or "")
+        elif protocol not in _COMMITTING:
+            self._find_siblings()
+
+    def sweep(self, name: str) -> None:
+        """Remove what was to become this file."""
+        bucket, _, _ = self._folder.partition("/")
+        for upload in self._uploads.pop(name, ()):
+            with suppress(Exception):  # finished or aborted by now
+                self._fs.abort_mpu(bucket, self._key(name), upload)
+        for sibling in self._siblings.pop(name, ()):
+            with suppress(Exception):
+                self._fs.rm_file(sibling)
+
+    def _key(self, name: str) -> str:
+        _, _, prefix = self._folder.partition("/")
+        return f"{prefix}/{name}" if prefix else name
+
+    def _find_uploads(self, name: str) -> None:
+        bucket, _, _ = self._folder.partition("/")
+        prefix = self._key(name)
+        marker: dict[str, str] = {}
+        while True:
+            with suppress(Exception):  # the right to list uploads is not needed to land a file
+                page = self._fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **marker)
+                for upload in page.get("Uploads") or ():
+                    self._uploads[upload["Key"].rpartition("/")[2]].append(upload["UploadId"])
+                if page.get("IsTruncated"):
+                    marker = {
+                        "KeyMarker": page["NextKeyMarker"],
+                        "UploadIdMarker": page["NextUploadIdMarker"],
+                    }
+                    continue
+            return
+
+    def _find_siblings(self) -> None:
+        with suppress(Exception):  # no such folder yet
+            for path in self._fs.ls(self._folder, detail=False):
+                if (target := target_of(path.rpartition("/")[2])) is not None:
+                    self._siblings[target].append(path)

@@ -1,0 +1,105 @@
+"""Windows of JSON lines become Arrow tables under one schema, quickly where pyarrow can, exactly everywhere."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow
+import pyarrow.compute
+
+from airflow_provider_alloincognito.landing.arrow_json import read_window
+from airflow_provider_alloincognito.landing.errors import AlloincognitoValueError
+from airflow_provider_alloincognito.landing.exact_rows import RowReader
+from airflow_provider_alloincognito.landing.schema import Schema, TypeName
+from airflow_provider_alloincognito.landing.values import read_date, read_timestamp
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_IN_JSON: dict[TypeName, Any] = {
+    "string": pyarrow.string(),
+    "int64": pyarrow.int64(),
+    "float64": pyarrow.float64(),
+    "bool": pyarrow.bool_(),
+    "timestamp": pyarrow.string(),
+    "date": pyarrow.string(),
+}
+
+
+class TableReader:
+    """
+    Reads windows of rows.
+
+    :param schema: the columns.
+    :param timezone: the zone of timestamps that name none, and of the columns that they make.
+    """
+
+    def __init__(self, schema: Schema, timezone: str) -> None:
+        self._columns = schema
+        self._zone = ZoneInfo(timezone)
+        self._rows = RowReader(schema, timezone)
+        in_file = _IN_JSON | {
+            "timestamp": pyarrow.timestamp("us", tz=timezone),
+            "date": pyarrow.date32(),
+            "json": pyarrow.string(),
+        }
+        self.schema = pyarrow.schema([(column, in_file[type_name]) for column, type_name in schema.items()])
+        self._in_json: Any = None
+        if "json" not in schema.values():  # pyarrow does not give the text of a nested value
+            self._in_json = pyarrow.schema([(column, _IN_JSON[name]) for column, name in schema.items()])
+
+    def table(self, window: bytes, first_row: int) -> Any:
+        """
+        Read one window.
+
+        :param first_row: the number of its first row, for errors.
+        """
+        quick = None if self._in_json is None else read_window(window, self._in_json)
+        if quick is None:
+            return self._exact_table(window, first_row)
+        columns = [
+            self._converted(quick.column(column), column, type_name, first_row)
+            for column, type_name in self._columns.items()
+        ]
+        return pyarrow.table(columns, schema=self.schema)
+
+    def _exact_table(self, window: bytes, first_row: int) -> Any:
+        values = zip(*self._rows.rows(window, first_row), strict=True)
+        columns = [
+            pyarrow.array(_storable(column), type=field.type)
+            for column, field in zip(values, self.schema, strict=True)
+        ]
+        return pyarrow.table(columns, schema=self.schema)
+
+    def _converted(self, texts: Any, column: str, type_name: TypeName, first_row: int) -> Any:
+        if type_name not in ("timestamp", "date"):
+            return texts
+        texts = pyarrow.compute.if_else(pyarrow.compute.equal(texts, ""), None, texts)
+        try:
+            return self._times_by_arrow(texts, type_name)
+        except pyarrow.ArrowInvalid:  # an offset in a text, an hour that summer time skips, no zone database, ...
+            return self._times_one_by_one(texts, column, type_name, first_row)
+
+    def _times_by_arrow(self, texts: Any, type_name: TypeName) -> Any:
+        if type_name == "date":
+            return texts.cast(pyarrow.date32())
+        local = texts.cast(pyarrow.timestamp("us"))
+        return pyarrow.compute.assume_timezone(local, self._zone.key, ambiguous="earliest", nonexistent="raise")
+
+    def _times_one_by_one(self, texts: Any, column: str, type_name: TypeName, first_row: int) -> Any:
+        moments: list[Any] = []
+        for number, text in enumerate(texts.to_pylist(), first_row):
+            try:
+                moments.append(None if text is None else self._read_time(text, type_name))
+            except (ValueError, OverflowError):
+                raise AlloincognitoValueError(column, type_name, number) from None
+        return pyarrow.array(_storable(moments), type=self.schema.field(column).type)
+
+    def _read_time(self, text: str, type_name: TypeName) -> Any:
+        return read_date(text) if type_name == "date" else read_timestamp(text, self._zone)
+
+
+def _storable(values: Any) -> list[Any]:
+    """Moments as microseconds: pyarrow's own way from a datetime does not reach the ends of the calendar."""
+    return [(value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else value for value in values]

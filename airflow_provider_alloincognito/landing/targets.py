@@ -1,0 +1,71 @@
+"""Where a file goes: an Airflow ``ObjectStoragePath``, a ``pathlib.Path``, or a plain local path."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+Target: TypeAlias = "ObjectStoragePath | os.PathLike[str] | str"
+
+LOCAL_PROTOCOLS = frozenset({"", "file", "local"})
+
+
+def local_path(target: Target) -> str | None:
+    """Give the path in the local file system, or None for a path in another store."""
+    protocol = getattr(target, "protocol", None)
+    if protocol is not None:
+        return str(cast(Any, target).path) if protocol in LOCAL_PROTOCOLS else None
+    text = os.fspath(cast("os.PathLike[str] | str", target))
+    if text.startswith("file://"):
+        return text.removeprefix("file://")
+    if "://" in text:
+        raise TypeError(f"Hand in an ObjectStoragePath, not a text, for a path in another store: {text}")
+    return text
+
+
+def store_of(target: Target) -> tuple[Any, str]:
+    """Give the fsspec file system of a path in a store, and the path's key in it."""
+    place = cast(Any, target)
+    return place.fs, str(place.path)
+
+
+def address(target: Target) -> str:
+    """Write a path so that it can be opened again: with its connection id, on Airflow 2 as on 3."""
+    text = str(target)
+    conn_id = getattr(target, "storage_options", {}).get("conn_id")
+    scheme, separator, rest = text.partition("://")
+    if not conn_id or not separator or rest.startswith(f"{conn_id}@"):
+        return text
+    return f"{scheme}://{conn_id}@{rest}"
+
+
+def child(folder: Target, name: str) -> Target:
+    """Give the path of a file in a folder."""
+    if isinstance(folder, str):
+        return os.path.join(folder, name)
+    return cast("Target", cast(Any, folder) / name)
+
+
+def size_of(target: Target) -> int | None:
+    """Ask for a file's size; None where there is no file."""
+    name = local_path(target)
+    try:
+        if name is not None:
+            return os.stat(name).st_size
+        fs, key = store_of(target)
+        fs.invalidate_cache(key.rpartition("/")[0])  # somebody else may have written since it was listed
+        return int(fs.info(key)["size"])
+    except FileNotFoundError:
+        return None
+
+
+def open_for_reading(target: Target) -> Any:
+    """Open a file for reading bytes."""
+    name = local_path(target)
+    if name is not None:
+        return open(name, "rb")
+    fs, key = store_of(target)
+    return fs.open(key, "rb", block_size=4 << 20)

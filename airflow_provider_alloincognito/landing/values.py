@@ -1,0 +1,108 @@
+"""One JSON value under a column's type, exactly: no digit lost, nothing guessed.
+
+A value is given as its JSON text. What a type takes beside its own kind of value, it takes without loss: an
+int64 also ``"35"`` and ``35.0``, a string also a number or a nested value, as its JSON text. ``null`` is null
+everywhere, and an empty text is in all columns but ``string`` and ``json``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from airflow_provider_alloincognito.landing.schema import TypeName
+
+Reader: TypeAlias = Callable[[bytes], Any]
+
+INT64 = range(-(1 << 63), 1 << 63)
+EXACT_IN_FLOAT = 1 << 53
+"""Whole numbers up to here are the same as floats."""
+
+_WHOLE = re.compile(r"-?[0-9]+(\.0+)?")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_BOOLS = {"true": True, "false": False, "1": True, "0": False}
+_TEXT = msgspec.json.Decoder(str)
+
+
+def readers(timezone: str) -> dict[TypeName, Reader]:
+    """
+    Give for each type the function that reads a value's JSON text; it raises ValueError where one does not fit.
+
+    :param timezone: the IANA zone of timestamps that name none.
+    """
+    zone = ZoneInfo(timezone)
+    return {
+        "string": read_string,
+        "json": lambda raw: None if raw == b"null" else _json_text(raw),
+        "int64": _unquoted(read_int64),
+        "float64": _unquoted(read_float64),
+        "bool": _unquoted(_BOOLS.__getitem__),
+        "timestamp": _quoted(lambda text: read_timestamp(text, zone)),
+        "date": _quoted(read_date),
+    }
+
+
+def read_string(raw: bytes) -> str | None:
+    """Read a text, or the JSON text of anything else."""
+    if raw == b"null":
+        return None
+    return _TEXT.decode(raw) if raw.startswith(b'"') else _json_text(raw)
+
+
+def read_int64(text: str) -> int:
+    """Read a whole number that fits into 64 bits."""
+    if not _WHOLE.fullmatch(text) or (number := int(text.partition(".")[0])) not in INT64:
+        raise ValueError
+    return number
+
+
+def read_float64(text: str) -> float:
+    """Read a number."""
+    if not _NUMBER.fullmatch(text) or not math.isfinite(number := float(text)):
+        raise ValueError
+    return number
+
+
+def read_timestamp(text: str, zone: ZoneInfo) -> datetime:
+    """Read ``yyyy-mm-dd hh:mm:ss[.fff]`` or an ISO text; one without an offset is in the zone."""
+    if not _DATE.match(text):
+        raise ValueError
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
+
+
+def read_date(text: str) -> date:
+    """Read ``yyyy-mm-dd``."""
+    if not _DATE.fullmatch(text):
+        raise ValueError
+    return date.fromisoformat(text)
+
+
+def _json_text(raw: bytes) -> str:
+    return (msgspec.json.format(raw, indent=-1) if raw[:1] in b"{[" else raw).decode()
+
+
+def _unquoted(read: Callable[[str], Any]) -> Reader:
+    def read_raw(raw: bytes) -> Any:
+        text = read_string(raw)
+        return read(text) if text else None
+
+    return read_raw
+
+
+def _quoted(read: Callable[[str], Any]) -> Reader:
+    read_text = _unquoted(read)
+
+    def read_raw(raw: bytes) -> Any:
+        if raw[:1] not in b'"n':
+            raise ValueError
+        return read_text(raw)
+
+    return read_raw

@@ -1,0 +1,22 @@
+"""
+A sandbox: a server that speaks AlloIncognito's integration API, written from the API's text alone.
+
+It shares no code with the client, on purpose: a mistake that both made would be invisible.
+
+.. code-block:: python
+
+    from airflow_provider_alloincognito.sandbox import Sandbox, SandboxSettings
+
+    with Sandbox(SandboxSettings(calls_per_day=100)) as sandbox:
+        print(sandbox.url, sandbox.authorization_token)
+"""
+
+from __future__ import annotations
+
+from airflow_provider_alloincognito.sandbox.faults import Fault
+from airflow_provider_alloincognito.sandbox.journal import LoggedRequest
+from airflow_provider_alloincognito.sandbox.server import Sandbox
+from airflow_provider_alloincognito.sandbox.settings import METHODS, ROW_FIELDS, SandboxSettings
+from airflow_provider_alloincognito.sandbox.tokens import Rotation
+
+__all__ = ["METHODS", "ROW_FIELDS", "Fault", "LoggedRequest", "Rotation", "Sandbox", "SandboxSettings"]

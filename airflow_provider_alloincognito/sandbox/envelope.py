@@ -1,0 +1,122 @@
+"""The envelope around every answer, in all the shapes that the API's text leaves open."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
+from airflow_provider_alloincognito.sandbox.tokens import Pair, Token
+
+_HOLE = "\x00hole\x00"
+_HOLE_TEXT = json.dumps(_HOLE).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What an answer says about the request itself."""
+
+    api_name: str
+    call_time: datetime
+    seconds: float
+    request_hash: str
+
+
+def to_bytes(settings: SandboxSettings, document: Any) -> bytes:
+    """Write JSON as the settings want it."""
+    if settings.pretty:
+        return json.dumps(document, ensure_ascii=settings.ascii_json, indent=2).encode()
+    return json.dumps(document, ensure_ascii=settings.ascii_json, separators=(",", ":")).encode()
+
+
+def good(settings: SandboxSettings, head: Head, extra: Mapping[str, Any] | None = None) -> bytes:
+    """Give a whole good answer that has neither rows nor a recording."""
+    return to_bytes(settings, _document(settings, _no_error(settings), {**_head(settings, head), **(extra or {})}))
+
+
+def around(settings: SandboxSettings, head: Head, payload: str, first: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """
+    Give what stands before and after the value of one key of a good answer's ``result``.
+
+    :param payload: the key
+    :param first: what ``result`` begins with
+    """
+    result = {**first, **_head(settings, head)}
+    if settings.key_order == "rowset_first":
+        result = {payload: _HOLE, **result}
+    else:
+        result[payload] = _HOLE
+    before, after = to_bytes(settings, _document(settings, _no_error(settings), result)).split(_HOLE_TEXT)
+    return before, after
+
+
+def failed(settings: SandboxSettings, code: int | str | None, message: str, head: Head | None) -> bytes:
+    """Give an answer that is an error; without a head, its ``result`` is null."""
+    error = {"error": {"errorMessage": message, "errorCode": code}}
+    if head is None or settings.error_result == "null":
+        return to_bytes(settings, _document(settings, error, None))
+    if settings.error_result == "absent":
+        return to_bytes(settings, error)
+    return to_bytes(settings, _document(settings, error, _head(settings, head)))
+
+
+def pair_answer(settings: SandboxSettings, pair: Pair) -> bytes:
+    """Give the answer of ``create`` and ``refresh``."""
+    document = {
+        "accessToken": pair.access.text,
+        "accessTokenExpiredIn": _expiry(settings, pair.access),
+        "refreshToken": pair.refresh.text,
+        "refreshTokenExpiredIn": _expiry(settings, pair.refresh),
+    }
+    if settings.pair_envelope == "result":
+        return to_bytes(settings, _document(settings, _no_error(settings), document))
+    return to_bytes(settings, document)
+
+
+def _head(settings: SandboxSettings, head: Head) -> dict[str, Any]:
+    return {
+        "apiName": head.api_name,
+        "apiVersion": 1,
+        "callTime": head.call_time.strftime("%Y-%m-%d %H:%M:%S"),
+        "responseDuration": f"{head.seconds:.6f}",
+        "code": settings.result_code,
+        "requestHash": head.request_hash,
+    }
+
+
+def _document(settings: SandboxSettings, error: Mapping[str, Any], result: Any) -> dict[str, Any]:
+    if settings.key_order == "error_first":
+        return {**error, "result": result}
+    return {"result": result, **error}
+
+
+def _no_error(settings: SandboxSettings) -> dict[str, Any]:
+    shapes: dict[str, dict[str, Any]] = {
+        "null": {"error": None},
+        "absent": {},
+        "zero": {"error": {"errorMessage": "", "errorCode": 0}},
+        "zero_string": {"error": {"errorMessage": None, "errorCode": "0"}},
+        "null_code": {"error": {"errorMessage": None, "errorCode": None}},
+    }
+    return shapes[settings.no_error]
+
+
+def _expiry(settings: SandboxSettings, token: Token) -> str | None:
+    match settings.expiry_format:
+        case "none":
+            return None
+        case "garbage":
+            return "скоро"
+        case "epoch_s":
+            return str(int(token.expires))
+        case "epoch_ms":
+            return str(int(token.expires * 1000))
+    moment = datetime.fromtimestamp(token.expires, settings.zone)
+    if settings.expiry_format == "naive":
+        return moment.strftime("%Y-%m-%d %H:%M:%S")
+    if settings.expiry_format == "iso_z":
+        return datetime.fromtimestamp(token.expires, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return moment.isoformat(timespec="milliseconds")

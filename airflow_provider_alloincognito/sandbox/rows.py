@@ -1,0 +1,237 @@
+"""Rows as the API writes them: rendered once a day, sliced for a period, picked out for a filter."""
+
+from __future__ import annotations
+
+import json
+import threading
+from array import array
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from airflow_provider_alloincognito.sandbox.calls import DAY_MS, Call, CallBook, call_knobs, start_text
+from airflow_provider_alloincognito.sandbox.query import CallQuery, same_number
+from airflow_provider_alloincognito.sandbox.settings import ROW_FIELDS, SandboxSettings
+
+PIECE = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedDay:
+    """A day's rows, one after the other, each followed by the separator."""
+
+    body: bytes
+    offsets: array[int]
+    starts: array[int]
+    latest_end: int
+
+
+class RowBook:
+    """
+    Renders rows, and keeps the days most recently used.
+
+    :param calls: where the calls come from
+    :param keep_bytes: so many bytes of rows are kept at most (one day always is)
+    """
+
+    def __init__(self, calls: CallBook, keep_bytes: int = 192 * 1024 * 1024) -> None:
+        self._calls = calls
+        self._keep = keep_bytes
+        self._kept = 0
+        self._days: OrderedDict[tuple[Any, ...], RenderedDay] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def is_quick(self, settings: SandboxSettings, query: CallQuery) -> bool:
+        """Tell whether an answer is at hand, so that it need not be made beside the event loop."""
+        days = (query.end - query.start).days
+        if days > 1 or settings.calls_per_day > 10_000 or query.filters:
+            return False
+        return all(self._key(settings, day) in self._days for day, _, _ in _spans(settings, query))
+
+    def pieces(self, settings: SandboxSettings, query: CallQuery, as_of: datetime) -> Iterator[bytes]:
+        """
+        Give the rows that a query finds, joined, in pieces.
+
+        :param settings: how rows are written
+        :param query: what is asked for
+        :param as_of: the moment, in the API's zone: what is not listed by then is not found
+        """
+        separator = _separator(settings)
+        first = True
+        for day, low, high in _spans(settings, query):
+            for piece in self._of_day(settings, query, day, low, high, as_of):
+                yield piece if first else separator + piece
+                first = False
+
+    def _of_day(
+        self, settings: SandboxSettings, query: CallQuery, day: date, low: int, high: int, as_of: datetime
+    ) -> Iterator[bytes]:
+        rendered = self._rendered(settings, day)
+        begin, end = bisect_left(rendered.starts, low), bisect_left(rendered.starts, high)
+        separator = len(_separator(settings))
+        now_ms = (as_of - _midnight(day)) // timedelta(milliseconds=1)
+        if begin == end:
+            return
+        if query.filters or not _all_there(settings, rendered, now_ms):
+            picked = self._picked(settings, query, day, range(begin, end), now_ms, rendered)
+            if picked:
+                yield _separator(settings).join(picked)
+            return
+        while begin < end:
+            # As many rows as fit into a piece, one at least.
+            upto = bisect_left(rendered.offsets, rendered.offsets[begin] + PIECE, begin + 1, end)
+            yield rendered.body[rendered.offsets[begin] : rendered.offsets[upto] - separator]
+            begin = upto
+
+    def _picked(
+        self,
+        settings: SandboxSettings,
+        query: CallQuery,
+        day: date,
+        indexes: range,
+        now_ms: int,
+        rendered: RenderedDay,
+    ) -> list[bytes]:
+        calls = self._calls.calls(settings, day)
+        separator = len(_separator(settings))
+        writer = _writer(settings)
+        picked = []
+        for index in indexes:
+            call = calls[index]
+            if not is_listed(settings, call, now_ms):
+                continue
+            if not has_recording(settings, call, now_ms) and call.record_file_id:
+                call = call._replace(record_file_id=None)
+                row = writer.row(day, call)
+            else:
+                row = rendered.body[rendered.offsets[index] : rendered.offsets[index + 1] - separator]
+            if _matches(query, call):
+                picked.append(row)
+        return picked
+
+    def _key(self, settings: SandboxSettings, day: date) -> tuple[Any, ...]:
+        fields = tuple(sorted(settings.row_fields.items()))
+        return (*call_knobs(settings), fields, settings.pretty, settings.ascii_json, day)
+
+    def _rendered(self, settings: SandboxSettings, day: date) -> RenderedDay:
+        key = self._key(settings, day)
+        with self._lock:
+            if (known := self._days.get(key)) is not None:
+                self._days.move_to_end(key)
+                return known
+        rendered = _render(settings, day, self._calls.calls(settings, day))
+        with self._lock:
+            if key not in self._days:
+                self._days[key] = rendered
+                self._kept += len(rendered.body)
+            while self._kept > self._keep and len(self._days) > 1:
+                self._kept -= len(self._days.popitem(last=False)[1].body)
+        return rendered
+
+
+def is_listed(settings: SandboxSettings, call: Call, now_ms: int) -> bool:
+    """Tell whether a call is in the list by now."""
+    return settings.call_appears_after is None or call.end_ms + 1000 * settings.call_appears_after <= now_ms
+
+
+def has_recording(settings: SandboxSettings, call: Call, now_ms: int) -> bool:
+    """Tell whether a call has a recording, and by now."""
+    if call.record_file_id is None:
+        return False
+    return settings.call_appears_after is None or call.end_ms + 1000 * settings.recording_appears_after <= now_ms
+
+
+def _all_there(settings: SandboxSettings, rendered: RenderedDay, now_ms: int) -> bool:
+    if settings.call_appears_after is None:
+        return True
+    latest = max(settings.call_appears_after, settings.recording_appears_after)
+    return rendered.latest_end + 1000 * latest <= now_ms
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day)
+
+
+def _spans(settings: SandboxSettings, query: CallQuery) -> Iterator[tuple[date, int, int]]:
+    """Give the days of a period, each with the milliseconds from which, and below which, a start is inside."""
+    millisecond = timedelta(milliseconds=1)
+    # An inclusive end is compared in whole seconds, so the fractions of its second are inside.
+    more = 1000 if settings.period_end == "inclusive" else 0
+    for ordinal in range(query.start.toordinal(), query.end.toordinal() + 1):
+        day = date.fromordinal(ordinal)
+        midnight = _midnight(day)
+        low = max(0, (query.start - midnight) // millisecond)
+        high = min(DAY_MS, (query.end - midnight) // millisecond + more)
+        if low < high:
+            yield day, low, high
+
+
+def _matches(query: CallQuery, call: Call) -> bool:
+    if query.direction and call.direction != query.direction:
+        return False
+    if query.duration_from is not None and call.duration < query.duration_from:
+        return False
+    if query.duration_to is not None and call.duration > query.duration_to:
+        return False
+    if query.only_recorded and call.record_file_id is None:
+        return False
+    if query.is_read is not None and call.is_read != query.is_read:
+        return False
+    if query.numbers is None:
+        return True
+    return same_number(call.caller) in query.numbers or same_number(call.called) in query.numbers
+
+
+def _render(settings: SandboxSettings, day: date, calls: list[Call]) -> RenderedDay:
+    writer = _writer(settings)
+    separator = _separator(settings)
+    rows = [writer.row(day, call) for call in calls]
+    offsets, at = array("Q", [0]), 0
+    for row in rows:
+        at += len(row) + len(separator)
+        offsets.append(at)
+    body = separator.join(rows) + (separator if rows else b"")
+    starts = array("q", (call.start_ms for call in calls))
+    return RenderedDay(body, offsets, starts, max((call.end_ms for call in calls), default=0))
+
+
+def _separator(settings: SandboxSettings) -> bytes:
+    return b",\n      " if settings.pretty else b","
+
+
+class _Writer(NamedTuple):
+    template: str
+    chosen: tuple[int, ...]
+    ascii_json: bool
+
+    def row(self, day: date, call: Call) -> bytes:
+        values = (
+            call.call_id,
+            f'"{start_text(day, call.start_ms)}"',
+            call.direction,
+            f'"{call.caller}"',
+            f'"{call.called}"',
+            call.duration,
+            call.wait,
+            f'"{call.status}"',
+            f'"{call.record_file_id}"' if call.record_file_id else "null",
+            "true" if call.is_voicemail else "false",
+            "null" if call.is_read is None else call.is_read,
+            "null" if call.comment is None else json.dumps(call.comment, ensure_ascii=self.ascii_json),
+        )
+        if len(self.chosen) < len(values):
+            values = tuple(values[index] for index in self.chosen)  # type: ignore[assignment]
+        return (self.template % values).encode()
+
+
+def _writer(settings: SandboxSettings) -> _Writer:
+    names = [settings.row_fields.get(name, name) for name in ROW_FIELDS]
+    chosen = tuple(index for index, name in enumerate(names) if name is not None)
+    keys = [json.dumps(names[index], ensure_ascii=settings.ascii_json).replace("%", "%%") for index in chosen]
+    if settings.pretty:
+        body = ",\n".join(f"        {key}: %s" for key in keys)
+        return _Writer("{\n" + body + "\n      }", chosen, settings.ascii_json)
+    return _Writer("{" + ",".join(f"{key}:%s" for key in keys) + "}", chosen, settings.ascii_json)

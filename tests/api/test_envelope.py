@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import cycle
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_alloincognito.api import envelope as module
+from airflow_provider_alloincognito.api.envelope import Envelope, EnvelopeReader, Piece
+from airflow_provider_alloincognito.api.envelope_facts import FILE_CONTENT, ROWSET
+from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
+from airflow_provider_alloincognito.api.recording_content import RecordingContentReader
+from airflow_provider_alloincognito.api.rows import RowBatch, RowReader
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+rows = st.lists(st.dictionaries(st.text() | st.sampled_from(["rowset", "}", "]"]), json_values, max_size=5))
+scalars = st.none() | st.text() | st.integers(-(10**20), 10**20)
+chunk_sizes = st.lists(st.integers(1, 50), min_size=1, max_size=5)
+windows = st.integers(1, 200) | st.just(1 << 20)
+
+
+def written(value: Any, random: Random, ensure_ascii: bool) -> str:
+    """``value`` as JSON, white space strewn in and the keys of the envelope in any order."""
+
+    def gap() -> str:
+        return "".join(random.choices(" \t\r\n", k=random.choice((0, 0, 0, 1, 3))))
+
+    def write(value: Any, depth: int) -> str:
+        if isinstance(value, dict):
+            items = list(value.items())
+            if depth < 2:
+                random.shuffle(items)
+            members = (f"{text(key)}{gap()}:{write(inner, depth + 1)}" for key, inner in items)
+            return f"{gap()}{{{gap()}{f'{gap()},{gap()}'.join(members)}}}{gap()}"
+        if isinstance(value, list):
+            return f"{gap()}[{gap()}{','.join(write(inner, depth + 1) for inner in value)}]{gap()}"
+        return f"{gap()}{text(value)}{gap()}"
+
+    def text(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=ensure_ascii)
+
+    return write(value, 0)
+
+
+@contextmanager
+def small_windows(window: int) -> Iterator[None]:
+    """Windows are a megabyte; answers of a few bytes shall meet their borders too."""
+    readers = {
+        ROWSET: (b"[", partial(RowReader, window)),
+        FILE_CONTENT: (b'"', partial(RecordingContentReader, window)),
+    }
+    with patch.dict(module._LARGE_VALUES, readers):
+        yield
+
+
+def read(body: bytes, sizes: list[int] | None = None, window: int = 1 << 20) -> tuple[Envelope, list[Piece]]:
+    reader = EnvelopeReader()
+    pieces: list[Piece] = []
+    start = 0
+    with small_windows(window):
+        for size in cycle(sizes or [len(body) or 1]):
+            pieces += reader.feed(body[start : start + size])
+            start += size
+            if start >= len(body):
+                break
+        pieces += reader.finish()
+    assert reader.opened
+    return reader.envelope, pieces
+
+
+def rows_of(pieces: list[Piece]) -> list[dict[str, Any]]:
+    return [row for piece in pieces if isinstance(piece, RowBatch) for row in piece.decode()]
+
+
+def lines_of(pieces: list[Piece]) -> bytes:
+    return b"".join(piece.json_lines() for piece in pieces if isinstance(piece, RowBatch))
+
+
+def content_of(pieces: list[Piece]) -> bytes:
+    return b"".join(piece for piece in pieces if isinstance(piece, bytes))
+
+
+@given(rows, json_values, scalars, st.randoms(), st.booleans(), chunk_sizes, windows)
+def test_any_rows_in_any_chunks(
+    rows: list[dict[str, Any]],
+    other: Any,
+    scalar: Any,
+    random: Random,
+    ensure_ascii: bool,
+    sizes: list[int],
+    window: int,
+) -> None:
+    answer = {
+        "error": {"errorMessage": None, "errorCode": scalar, "other": other},
+        "other": other,
+        "result": {"code": scalar, "requestHash": "h==", "rowset": rows, "other": other},
+    }
+    body = written(answer, random, ensure_ascii).encode()
+    assert json.loads(body) == answer
+
+    envelope, pieces = read(body, sizes, window)
+
+    assert rows_of(pieces) == rows
+    lines = lines_of(pieces).split(b"\n")
+    assert lines.pop() == b""
+    assert [json.loads(line) for line in lines] == rows
+    assert envelope == Envelope(
+        request_hash="h==", code=scalar, error_code=scalar, rowset="array", has_result=True
+    )
+
+
+@given(rows, st.binary(max_size=40), st.randoms(), chunk_sizes, windows)
+def test_any_truncation_is_an_error(
+    rows: list[dict[str, Any]], mp3: bytes, random: Random, sizes: list[int], window: int
+) -> None:
+    result = {"rowset": rows, "requestHash": "h", "fileContent": base64.b64encode(mp3).decode()}
+    body = written({"result": result, "error": None}, random, True).encode().strip()
+    assert content_of(read(body, sizes, window)[1]) == mp3
+    with pytest.raises(AlloincognitoResponseError):
+        read(body[: random.randrange(len(body))], sizes, window)
+
+
+@given(
+    rows=rows,
+    random=st.randoms(),
+    sizes=chunk_sizes,
+    window=windows,
+    mutation=st.sampled_from(["{", "}", "[", "]", ",", ":", '"', "\\", " ", "\n", "0", "e", "null", ""]),
+    replaced=st.integers(0, 3),
+)
+def test_a_mutation_is_an_error_or_reads_as_json_does(
+    rows: list[dict[str, Any]], random: Random, sizes: list[int], window: int, mutation: str, replaced: int
+) -> None:
+    result = {"code": 1, "rowset": rows, "requestHash": "h", "fileContent": "QUJD"}
+    error = {"errorCode": 1, "errorMessage": "no"}
+    text = written({"result": result, "error": error, "other": [[], {}]}, random, True)
+    at = random.randrange(len(text))
+    body = (text[:at] + mutation + text[at + replaced :]).encode()
+    try:
+        envelope, pieces = read(body, sizes, window)
+    except AlloincognitoResponseError:
+        return
+    answer = json.loads(body)
+    result, error = answer.get("result"), answer.get("error")
+    result = result if isinstance(result, dict) else {}
+    assert rows_of(pieces) == (result.get("rowset") or [])
+    assert content_of(pieces) == base64.b64decode((result.get("fileContent") or "") + "===")
+    assert envelope.request_hash == result.get("requestHash")
+    if isinstance(error, dict):
+        assert envelope.error_code == error.get("errorCode")
+        assert envelope.error_message == error.get("errorMessage")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        " ",
+        "<html><body>Bad gateway</body></html>",
+        "[]",
+        "1",
+        '"text"',
+        "null",
+        "{} {}",
+        '{"result":{"rowset":[]}}]',
+        '{"result":{"rowset":[]},}',
+        '{"result":{"rowset":[]]}',
+        '{"result":{"rowset":[}}',
+        '{"result":{"rowset":{}}}',
+        '{"result":{"rowset":"[{}]"}}',
+        '{"result":{"rowset"::[]}}',
+        '{"result":{"rowset":[],"rowset":[]}}',
+        '{"result":{"rowset":[],"r\\u006fwset":null}}',
+        '{"result":{"fileContent":"QUJD","fileContent":"QUJD"}}',
+        '{"result":{"rowset":[]},"result":{}}',
+        '{"error":{"errorCode":1},"error":null}',
+        '{"error":[{"errorCode":1}]}',
+        '{"error":{"errorMessage":["no"]}}',
+        '{"error":true}',
+        '{"result":{"fileContent":["QUJD"]}}',
+        '{"other":' + "9" * 5000 + "}",
+        '{"other":1e99999999999999999999}',
+    ],
+)
+def test_what_is_not_the_promised_json(body: str) -> None:
+    for sizes in [[1], [1000]]:
+        with pytest.raises(AlloincognitoResponseError):
+            read(body.encode(), sizes)
+
+
+def test_errors_do_not_quote_the_body() -> None:
+    secret = b"79161234567"
+    for body in [
+        b'{"x": "' + secret + b'" ' + secret,
+        b'{"result": {"rowset": [{"a": ' + secret + b"x}]}}",
+        b'{"result": {"fileContent": "!' + secret,
+        b'{"result": {"file_NAME": "' + secret + b'\xff"}}',
+    ]:
+        with pytest.raises(AlloincognitoResponseError) as caught:
+            read(body + b'"}}')
+        assert secret.decode() not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xd0"])
+@pytest.mark.parametrize(
+    "body", [b'{"other":"%b"}', b'{"result":{"rowset":[{"a":"%b"}]}}', b'{"result":{"fileContent":"%b"}}']
+)
+def test_what_is_not_utf_8(body: bytes, bad: bytes) -> None:
+    with pytest.raises(AlloincognitoResponseError):
+        read(body % bad)
+
+
+def test_all_that_an_envelope_says() -> None:
+    body = json.dumps(
+        {
+            "result": {
+                "apiName": "integration",
+                "apiVersion": 1.5,
+                "callTime": "2024-01-01 00:00:00",
+                "responseDuration": "0.1",
+                "code": 0,
+                "requestHash": "a==b+/=",
+                "file_NAME": "../+79161234567.mp3",
+                "fileContent": None,
+                "rowset": None,
+            },
+            "error": {"errorMessage": "none", "errorCode": "0"},
+        }
+    )
+    envelope, pieces = read(body.encode(), [1])
+    assert pieces == []
+    assert envelope == Envelope(
+        api_name="integration",
+        api_version=1.5,
+        call_time="2024-01-01 00:00:00",
+        response_duration="0.1",
+        code=0,
+        request_hash="a==b+/=",
+        file_name="../+79161234567.mp3",
+        error_message="none",
+        error_code="0",
+        rowset="null",
+        file_content="null",
+        has_result=True,
+    )
+    assert "7916" not in repr(envelope) and "none" not in repr(envelope)
+
+
+@pytest.mark.parametrize(
+    "body, expected",
+    [
+        ("{}", Envelope()),
+        ('{"error":null,"result":null}', Envelope()),
+        ('{"error":"no","result":[]}', Envelope(error_message="no")),
+        ('{"error":401}', Envelope(error_code=401)),
+        ('{"error":{}, "result":{}}', Envelope(has_result=True)),
+        ('{"result":{"code":{"a":1},"requestHash":7}}', Envelope(has_result=True, request_hash="7")),
+        ('\ufeff{"result":{"fileContent":""}}', Envelope(has_result=True, file_content="string")),
+        # Only `result.rowset` itself is the rowset.
+        ('{"rowset":[{}],"result":{"a":{"rowset":[{}]},"b":["rowset"]}}', Envelope(has_result=True)),
+        ('{"result":[{"rowset":[{}]}],"result.rowset":[{}]}', Envelope()),
+        ('{"a":{"result":{"rowset":[{}]}},"b":[{"result":{"fileContent":"QQ"}}]}', Envelope()),
+        ('{"a":[{"error":{"errorCode":1}}],"":{"requestHash":"x"}}', Envelope()),
+    ],
+)
+def test_unusual_envelopes(body: str, expected: Envelope) -> None:
+    for sizes in [[1], [1000]]:
+        assert read(body.encode(), sizes) == (expected, [])
+
+
+def test_opened_with_the_first_row_and_not_with_an_empty_array() -> None:
+    reader = EnvelopeReader()
+    with small_windows(1):
+        assert reader.feed(b'{"result":{"requestHash":"h","rowset":[') == []
+    assert not reader.opened
+    [batch] = reader.feed(b"{}")
+    assert reader.opened and isinstance(batch, RowBatch) and len(batch) == 1
+    assert reader.envelope == Envelope(request_hash="h", rowset="array", has_result=True)
+
+    reader = EnvelopeReader()
+    with small_windows(1):
+        assert reader.feed(b'{"result":{"rowset":[]},') == []
+    assert not reader.opened
+    assert reader.feed(b'"error":{"errorCode":401}}') == []
+    assert reader.opened and reader.envelope.error_code == 401
+    assert reader.finish() == []
+
+
+def test_an_error_that_comes_after_the_rows_is_known_in_the_end() -> None:
+    envelope, pieces = read(b'{"result":{"rowset":[{"a":1}]},"error":{"errorCode":5,"errorMessage":"no"}}')
+    assert rows_of(pieces) == [{"a": 1}]
+    assert (envelope.error_code, envelope.error_message) == (5, "no")
+
+
+def test_a_body_longer_than_allowed() -> None:
+    reader = EnvelopeReader(max_bytes=10)
+    reader.feed(b'{"other":1')
+    with pytest.raises(AlloincognitoResponseError, match="10 bytes that max_response_bytes"):
+        reader.feed(b"}")
