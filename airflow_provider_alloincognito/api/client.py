@@ -5,8 +5,6 @@ from __future__ import annotations
 import concurrent.futures
 import time
 from collections.abc import Iterator
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,7 +14,8 @@ import tenacity
 import urllib3
 
 from airflow_provider_alloincognito.api import retries, verdict
-from airflow_provider_alloincognito.api.envelope import Envelope, EnvelopeReader, Piece
+from airflow_provider_alloincognito.api.answer_head import AnswerHead
+from airflow_provider_alloincognito.api.envelope import Piece
 from airflow_provider_alloincognito.api.errors import AlloincognitoError, AlloincognitoResponseError
 from airflow_provider_alloincognito.api.methods import ApiRequest
 from airflow_provider_alloincognito.api.pair_keeper import PairKeeper
@@ -25,7 +24,6 @@ from airflow_provider_alloincognito.api.steps import Join, Lock, Send, Sleep, St
 from airflow_provider_alloincognito.api.token_store import TokenStore, perform
 
 CHUNK = 1 << 18
-LARGEST_SMALL_BODY = 1 << 20
 MOST_CONNECTIONS = 64
 CUT_SHORT = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
@@ -76,16 +74,11 @@ class Client:
         """
         answer = self._run(request)
         try:
-            verdict.raise_for_error(request.method, answer, self.settings, self._secrets())
+            verdict.raise_for_error(request.method, answer, self.settings, self._keeper.secrets)
         except BaseException:
             answer.close()
             raise
         return answer
-
-    def _secrets(self) -> tuple[str, ...]:
-        pair = self._keeper.pair
-        tokens = (pair.access_token, pair.refresh_token) if pair is not None else ()
-        return (self._keeper.authorization_token, *tokens)
 
     def _run(self, request: ApiRequest) -> StreamedAnswer:
         """Drive the token logic."""
@@ -153,16 +146,16 @@ class Client:
         if response.status_code in retries.BUSY_STATUSES:
             response.close()
             raise retries.busy(request.method, response.status_code, response.headers)
-        answer = StreamedAnswer(request.method, response, settings, self._secrets())
+        answer = StreamedAnswer(request.method, response, settings, self._keeper.secrets, is_small=send.is_token_call)
         try:
-            answer.read_head(whole=send.is_token_call or response.status_code != requests.codes.ok)
+            answer.read_head()
         except BaseException:
             answer.close()
             raise
         return answer
 
 
-class StreamedAnswer:
+class StreamedAnswer(AnswerHead):
     """
     One answer, read as it arrives. A context manager: leaving it early closes the connection.
 
@@ -170,19 +163,22 @@ class StreamedAnswer:
     :param response: with its body still to come.
     :param settings: the stand's.
     :param secrets: tokens to keep out of errors.
+    :param is_small: read all of the body at once.
     """
 
-    def __init__(self, method: str, response: requests.Response, settings: Settings, secrets: tuple[str, ...]) -> None:
-        self.method = method
-        self.status = response.status_code
-        self.body = b""
+    def __init__(
+        self,
+        method: str,
+        response: requests.Response,
+        settings: Settings,
+        secrets: tuple[str, ...],
+        *,
+        is_small: bool,
+    ) -> None:
+        super().__init__(method, response.status_code, response.headers, settings, is_small=is_small)
         self._response = response
-        self._settings = settings
         self._secrets = secrets
-        self._reader: EnvelopeReader | None = EnvelopeReader(max_bytes=settings.max_response_bytes or None)
         self._chunks = self._chunks_of(response)
-        self._head: list[Piece] = []
-        self._ended = False
 
     def __enter__(self) -> Self:
         return self
@@ -199,76 +195,37 @@ class StreamedAnswer:
         """Give the connection back, or close it if the body has not ended."""
         self._response.close()
 
-    @property
-    def server_time(self) -> datetime | None:
-        """The stand's clock, from the header ``Date``."""
-        try:
-            moment = parsedate_to_datetime(self._response.headers["Date"])
-        except (KeyError, ValueError):
-            return None
-        return moment if moment.tzinfo else None
-
-    @property
-    def envelope(self) -> Envelope | None:
-        """The envelope as far as it has been read; None if the body is none."""
-        return self._reader.envelope if self._reader is not None else None
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether the answer says "not ready yet"."""
-        return verdict.is_pending(self, self._settings)
-
-    def read_head(self, *, whole: bool) -> None:
-        """
-        Read until the envelope can be judged.
-
-        :param whole: read all of the body, which is small, and do not insist on its being an envelope.
-        """
-        if whole:
-            self._read_small_body()
-            return
-        assert self._reader is not None
-        while not self._reader.opened:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                self._head += self._finish(self._reader)
-                break
-            self._head += self._reader.feed(chunk)
-
-    def _read_small_body(self) -> None:
-        assert self._reader is not None
+    def read_head(self) -> None:
+        """Read until the envelope can be judged."""
         for chunk in self._chunks:
-            self.body += chunk
-            if len(self.body) > LARGEST_SMALL_BODY:
-                break
-        try:
-            self._reader.feed(self.body)
-            self._reader.finish()
-        except AlloincognitoResponseError:
-            self._reader = None
+            if self.take(chunk):
+                return
+        self._end()
 
-    def pieces(self) -> Iterator[Piece]:
+    def stream(self) -> Iterator[Piece]:
         """
         Rows and the bytes of a recording as they arrive, once.
 
         :raises AlloincognitoResponseError: if the body is cut off or is not what the API promises.
         :raises AlloincognitoApiError: if an error follows what came.
         """
-        assert self._reader is not None
-        yield from self._head
-        self._head = []
+        yield from self._taken()
         for chunk in self._chunks:
-            yield from self._reader.feed(chunk)
-        if not self._ended:
-            yield from self._finish(self._reader)
-        if verdict.has_error(self._reader.envelope):
-            verdict.raise_api_error(self.method, self._reader.envelope, self._secrets)
+            self.take(chunk)
+            yield from self._taken()
+        if not self.ended:
+            self._end()
+            yield from self._taken()
+        if self.envelope is not None and verdict.has_error(self.envelope):
+            verdict.raise_api_error(self.method, self.envelope, self._secrets)
 
-    def _finish(self, reader: EnvelopeReader) -> list[Piece]:
-        self._ended = True
-        pieces = reader.finish()
-        self.close()
+    def _taken(self) -> list[Piece]:
+        pieces, self.pieces = self.pieces, []
         return pieces
+
+    def _end(self) -> None:
+        self.end()
+        self.close()
 
     def _chunks_of(self, response: requests.Response) -> Iterator[bytes]:
         chunks = response.iter_content(CHUNK)

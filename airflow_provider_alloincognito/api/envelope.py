@@ -7,6 +7,7 @@ its own; the parser sees ``[]`` or ``""`` in its place. No I/O here: requests an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import ijson
@@ -27,6 +28,7 @@ __all__ = ["Envelope", "EnvelopeReader", "Piece"]
 
 Piece = RowBatch | bytes
 
+_KEY_END = re.compile(rb'(?<!\\)"')  # not within a text: the parser begins it anew with every piece
 _BOM = b"\xef\xbb\xbf"
 _LARGE_VALUES: dict[Path, tuple[bytes, Callable[[], LargeValue[Piece]]]] = {
     ROWSET: (b"[", RowReader),
@@ -109,7 +111,8 @@ class EnvelopeReader:
             opening, reader = _LARGE_VALUES.get(self._facts.awaited, (None, None))
             if opening is None or reader is None:
                 # A key is reported with its closing quote, so no piece goes beyond one.
-                start = self._parse(data, start, data.find(b'"', start) + 1 or len(data))
+                quote = _KEY_END.search(data, start)
+                start = self._parse(data, start, quote.end() if quote else len(data))
             elif data[start] in b" \t\n\r:":
                 start = self._parse(data, start, start + 1)
             elif data.startswith(opening, start):

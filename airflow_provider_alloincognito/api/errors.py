@@ -39,6 +39,14 @@ class AlloincognitoResponseError(AlloincognitoError):
     """An answer that is not what the API promises: no JSON, no ``result``, cut half-way."""
 
 
+class AlloincognitoFieldError(AlloincognitoResponseError):
+    """Rows do not have a field that was named. Another name is needed, not another try."""
+
+
+class AlloincognitoWaitTimeout(AlloincognitoError):
+    """A result was not ready in time."""
+
+
 class AlloincognitoApiError(AlloincognitoError):
     """
     The API's own error.

@@ -36,7 +36,7 @@ Flow = Generator[Step, Any, Any]
 
 MOST_REPLAYS = 8
 REJECTED_REMEMBERED = 256
-# API.md: a pair younger than this that meets 403 lacks a right; it has not died.
+# A pair younger than this, or than half its life, that meets 403 is taken to lack a right, not to have died.
 YOUNG = timedelta(minutes=1)
 LONGEST_RENEWAL_MARGIN = 600.0
 # Below this, a difference to the stand's clock is the header's whole seconds and the way here.
@@ -50,7 +50,6 @@ class PairKeeper:
     :param settings: the stand's.
     :param authorization_token: made in the personal account; authenticates ``create``.
     :param exclusive: whether the store has a lock of its own; otherwise claims are written into it.
-    :param on_pair: told of each pair before it is used, to mask its tokens.
     :param clock: monotonic seconds, compared only with itself.
     :param now: the wall clock, for hints that cost a needless ``refresh`` at most.
     :param rng: jitter.
@@ -62,7 +61,6 @@ class PairKeeper:
         authorization_token: str,
         *,
         exclusive: bool,
-        on_pair: Callable[[TokenPair], None] = lambda pair: None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
         rng: random.Random | None = None,
@@ -74,13 +72,15 @@ class PairKeeper:
         self.clock = clock
         self.rng = rng or random.Random()
         self.pair: TokenPair | None = None
-        self._on_pair = on_pair
         self._now = now
-        self._skew = timedelta()
+        self._skew: timedelta | None = None
         self._guard = threading.Lock()  # held for a few statements, never over a step
         self._flight: Future[TokenPair] | None = None
         self._rejected: deque[str] = deque(maxlen=REJECTED_REMEMBERED)
-        self._ends_at = self._renew_at = float("inf")
+        self._granted: set[str] = set()  # methods
+        self._accepted_at = self._earliest_end = float("-inf")
+        self._latest_end = float("inf")
+        self._renewal_margin = 0.0
         self._no_renewal_until = float("-inf")
         self._unrenewable: str | None = None
         self._unconfirmed: Replacement | None = None
@@ -97,15 +97,23 @@ class PairKeeper:
         """
         pair = yield from self._pair_in_hand()
         deadline: float | None = None
+        granted = request.method in self._granted
         for _ in range(MOST_REPLAYS + 1):
+            sent_at = self.clock()
             answer: Answer = yield Send(request, pair.access_token)
             self.note_clock(answer)
             if not verdict.token_is_rejected(answer, self.settings):
+                self._accepted_at = sent_at
+                self._granted.add(request.method)
                 yield from self._confirm(pair)
                 return answer
             rejected_at = self.clock()
             deadline = deadline or rejected_at + self.timing.patience
-            pair = yield from self._after_rejection(request, answer, pair, rejected_at, deadline)
+            if self._lacks_right(answer, pair) and not granted:
+                pair = yield from self._unless_it_lacks_the_right(request, pair, rejected_at, deadline)
+            else:
+                pair = yield from self._after_rejection(request, pair, rejected_at, deadline)
+            granted = False
         raise AlloincognitoRotationError(
             f"{request.method}: {MOST_REPLAYS + 1} pairs in a row were rejected. Something else keeps making pairs "
             "with this authorization token, and each kills ours. Find it (another program, another Airflow with its "
@@ -119,19 +127,22 @@ class PairKeeper:
             pair = yield from self._alone(pair, lambda: self._renew(pair, deadline), deadline)
         return pair
 
-    def _after_rejection(
-        self, request: ApiRequest, answer: Answer, pair: TokenPair, rejected_at: float, deadline: float
+    def _unless_it_lacks_the_right(
+        self, request: ApiRequest, pair: TokenPair, rejected_at: float, deadline: float
     ) -> Flow:
-        if self._lacks_right(answer, pair):
-            search = Replacement(self, pair, rejected_at, deadline)
-            other = yield from search.look_until(rejected_at + self.timing.winner_is_visible)
-            if other is None or other.id == pair.id:
-                raise AlloincognitoApiError(
-                    request.method,
-                    answer.status,
-                    "the token is young and living, so it lacks the right to this method; ask AlloIncognito for it",
-                )
+        search = Replacement(self, pair, rejected_at, deadline)
+        other = yield from search.look_until(rejected_at + self.timing.winner_is_visible)
+        if other is not None:
             return other
+        self._granted.discard(request.method)
+        raise AlloincognitoApiError(
+            request.method,
+            verdict.FORBIDDEN,
+            "the token is new, so it seems to lack the right to this method: ask AlloIncognito for it. If other "
+            "methods are refused too, something else has just ended the token; try again in a minute",
+        )
+
+    def _after_rejection(self, request: ApiRequest, pair: TokenPair, rejected_at: float, deadline: float) -> Flow:
         if self.is_news(pair):
             self._rejected.append(pair.id)
             log.info("AlloIncognito tokens: %s: pair %s was rejected", request.method, pair.id)
@@ -139,7 +150,7 @@ class PairKeeper:
         return (yield from self._alone(pair, work.after_rejection, deadline))
 
     def _lacks_right(self, answer: Answer, pair: TokenPair) -> bool:
-        young = abs(self._server_now() - pair.obtained_at) < YOUNG
+        young = abs(self._server_now() - pair.obtained_at) < min(YOUNG, pair.lifetime / 2)
         return answer.status == verdict.FORBIDDEN and young and not self.has_ended(pair)
 
     # One replacement for all threads and loops
@@ -154,10 +165,9 @@ class PairKeeper:
                     flight = self._flight = Future()
                     break
             yield Join(flight, max(0.0, deadline - self.clock()))
-            if flight.done() and not flight.cancelled():
-                error = flight.exception()
-                if isinstance(error, AlloincognitoAuthError):
-                    raise AlloincognitoAuthError(*error.args)
+            error = flight.exception() if flight.done() else None
+            if isinstance(error, AlloincognitoAuthError):
+                raise AlloincognitoAuthError(*error.args)
             if self.clock() >= deadline:
                 raise AlloincognitoRotationError(
                     f"No living token pair was to be had within {self.timing.patience:.0f} s. Another try may succeed."
@@ -170,10 +180,8 @@ class PairKeeper:
         except BaseException as error:  # a leader that fails or is cancelled must let the others go on
             with self._guard:
                 self._flight = None
-            if isinstance(error, Exception):
-                flight.set_exception(error)
-            else:
-                flight.cancel()
+            stopped = AlloincognitoRotationError("The task that was replacing the token pair was stopped.")
+            flight.set_exception(error if isinstance(error, Exception) else stopped)
             raise
         with self._guard:
             self._flight = None
@@ -209,7 +217,7 @@ class PairKeeper:
         now = self.clock()
         return (
             pair is self.pair
-            and now >= self._renew_at
+            and now >= self._ends_at - self._renewal_margin
             and now >= self._no_renewal_until
             and pair.id != self._unrenewable
         )
@@ -218,7 +226,26 @@ class PairKeeper:
         """Whether ``pair``'s access token has ended, as far as clocks can tell."""
         return pair is self.pair and self.clock() >= self._ends_at
 
+    def died_early(self, pair: TokenPair) -> bool:
+        """Whether ``pair``, found dead, should still be alive; False where that cannot be told."""
+        return pair is self.pair and self.clock() < (self._earliest_end if self._skew is None else self._ends_at)
+
+    @property
+    def _ends_at(self) -> float:
+        """The end by the pair's stamps, which are wall-clock times of others, within what our own clock bears out."""
+        if self._skew is None or self.pair is None:
+            return self._latest_end
+        left = self.pair.access_expires_at - self._server_now()
+        return min(max(self.clock() + left.total_seconds(), self._earliest_end), self._latest_end)
+
     # What is known
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The tokens in use, to keep them out of what is said."""
+        pair = self.pair
+        tokens = (pair.access_token, pair.refresh_token) if pair is not None else ()
+        return (self.authorization_token, *tokens)
 
     def is_news(self, pair: TokenPair) -> bool:
         """Newer means: not one of those that were seen rejected."""
@@ -228,16 +255,16 @@ class PairKeeper:
         """Use ``pair`` from now on. Whoever made it renews it first, the others a little later."""
         if self.pair is not None and self.pair.id == pair.id:
             return
-        self._on_pair(pair)
         lifetime = pair.lifetime.total_seconds()
-        left = lifetime if made_here else (pair.access_expires_at - self._server_now()).total_seconds()
         margin = self.settings.refresh_before_expiry
         if margin is None:
             margin = min(lifetime / 10, LONGEST_RENEWAL_MARGIN)
         margin *= self.rng.uniform(1.1, 1.3) if made_here else self.rng.uniform(1.0, 1.1)
         with self._guard:
-            self._ends_at = self.clock() + left
-            self._renew_at = self._ends_at - margin
+            self._latest_end = self.clock() + lifetime
+            # It was made after the pair before it was last accepted, since only one is alive at a time.
+            self._earliest_end = self._latest_end if made_here else self._accepted_at + lifetime
+            self._renewal_margin = margin
             self.pair = pair
 
     def note_clock(self, answer: Answer) -> None:
@@ -252,7 +279,7 @@ class PairKeeper:
         return self._server_now()
 
     def _server_now(self) -> datetime:
-        return self._now() + self._skew
+        return self._now() + (self._skew or timedelta())
 
     # After a save: a slower writer may have put an older pair over it
 

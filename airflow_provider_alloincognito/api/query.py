@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_alloincognito.api.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.api.scrubbing import scrub
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.times import to_api
 
 DIRECTIONS = {"all": 0, "outgoing": 1, "incoming": 2}
-NUMBER = re.compile(r"\+?\d{1,15}")
+NUMBER = re.compile(r"\+?[0-9]{1,15}")
 NUMBER_PUNCTUATION = re.compile(r"[\s().-]")
 
 
@@ -37,7 +38,7 @@ class CallListQuery:
 
     period_start: datetime
     period_end: datetime
-    numbers: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = field(default=(), repr=False)
     direction: int = 0
     duration_from: int | None = None
     duration_to: int | None = None
@@ -73,8 +74,9 @@ class CallListQuery:
         return query
 
     def _check_period(self) -> None:
-        if self.period_start >= self.period_end:
-            relation = "is" if self.period_start == self.period_end else "is after"
+        start, end = self.period_start.astimezone(UTC), self.period_end.astimezone(UTC)
+        if start >= end:
+            relation = "is" if start == end else "is after"
             raise AlloincognitoQueryError(
                 f"period_start ({self.period_start.isoformat()}) {relation} period_end "
                 f"({self.period_end.isoformat()}), so the period is empty. A period must end after it starts. The "
@@ -96,11 +98,15 @@ class CallListQuery:
             return [self]
         if window < timedelta(seconds=1):
             raise AlloincognitoQueryError("window is the length of one request's period and must be a second at least.")
+        length = timedelta(seconds=window // timedelta(seconds=1))  # the API's times have no fractions
+        # In UTC: within one zone Python adds and compares what clocks on a wall show, and they go back once a year.
+        # Plain datetimes: pendulum's, which Airflow gives, lose Python's UTC when something is added to them.
+        zone = self.period_start.tzinfo
+        start, last = (datetime.fromtimestamp(one.timestamp(), UTC) for one in (self.period_start, self.period_end))
         parts = []
-        start = self.period_start
-        while start < self.period_end:
-            end = min(start + window, self.period_end)
-            parts.append(replace(self, period_start=start, period_end=end))
+        while start < last:
+            end = min(start + length, last)
+            parts.append(replace(self, period_start=start.astimezone(zone), period_end=end.astimezone(zone)))
             start = end
         return parts
 
@@ -129,6 +135,10 @@ class CallListQuery:
 def _numbers(given: Iterable[str] | str | None) -> tuple[str, ...]:
     if given is None:
         return ()
+    if not isinstance(given, Iterable):
+        raise AlloincognitoQueryError(
+            "numbers is no list of texts, and no text with commas. The usual cause is a number without quotes."
+        )
     parts = given.replace(";", ",").replace("\n", ",").split(",") if isinstance(given, str) else list(given)
     numbers = []
     for position, part in enumerate(parts):
@@ -150,6 +160,11 @@ def _numbers(given: Iterable[str] | str | None) -> tuple[str, ...]:
     return tuple(numbers)
 
 
+def _shown(given: object) -> str:
+    """A value as errors quote it: an argument in another's place may be a phone number."""
+    return scrub(repr(given))
+
+
 def _direction(given: int | str | None) -> int:
     if given is None or given == "":
         return 0
@@ -158,7 +173,7 @@ def _direction(given: int | str | None) -> int:
         code = int(given)
     if code is None or isinstance(given, bool):
         raise AlloincognitoQueryError(
-            f"direction is {given!r}; allowed are 'all', 'outgoing', 'incoming', or the API's 0, 1, 2."
+            f"direction is {_shown(given)}; allowed are 'all', 'outgoing', 'incoming', or the API's 0, 1, 2."
         )
     return code
 
@@ -172,7 +187,7 @@ def _seconds(argument: str, given: int | str | None) -> int | None:
         seconds = -1
     if seconds < 0 or not isinstance(given, int | str) or isinstance(given, bool):
         raise AlloincognitoQueryError(
-            f"{argument} is {given!r}; allowed is a whole number of seconds, 0 or more, or None for no limit."
+            f"{argument} is {_shown(given)}; allowed is a whole number of seconds, 0 or more, or None for no limit."
         )
     return seconds
 
@@ -182,5 +197,5 @@ def _flag(argument: str, given: bool | int | str | None) -> int | None:
         return None
     value = {"0": 0, "1": 1, "true": 1, "false": 0}.get(str(given).strip().lower())
     if value is None:
-        raise AlloincognitoQueryError(f"{argument} is {given!r}; allowed are 0, 1, True, False and None.")
+        raise AlloincognitoQueryError(f"{argument} is {_shown(given)}; allowed are 0, 1, True, False and None.")
     return value

@@ -56,7 +56,7 @@ class RecordingContentReader(LargeValue[bytes]):
             if not self._begun:
                 text = _DATA_PREFIX.sub(b"", text)
             return self._decode(text)
-        except ValueError:
+        except (msgspec.DecodeError, ValueError):
             raise AlloincognitoResponseError("The answer's fileContent is not base64.") from None
 
     def _decode(self, text: bytes) -> bytes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -42,10 +43,17 @@ log = logging.getLogger(__name__)
 Flow = Generator[Step, Any, Any]
 
 NO_PAIR = "none"
+# Put before a claim's nonce once its holder has learnt that the authorization token is not accepted.
+REFUSED = "refused-"
 SAVE_TRIES = 5
 CONFIRM_TRIES = 2
 LOSSES_REMEMBERED = timedelta(hours=1).total_seconds()
 LOSSES_THAT_WARN = 3
+NOT_ACCEPTED = (
+    "AlloIncognito does not accept the authorization token. It may have been remade since, which ends every token "
+    "before it. Make one in the personal account (menu 'Виртуальная АТС', section 'Интеграционные API', button "
+    "'получить authorization token') and put it into the Connection's password."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +84,25 @@ class Replacement:
         self._timing = keeper.timing
         self._trouble: AlloincognitoStoreError | None = None
         self._saved_at = 0.0
-        self._lost = rejected_at is not None and old is not None and not keeper.has_ended(old)
+        self._ended = old is not None and keeper.has_ended(old)
+        self._died_early = rejected_at is not None and old is not None and keeper.died_early(old)
+        self._claims_seen: list[str | None] = []
 
     # The two occasions
 
     def ahead_of_the_end(self) -> Flow:
         """Renew a living pair; gives the new one, somebody else's, the old one if all fails, None if refused."""
+        try:
+            if self._keeper.exclusive:
+                return (yield from self._locked(self._renew))
+            return (yield from self._renew())
+        except AlloincognitoShadowedStoreError:
+            raise
+        except AlloincognitoError as error:
+            log.info("AlloIncognito tokens: renewal put off: %s", type(error).__name__)
+            return self._old
+
+    def _renew(self) -> Flow:
         assert self._old is not None
         stored = yield from self.look()
         if stored is None:
@@ -89,20 +110,15 @@ class Replacement:
             return self._old  # what cannot be saved is not made
         if stored.id != self._old.id:
             return stored
-        try:
-            fresh = yield from self._refresh()
-        except AlloincognitoError as error:
-            log.warning("AlloIncognito tokens: renewal put off: %s", type(error).__name__)
-            return self._old
+        fresh = yield from self._refresh()
         if fresh is not None:
             fresh = yield from self._save(fresh, "renewed ahead of its end")
         return fresh
 
     def after_rejection(self) -> Flow:
         """Come by a pair that is not known to be dead."""
-        if self._lost:
+        if self._rejected_at is not None and not self._ended:
             # Whoever killed it may be about to save its successor.
-            assert self._rejected_at is not None
             visible = self._rejected_at + self._keeper.rng.random() * self._timing.winner_is_visible
             found = yield from self.look_until(visible)
         else:
@@ -114,22 +130,40 @@ class Replacement:
     # With a lock of the store's
 
     def _under_lock(self) -> Flow:
-        yield Lock(self._timing.lease, max(0.0, self._deadline - self._keeper.clock()))
+        while True:
+            self._check_patience()
+            try:
+                pair = yield from self._locked(self._replace)
+            except AlloincognitoShadowedStoreError:
+                raise
+            except AlloincognitoStoreError as error:  # somebody else has the lock, or the store is out of reach
+                self._trouble = error
+                yield Sleep(self._timing.glance)
+                pair = yield from self.look()
+            if pair is not None:
+                return pair
+
+    def _locked(self, work: Callable[[], Flow]) -> Flow:
+        """Those who wait for a lock look at the store meanwhile: most need the lock no more when it is free."""
+        yield Lock(self._timing.lease, 0.0)
         try:
-            pair = yield from self.look()
-            if self._trouble is not None:
-                raise self._trouble  # what cannot be saved is not made
-            if pair is None:
-                pair = yield from self._refresh()
-                if pair is None:
-                    yield Extend()
-                    pair = yield from self._create()
-                pair = yield from self._save(pair, "replaced under the lock")
+            outcome = yield from work()
         except Exception:  # whichever it was, the lock is given back before it goes on
             yield Unlock()
             raise
         yield Unlock()
-        return pair
+        return outcome
+
+    def _replace(self) -> Flow:
+        """Gives None if the store does not answer: what cannot be saved is not made."""
+        pair = yield from self.look()
+        if pair is not None or self._trouble is not None:
+            return pair
+        pair = yield from self._refresh()
+        if pair is None:
+            yield Extend()
+            pair = yield from self._create()
+        return (yield from self._save(pair, "replaced under the lock"))
 
     # With plain reads and writes
 
@@ -145,7 +179,7 @@ class Replacement:
                     return found
                 if not (yield from self._still_holds(claim, self._timing.server)):
                     continue
-                pair = yield from self._create()
+                pair = yield from self._create_by(claim)
             pair = yield from self._save(pair, "replaced by claim")
             self._keeper.confirm_later(self)
             return pair
@@ -158,6 +192,7 @@ class Replacement:
             try:
                 began = self._keeper.clock()
                 nonce = yield ReadClaim(self._of)
+                self._heed_refusal(nonce)
                 if nonce is not None and nonce != watched:
                     watched, watched_since = nonce, self._keeper.clock()
                 if nonce is None or self._keeper.clock() - watched_since >= self._timing.lease:
@@ -189,12 +224,25 @@ class Replacement:
             return claim, mine
         return None, back
 
+    def _create_by(self, claim: Claim) -> Flow:
+        try:
+            return (yield from self._create())
+        except AlloincognitoAuthError:
+            # All who wait for this claim meet the same, but one after the other, and most of them too late.
+            with contextlib.suppress(AlloincognitoStoreError):
+                yield WriteClaim(self._of, REFUSED + claim.nonce)
+            raise
+
+    def _heed_refusal(self, nonce: str | None) -> None:
+        """A refusal that was there from the start may be an old one; another has been met just now."""
+        self._claims_seen = self._claims_seen or [nonce]
+        if nonce is not None and nonce.startswith(REFUSED) and nonce not in self._claims_seen:
+            raise AlloincognitoAuthError(NOT_ACCEPTED)
+
     def _last_look(self) -> Flow:
         """Begun late enough to see the save of whoever won, since ``create`` always kills a pair."""
-        if self._rejected_at is not None:
-            moment = self._rejected_at + self._timing.winner_is_visible
-            return (yield from self.look_until(moment))
-        return (yield from self.look())
+        since = self._rejected_at if self._rejected_at is not None else float("-inf")
+        return (yield from self.look_until(since + self._timing.winner_is_visible))
 
     def _still_holds(self, claim: Claim, needed: float) -> Flow:
         try:
@@ -237,12 +285,14 @@ class Replacement:
         return self._keeper.pair
 
     def look_until(self, moment: float) -> Flow:
-        """Look again and again; the last look begins at ``moment`` or later."""
+        """Look again and again for another pair than the old one; the last look begins at ``moment`` or later."""
         while True:
             left = moment - self._keeper.clock()
             found = yield from self.look()
-            if found is not None or left <= 0:
+            if found is not None and found.id != self._of:
                 return found
+            if left <= 0:
+                return None
             yield Sleep(min(self._timing.glance, max(0.0, moment - self._keeper.clock())))
 
     def _note_trouble(self, error: AlloincognitoStoreError) -> None:
@@ -273,12 +323,7 @@ class Replacement:
         answer: Answer = yield Send(methods.create(settings), token, is_token_call=True)
         made_at = self._keeper.made_at(answer)
         if verdict.token_is_rejected(answer, settings):
-            raise AlloincognitoAuthError(
-                "AlloIncognito does not accept the authorization token. It may have been remade since, which ends "
-                "every token before it. Make one in the personal account (menu 'Виртуальная АТС', section "
-                "'Интеграционные API', button 'получить authorization token') and put it into the Connection's "
-                "password."
-            )
+            raise AlloincognitoAuthError(NOT_ACCEPTED)
         if answer.envelope is None or verdict.has_error(answer.envelope) or answer.status != 200:
             verdict.raise_for_error("create", answer, settings)
         return read_pair(answer.body, settings.zone, made_at)
@@ -326,7 +371,7 @@ class Replacement:
             return fresh
         now = fresh.obtained_at.timestamp()
         losses = tuple(moment for moment in self._old.losses if now - moment < LOSSES_REMEMBERED)
-        if self._lost:
+        if self._died_early:
             losses = (*losses, now)
             if len(losses) >= LOSSES_THAT_WARN:
                 log.warning(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
 
 from airflow_provider_alloincognito.api.client import StreamedAnswer
 from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
+from airflow_provider_alloincognito.api.readiness import is_ready
 from airflow_provider_alloincognito.api.row_filter import RowFilter
 from airflow_provider_alloincognito.api.rows import RowBatch
 
 
-class Result(AbstractContextManager["Result"]):
+class Result:
     """
     An answer that may be consumed once. Leaving the ``with`` early closes its connection.
 
@@ -45,6 +45,10 @@ class Result(AbstractContextManager["Result"]):
         """Whether the answer holds no result yet; ask again by its ``request_hash``."""
         return self._answer.is_pending
 
+    def is_ready(self, ready_check: str | None = None) -> bool:
+        """Whether the answer holds the result, by a check of the user's own if there is one."""
+        return is_ready(self._answer, ready_check)
+
     @property
     def is_recording(self) -> bool:
         """Whether the answer is a recording; otherwise it is a call list."""
@@ -66,7 +70,7 @@ class CallList(Result):
 
     def batches(self) -> Iterator[RowBatch]:
         """Rows as the server's bytes, as they arrive: for landing."""
-        for piece in self._answer.pieces():
+        for piece in self._answer.stream():
             if not isinstance(piece, RowBatch):
                 raise AlloincognitoResponseError("The answer holds a recording where calls were expected.")
             yield self._keep(piece) if self._keep is not None else piece
@@ -86,7 +90,9 @@ class RecordFile(Result):
         return envelope.file_name if envelope is not None else None
 
     def __iter__(self) -> Iterator[bytes]:
-        for piece in self._answer.pieces():
+        for piece in self._answer.stream():
             if not isinstance(piece, bytes):
                 raise AlloincognitoResponseError("The answer holds calls where a recording was expected.")
             yield piece
+        if not self.is_recording:
+            raise AlloincognitoResponseError("The answer holds no recording; it may not be ready yet.")

@@ -75,7 +75,7 @@ def policy(settings: Settings, *, is_token_call: bool) -> dict[str, Any]:
     }
 
 
-_backoff = tenacity.wait_exponential_jitter(initial=0.5, max=30.0, jitter=1.0)
+_backoff = tenacity.wait_random_exponential(multiplier=1, max=30)
 
 
 def _is_worth_it(error: BaseException) -> bool:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
+from airflow_provider_alloincognito.api.errors import AlloincognitoFieldError
 from airflow_provider_alloincognito.api.rows import RowBatch
 from airflow_provider_alloincognito.api.times import parse_api_time
 
@@ -36,11 +36,14 @@ class RowFilter:
         return RowBatch([row for row in batch.rows if self._start <= self._start_of(row) < self._end])
 
     def _start_of(self, row: msgspec.Raw) -> datetime:
-        moment = parse_api_time(self._decoder.decode(row).start, self._zone)
+        try:
+            moment = parse_api_time(self._decoder.decode(row).start, self._zone)
+        except msgspec.DecodeError:  # a row that is no object
+            moment = None
         if moment is None:
-            raise AlloincognitoResponseError(
-                f"A row has no readable time in the field {self._field!r}, which the Connection's setting "
-                "start_time_field names as the call's start. Name the field that the stand's rows have, or leave "
-                "the setting empty."
+            raise AlloincognitoFieldError(
+                f"A row has no readable time in the field {self._field!r}, which start_time_field (the operator's argument "
+                "or the Connection's setting) names as the call's start. Name the field that the stand's rows have: "
+                "in the DAG's mapping of field names (FIELDS in the example DAGs), or in the setting."
             )
         return moment

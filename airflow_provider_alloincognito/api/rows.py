@@ -23,6 +23,7 @@ _OPENING_BRACE = ord("{")
 _ARRAY_END = re.compile(rb"[ \t\n\r]*+\]")
 # White space, scalars and strings, also one that is cut off, up to the next bracket or the end.
 _NEXT_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.?)*+(?:"|\Z))*+([{}\[\]]|\Z)', re.DOTALL)
+_REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _RAW_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 _ROWS = msgspec.json.Decoder(list[dict[str, Any]])
 
@@ -53,7 +54,7 @@ class RowBatch:
         """The rows as Python values."""
         try:
             return _ROWS.decode(b"[%b]" % b",".join(self.rows))
-        except ValueError:  # valid JSON all the same
+        except (msgspec.DecodeError, ValueError):  # valid JSON all the same
             raise AlloincognitoResponseError("A row holds a number that is out of range.") from None
 
 
@@ -94,12 +95,12 @@ class RowReader(LargeValue[RowBatch]):
                 break
             try:
                 return self._rows(cut + 1), cut + 1
-            except (ValueError, RecursionError):
+            except _REFUSED:
                 continue
         cut = _last_boundary(self._pending)
         try:
             return (self._rows(cut), cut) if cut else ([], 0)
-        except (ValueError, RecursionError):
+        except _REFUSED:
             raise AlloincognitoResponseError(
                 "The answer's rowset is no valid JSON array, or nested too deeply."
             ) from None

@@ -10,7 +10,9 @@ LONGEST_MESSAGE = 300
 TOKEN = re.compile(r"eyJ[\w-]{5,}(?:\.[\w-]*)*|(?<=Bearer )\S+|[\w.+/=-]{60,}", re.IGNORECASE)
 # Seven digits or more, however they are grouped. A date is let through; a UUID may lose a part, which
 # is the cheaper mistake.
-PHONE_NUMBER = re.compile(r"(?<!\d)(?!\d{4}-\d\d-\d\d)\+?\d(?:[\s().\u2011-]*\d){6,}(?!\d)")
+PHONE_NUMBER = re.compile(
+    r"(?<!\d)(?!(?:19|20)\d\d-[01]\d-[0-3]\d(?![-\d]))\+?\d(?:[\s().\u2010-\u2015\u2212-]*\d){6,}(?!\d)"
+)
 
 
 def scrub(text: str, secrets: Iterable[str] = ()) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from airflow_provider_alloincognito.api.errors import AlloincognitoError
 PROD_STAND = "https://webapi.alloincognito.ru:4431"
 TEST_STAND = "https://test-webapi.alloincognito.ru:4431"
 
+PATHS = ("call_list_path", "create_path", "refresh_path", "record_file_path", "request_result_path")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 log = logging.getLogger(__name__)
@@ -85,16 +87,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def __post_init__(self) -> None:
         try:
             ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise AlloincognitoSettingsError(
                 f"Setting timezone: {self.timezone!r} is no IANA time zone. Use one such as 'Europe/Moscow'."
             ) from error
         for name in ("timeout", "token_store_seconds", "token_call_seconds"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise AlloincognitoSettingsError(f"Setting {name} is a number of seconds above 0.")
         for name in ("retries", "requests_per_second", "max_response_bytes"):
-            if getattr(self, name) < 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise AlloincognitoSettingsError(f"Setting {name} cannot be negative; 0 means none.")
+        if self.refresh_before_expiry is not None and not 0 <= self.refresh_before_expiry < math.inf:
+            raise AlloincognitoSettingsError("Setting refresh_before_expiry is a number of seconds, 0 or more.")
+        for name in PATHS:
+            # Anything else would end up in the URL's host, and the token with it.
+            if not getattr(self, name).startswith("/"):
+                raise AlloincognitoSettingsError(f"Setting {name} is a path on the stand and begins with a slash.")
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -161,12 +169,12 @@ def canonical_stand(host: str | None = None, port: int | None = None, schema: st
     host = (host or "").strip()
     if not host:
         return PROD_STAND
-    parts = urlsplit(host if "://" in host else f"{(schema or 'https').strip()}://{host}")
-    scheme = parts.scheme.lower()
     try:
+        parts = urlsplit(host if "://" in host else f"{(schema or 'https').strip()}://{host}")
+        scheme = parts.scheme.lower()
         known_port = parts.port or port or None
     except ValueError:
-        known_port, scheme = None, ""
+        parts, scheme, known_port = urlsplit(""), "", None
     if scheme not in DEFAULT_PORTS or not parts.hostname or parts.username:
         raise AlloincognitoSettingsError(
             "The AlloIncognito Connection's host is no address of a stand. Leave it empty for PROD, or give a URL "

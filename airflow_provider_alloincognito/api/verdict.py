@@ -67,6 +67,10 @@ def raise_for_error(method: str, answer: Answer, settings: Settings, secrets: It
 
 def raise_api_error(method: str, envelope: Envelope, secrets: Iterable[str] = ()) -> None:
     """Raise the envelope's own error."""
+    code = envelope.error_code
     raise AlloincognitoApiError(
-        method, envelope.error_code, scrub(envelope.error_message or "", secrets), envelope.request_hash
+        method,
+        scrub(code, secrets) if isinstance(code, str) else code,
+        scrub(envelope.error_message or "", secrets),
+        envelope.request_hash,
     )

@@ -8,11 +8,16 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+import msgspec
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.client import Client
-from airflow_provider_alloincognito.api.errors import AlloincognitoAuthError, AlloincognitoError
+from airflow_provider_alloincognito.api.errors import (
+    AlloincognitoAuthError,
+    AlloincognitoError,
+    AlloincognitoQueryError,
+)
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, RecordFile
 from airflow_provider_alloincognito.api.row_filter import RowFilter
@@ -31,6 +36,7 @@ class AlloincognitoHook(BaseHook):
     Threads may share a hook. Nothing is asked of Airflow or of the stand before the first method is called.
 
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
+    :param start_time_field: the row's field with the call's start, in place of the Connection's setting.
     """
 
     conn_name_attr = "alloincognito_conn_id"
@@ -38,19 +44,22 @@ class AlloincognitoHook(BaseHook):
     conn_type = "alloincognito"
     hook_name = NAME
 
-    def __init__(self, alloincognito_conn_id: str = default_conn_name) -> None:
+    def __init__(self, alloincognito_conn_id: str = default_conn_name, *, start_time_field: str | None = None) -> None:
         super().__init__()
         self.alloincognito_conn_id = alloincognito_conn_id
+        self.start_time_field = start_time_field
 
     @cached_property
     def access(self) -> Access:
         """The Connection, read."""
         return read_connection(self.get_connection(self.alloincognito_conn_id))
 
-    @property
+    @cached_property
     def settings(self) -> Settings:
         """The Connection's settings."""
-        return self.access.settings
+        if not self.start_time_field:
+            return self.access.settings
+        return msgspec.structs.replace(self.access.settings, start_time_field=self.start_time_field)
 
     def get_conn(self) -> Client:
         """The client, for requests that have no method here."""
@@ -90,8 +99,8 @@ class AlloincognitoHook(BaseHook):
         :raises AlloincognitoResponseError: if the answer is not what the API promises.
         """
         query = CallListQuery.checked(
-            period_start=parse_moment(period_start, self.settings.zone),
-            period_end=parse_moment(period_end, self.settings.zone),
+            period_start=self._moment("period_start", period_start),
+            period_end=self._moment("period_end", period_end),
             numbers=numbers,
             direction=direction,
             duration_from=duration_from,
@@ -148,6 +157,15 @@ class AlloincognitoHook(BaseHook):
             return check(self.access)
         except AlloincognitoError as error:
             return False, str(error)
+
+    def _moment(self, argument: str, given: datetime | str) -> datetime:
+        try:
+            return parse_moment(given, self.settings.zone)
+        except (ValueError, TypeError, AttributeError):
+            raise AlloincognitoQueryError(
+                f"{argument} is no time. Allowed are a datetime and a text such as '2026-03-01 00:00:00' or "
+                "'2026-03-01T00:00:00+03:00'."
+            ) from None
 
     def _row_filter(self, query: CallListQuery) -> RowFilter | None:
         field = self.settings.start_time_field

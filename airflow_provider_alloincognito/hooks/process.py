@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import threading
 
-from airflow.providers.common.compat.sdk import mask_secret
-
 from airflow_provider_alloincognito.api.pair_keeper import PairKeeper
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.token_pair import TokenPair
 from airflow_provider_alloincognito.api.token_store import TokenStore
 from airflow_provider_alloincognito.hooks.token_store import token_store_for
 
@@ -29,14 +26,9 @@ def shared_pair(settings: Settings, authorization_token: str) -> Shared:
     with _guard:
         if key not in _shared:
             store = token_store_for(settings.token_store, settings.stand, authorization_token)
-            keeper = PairKeeper(settings, authorization_token, exclusive=store.exclusive, on_pair=_mask)
+            keeper = PairKeeper(settings, authorization_token, exclusive=store.exclusive)
             _shared[key] = (store, keeper)
         return _shared[key]
-
-
-def _mask(pair: TokenPair) -> None:
-    mask_secret(pair.access_token)
-    mask_secret(pair.refresh_token)
 
 
 def _forget() -> None:

@@ -27,7 +27,9 @@ def raw_rows(window: bytes, first_row: int = 1) -> Iterator[tuple[int, dict[str,
         try:
             fields = _FIELDS.decode(line)
         except ValueError:
-            raise AlloincognitoResponseError(f"Row {number} is no object with readable field names") from None
+            raise AlloincognitoResponseError(
+                f"Row {number} cannot be read: it is no object, or a text in it is no valid Unicode"
+            ) from None
         yield number, {field: bytes(raw) for field, raw in fields.items()}
 
 

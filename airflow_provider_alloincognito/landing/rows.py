@@ -80,12 +80,14 @@ def land_rows(
 
 
 def _write_all_fields(landing: _Landing, windows: SpooledWindows, columns: Schema | None) -> None:
+    """Write at once while the schema names all fields; else learn them from all rows and begin again."""
     if columns is not None:
         try:
-            return landing.write_table(windows, columns)
+            landing.write_table(windows, columns)
+            return
         except AlloincognitoUnknownFieldError:
             columns = columns | {field: "string" for field in infer_schema(windows) if field not in columns}
-    landing.write_table(windows, columns if columns is not None else infer_schema(windows))
+    landing.write_table(windows, infer_schema(windows) if columns is None else columns)
 
 
 class _Landing:

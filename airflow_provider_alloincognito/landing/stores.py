@@ -20,6 +20,7 @@ from airflow_provider_alloincognito.landing.errors import AlloincognitoLandingEr
 from airflow_provider_alloincognito.landing.siblings import sibling_name, target_of
 
 PART_BYTES = 8 << 20
+WRITE_BYTES = 1 << 20
 
 _S3 = frozenset({"s3", "s3a", "s3n"})
 _COMMITTING = _S3 | {"gs", "gcs", "abfs", "abfss", "az", "wasb", "wasbs"}
@@ -93,13 +94,37 @@ def _renamed_file(fs: Any, key: str) -> Iterator[BinaryIO]:
         file = fs.open(sibling, "wb")
     try:
         with file:
-            yield file
+            growing = _Growing(file)
+            yield cast(BinaryIO, growing)
+            growing.pour()
         with _refusals_explained(key):
             fs.mv(sibling, key)
     except BaseException:
         with suppress(Exception):
             fs.rm_file(sibling)
         raise
+
+
+class _Growing(io.RawIOBase):
+    """Gathers small writes: each is a round trip to the store."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._pending = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._pending += data
+        if len(self._pending) >= WRITE_BYTES:
+            self.pour()
+        return len(data)
+
+    def pour(self) -> None:
+        if self._pending:
+            self._file.write(bytes(self._pending))
+            self._pending.clear()
 
 
 @contextmanager
@@ -114,8 +139,9 @@ def _refusals_explained(key: str) -> Iterator[None]:
 
 def refusal(key: str, error: Exception) -> AlloincognitoTargetError:
     """Say that a store did not take a file, in the store's own words."""
+    said = str(error).partition("\n")[0][:300]
     return AlloincognitoTargetError(
-        f"The store does not take {key} ({type(error).__name__}: {error}). Usual causes: the path's Airflow "
+        f"The store does not take {key} ({type(error).__name__}: {said}). Usual causes: the path's Airflow "
         "connection holds other credentials or another endpoint, they lack the right to write, or the bucket "
         "does not exist"
     )

@@ -67,8 +67,7 @@ class TableReader:
     def _exact_table(self, window: bytes, first_row: int) -> Any:
         values = zip(*self._rows.rows(window, first_row), strict=True)
         columns = [
-            pyarrow.array(_storable(column), type=field.type)
-            for column, field in zip(values, self.schema, strict=True)
+            pyarrow.array(_storable(column), type=field.type) for column, field in zip(values, self.schema, strict=True)
         ]
         return pyarrow.table(columns, schema=self.schema)
 

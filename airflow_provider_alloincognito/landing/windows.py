@@ -38,7 +38,7 @@ class SpooledWindows:
 
     def __init__(self, windows: Iterable[bytes]) -> None:
         self._arriving = iter(windows)
-        self._spool: BinaryIO = tempfile.TemporaryFile(prefix="alloincognito-")  # type: ignore[assignment]
+        self._spool: BinaryIO = tempfile.TemporaryFile(prefix="alloincognito-")  # noqa: SIM115 - see __exit__
         self._sizes: list[tuple[int, int]] = []
         self._pack, self._unpack = _packing()
 

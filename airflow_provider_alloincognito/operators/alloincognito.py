@@ -17,6 +17,7 @@ from airflow_provider_alloincognito.api.rows import RowBatch
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.landing.recordings import land_recording, land_recordings
 from airflow_provider_alloincognito.landing.rows import LandedRows, land_rows
+from airflow_provider_alloincognito.operators.fields import with_fields
 from airflow_provider_alloincognito.operators.final import final_errors
 from airflow_provider_alloincognito.operators.numbers import read_numbers
 from airflow_provider_alloincognito.operators.period import period_of
@@ -61,6 +62,9 @@ class AlloincognitoCallListOperator(AlloincognitoOperator):
     :param is_read: the API's voicemail flag, 0 or 1; no limit by default.
     :param file_format: ``parquet``, ``jsonl`` or ``csv``; default by the path's suffix, ``.gz`` and ``.zst`` for texts.
     :param schema: column name to type name, or the path of a JSON file with that; inferred by default.
+    :param start_time_field: the row's field with the call's start: rows are then cut to the period exactly, whatever
+        the stand takes ``periodEnd`` for. Default the Connection's setting of that name.
+    :param required_fields: it is an error if there are rows, and one of these fields is in none of them.
     :param unknown_fields: ``keep`` fields that the schema does not name (default), or ``refuse`` them.
     :param min_rows: fewer rows are an error, before anything is replaced.
     :param window: longest period of one request; a longer one is split.
@@ -87,6 +91,8 @@ class AlloincognitoCallListOperator(AlloincognitoOperator):
         "is_read",
         "file_format",
         "schema",
+        "start_time_field",
+        "required_fields",
     )
     template_fields_renderers = {"schema": "json"}  # noqa: RUF012 - Airflow declares it as an instance's
 
@@ -104,6 +110,8 @@ class AlloincognitoCallListOperator(AlloincognitoOperator):
         is_read: int | str | None = None,
         file_format: str | None = None,
         schema: Mapping[str, str] | str | None = None,
+        start_time_field: str | None = None,
+        required_fields: Iterable[str] = (),
         unknown_fields: Literal["keep", "refuse"] = "keep",
         min_rows: int = 0,
         window: timedelta | None = None,
@@ -125,6 +133,8 @@ class AlloincognitoCallListOperator(AlloincognitoOperator):
         self.is_read = is_read
         self.file_format = file_format
         self.schema = schema
+        self.start_time_field = start_time_field
+        self.required_fields = required_fields
         self.unknown_fields = unknown_fields
         self.min_rows = min_rows
         self.window = window
@@ -133,12 +143,17 @@ class AlloincognitoCallListOperator(AlloincognitoOperator):
         self.poll_interval = poll_interval
         self.wait_timeout = wait_timeout
 
+    @cached_property
+    def hook(self) -> AlloincognitoHook:
+        """The hook, made when the task runs."""
+        return AlloincognitoHook(self.alloincognito_conn_id, start_time_field=self.start_time_field)
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask, and land."""
         with final_errors():
             query = self._query(context)
             hashes: list[str | None] = []
-            batches = self._batches(query.split(self.window), hashes)
+            batches = with_fields(self._batches(query.split(self.window), hashes), self.required_fields)
             if self.output_path is None:
                 rows = sum(len(batch) for batch in batches)
                 manifest: dict[str, Any] = {"path": None, "format": None, "rows": rows, "bytes": 0}
@@ -268,7 +283,6 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
                 manifest=ObjectStoragePath(self.manifest_path) if self.manifest_path else None,
                 concurrency=self.concurrency,
                 skip_existing=self.skip_existing,
-                log=self.log,
             )
         if landed.failed and self.on_error == "fail":
             raise AirflowException(
@@ -372,7 +386,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoOperator):
         return {**_manifest(landed), "request_hashes": [calls.request_hash or self.request_hash]}
 
     def _land_recording(self, recording: RecordFile) -> dict[str, Any]:
-        line = land_recording(recording, self.request_hash, ObjectStoragePath(self.output_path))
+        line = land_recording(lambda _: recording, self.request_hash, ObjectStoragePath(self.output_path))
         return {"path": line.path, "bytes": line.bytes, "sha256": line.sha256, "status": line.status}
 
 

@@ -7,7 +7,11 @@ from contextlib import contextmanager
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoAuthError, AlloincognitoQueryError
+from airflow_provider_alloincognito.api.errors import (
+    AlloincognitoAuthError,
+    AlloincognitoFieldError,
+    AlloincognitoQueryError,
+)
 from airflow_provider_alloincognito.api.settings import AlloincognitoSettingsError
 
 
@@ -17,6 +21,10 @@ class FinalAuthError(AlloincognitoAuthError, AirflowFailException):
 
 class FinalQueryError(AlloincognitoQueryError, AirflowFailException):
     """A query cannot be meant: Airflow does not retry the task."""
+
+
+class FinalFieldError(AlloincognitoFieldError, AirflowFailException):
+    """Rows do not have a field that was named: Airflow does not retry the task."""
 
 
 class FinalSettingsError(AlloincognitoSettingsError, AirflowFailException):
@@ -32,5 +40,7 @@ def final_errors() -> Iterator[None]:
         raise FinalAuthError(*error.args) from error
     except AlloincognitoQueryError as error:
         raise FinalQueryError(*error.args) from error
+    except AlloincognitoFieldError as error:
+        raise FinalFieldError(*error.args) from error
     except AlloincognitoSettingsError as error:
         raise FinalSettingsError(*error.args) from error

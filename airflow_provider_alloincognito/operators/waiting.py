@@ -5,16 +5,12 @@ from __future__ import annotations
 import logging
 import time
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoError, AlloincognitoResponseError
+from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError, AlloincognitoWaitTimeout
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, RecordFile
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 
 log = logging.getLogger(__name__)
-
-
-class AlloincognitoWaitTimeout(AlloincognitoError):
-    """A result was not ready in time."""
 
 
 def ready_result(

@@ -30,9 +30,7 @@ class SandboxApp(FastAPI):
         super().__init__(title="AlloIncognito integration API: a sandbox", docs_url=None, redoc_url=None)
         self._sandbox = state
         self._methods = Methods(state)
-        if state.settings.admin:
-            self.include_router(admin_router(state))
-        self.add_api_route("/docs", self._docs, include_in_schema=False, response_class=HTMLResponse)
+        self._routed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
@@ -46,9 +44,19 @@ class SandboxApp(FastAPI):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._methods.serve(method, scope, receive, send)
         elif path in ("/docs", "/openapi.json") or path.startswith(PREFIX + "/"):
+            self._route()
             await super().__call__(scope, receive, send)
         else:
             await self._not_found(scope, receive, send)
+
+    def _route(self) -> None:
+        """Build FastAPI's routes when first needed: most tests never do, and they take longer than all the rest."""
+        if self._routed:
+            return
+        self._routed = True
+        if self._sandbox.settings.admin:
+            self.include_router(admin_router(self._sandbox))
+        self.add_api_route("/docs", self._docs, include_in_schema=False, response_class=HTMLResponse)
 
     def openapi(self) -> dict[str, Any]:
         """Give the document of the five methods, under their paths of this moment, and of the administration."""

@@ -21,6 +21,9 @@ from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 FRAME_BYTES = 72
 FRAME_MS = 36
 _HEADER = bytes((0xFF, 0xF3, 0x28, 0xC4)) + bytes(9)
+_TAG_HEADER = 10
+# A tag and a frame, whatever the size.
+_LEAST = 2 * FRAME_BYTES + _TAG_HEADER
 _PIECE_FRAMES = 2048
 _PIECE_BYTES = _PIECE_FRAMES * FRAME_BYTES
 _SEVEN_BITS = bytes(byte & 0x7F for byte in range(256))
@@ -37,9 +40,9 @@ def recording_size(settings: SandboxSettings, call: Call) -> int:
     if isinstance(wanted, tuple):
         wanted = random.Random(f"{call.record_file_id}|size").randint(*wanted)
     elif wanted is None:
-        # A byte or two behind the last frame, so that all three endings of base64 occur.
-        wanted = call.duration * 1000 // FRAME_MS * FRAME_BYTES + call.start_ms // 1000 % 3
-    return max(FRAME_BYTES, wanted)
+        # Some begin with a tag, so that all three endings of base64 occur.
+        wanted = call.duration * 1000 // FRAME_MS * FRAME_BYTES + (0, 10, 11)[call.start_ms // 1000 % 3]
+    return max(_LEAST, wanted)
 
 
 def recording_pieces(record_file_id: str, size: int) -> Iterator[bytes]:
@@ -49,16 +52,27 @@ def recording_pieces(record_file_id: str, size: int) -> Iterator[bytes]:
     :param record_file_id: the recording's id
     :param size: its size in bytes
     """
+    buffer = _tag(size)
     silence = _silence()
-    whole_frames = size // FRAME_BYTES * FRAME_BYTES
-    for number, at in enumerate(range(0, size, _PIECE_BYTES)):
+    for number, at in enumerate(range(len(buffer), size, _PIECE_BYTES)):
         piece = bytearray(silence[: min(_PIECE_BYTES, size - at)])
         mark = hashlib.sha256(f"{record_file_id}|{number}".encode()).digest().translate(_SEVEN_BITS)
         piece[len(_HEADER) : len(_HEADER) + len(mark)] = mark
-        if at + len(piece) > whole_frames:
-            # What is left behind the last frame begins none.
-            piece[whole_frames - at :] = bytes(size - whole_frames)
-        yield bytes(piece)
+        buffer += piece
+        if len(buffer) >= _PIECE_BYTES:
+            yield buffer[:_PIECE_BYTES]
+            buffer = buffer[_PIECE_BYTES:]
+    if buffer:
+        yield buffer
+
+
+def _tag(size: int) -> bytes:
+    """Give an empty ID3 tag that takes what whole frames leave of a size."""
+    left = size % FRAME_BYTES
+    if left == 0:
+        return b""
+    length = left if left >= _TAG_HEADER else left + FRAME_BYTES
+    return b"ID3\x03\x00\x00\x00\x00" + bytes(divmod(length - _TAG_HEADER, 128)) + bytes(length - _TAG_HEADER)
 
 
 @cache

@@ -37,7 +37,7 @@ class RowBook:
     :param keep_bytes: so many bytes of rows are kept at most (one day always is)
     """
 
-    def __init__(self, calls: CallBook, keep_bytes: int = 192 * 1024 * 1024) -> None:
+    def __init__(self, calls: CallBook, keep_bytes: int) -> None:
         self._calls = calls
         self._keep = keep_bytes
         self._kept = 0

@@ -34,7 +34,7 @@ class SandboxState:
         self._settings_lock = threading.Lock()
         self.desk = TokenDesk(self._settings)
         self.calls = CallBook()
-        self.rows = RowBook(self.calls)
+        self.rows = RowBook(self.calls, self._settings.cache_megabytes * 1024 * 1024)
         self.hashes = HashBook()
         self.fault_queue = FaultQueue(self._settings.faults, self._settings.seed)
         self.journal = Journal(self._settings.log_limit)
@@ -51,7 +51,7 @@ class SandboxState:
 
         :param knobs: names and new values
         """
-        for fixed in ("authorization_token", "log_limit", "admin"):
+        for fixed in ("authorization_token", "log_limit", "cache_megabytes", "admin"):
             if fixed in knobs:
                 raise ValueError(f"{fixed} can only be set at the start")
         with self._settings_lock:

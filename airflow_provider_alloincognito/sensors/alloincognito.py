@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseSensorOperator, conf
+from airflow.providers.common.compat.sdk import (
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    conf,
+)
 
+from airflow_provider_alloincognito.api.errors import AlloincognitoWaitTimeout
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.operators.final import final_errors
+from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
+from airflow_provider_alloincognito.triggers.events import ready_event
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -20,7 +29,10 @@ class AlloincognitoRequestResultSensor(BaseSensorOperator):
     Wait until the result of an earlier request is ready.
 
     :param request_hash: ``requestHash`` of any answer, raw.
-    :param deferrable: wait without holding a worker.
+    :param ready_check: dotted path of a function from an answer's
+        :class:`~airflow_provider_alloincognito.api.envelope.Envelope` to a bool, in place of the usual judgement.
+    :param deferrable: wait without holding a worker; polls then back off from ``poke_interval``, and end at an
+        absolute time, ``timeout`` after the first.
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     :raises AlloincognitoApiError: if the hash is unknown or has expired; ``soft_fail`` skips on a time-out only.
     :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
@@ -33,12 +45,14 @@ class AlloincognitoRequestResultSensor(BaseSensorOperator):
         self,
         *,
         request_hash: str,
+        ready_check: str | None = None,
         alloincognito_conn_id: str = AlloincognitoHook.default_conn_name,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.request_hash = request_hash
+        self.ready_check = ready_check
         self.alloincognito_conn_id = alloincognito_conn_id
         self.deferrable = deferrable
 
@@ -48,13 +62,42 @@ class AlloincognitoRequestResultSensor(BaseSensorOperator):
         return AlloincognitoHook(self.alloincognito_conn_id)
 
     def execute(self, context: Context) -> Any:
-        """Poke until ready."""
+        """Poke until ready, or once and then defer."""
         # Outside of the base class' own handling, which with soft_fail would turn a final error into a skip.
         with final_errors():
-            return super().execute(context)
+            if not self.deferrable:
+                return super().execute(context)
+            if not self.poke(context):
+                self.defer(trigger=self._trigger(), method_name="resume")
+            return None
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Take up the trigger's event; final errors stay outside of the base class' handling, as above."""
+        with final_errors():
+            return super().resume_execution(next_method, next_kwargs, context)
+
+    def resume(self, context: Context, event: Any = None) -> None:
+        """Judge the trigger's event."""
+        try:
+            ready_event(event)
+        except AlloincognitoWaitTimeout as error:
+            raise (AirflowSkipException if self.soft_fail else AirflowSensorTimeout)(str(error)) from None
+        self.log.info("Result %s is ready", self.request_hash)
 
     def poke(self, context: Context) -> bool:
         """Ask once; no more of the answer is read than its head."""
         with self.hook.get_request_result(self.request_hash) as result:
-            self.log.info("Result %s is %s", self.request_hash, "not ready yet" if result.is_pending else "ready")
-            return not result.is_pending
+            ready = result.is_ready(self.ready_check)
+        self.log.info("Result %s is %s", self.request_hash, "ready" if ready else "not ready yet")
+        return ready
+
+    def _trigger(self) -> AlloincognitoRequestResultTrigger:
+        interval = self.poke_interval
+        seconds = interval if isinstance(interval, int | float) else interval.total_seconds()
+        return AlloincognitoRequestResultTrigger(
+            request_hash=self.request_hash,
+            deadline=time.time() + self.timeout,
+            poll_interval=float(seconds),
+            ready_check=self.ready_check,
+            alloincognito_conn_id=self.alloincognito_conn_id,
+        )

@@ -41,9 +41,7 @@ def dressed(draw: st.DrawFn) -> tuple[bytes, bytes]:
     if width:
         line_break = draw(st.sampled_from(["\n", "\r\n", " ", "\t"]))
         text = line_break.join(text[i : i + width] for i in range(0, len(text), width)) + line_break
-    prefix = draw(
-        st.sampled_from(["", "data:audio/mpeg;base64,", "DATA:;base64,", 'data:a/b-c;x="_";base64,'])
-    )
+    prefix = draw(st.sampled_from(["", "data:audio/mpeg;base64,", "DATA:;base64,", 'data:a/b-c;x="_";base64,']))
     string = escaped(prefix + text, draw(st.text("+/=-_Aa\n", max_size=4)))
     return content, (string.replace("/", "\\/") if draw(st.booleans()) else string).encode()
 

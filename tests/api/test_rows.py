@@ -66,10 +66,11 @@ def rows_of(batches: list[RowBatch]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("window", [1, 3, 1 << 20])
 def test_what_is_no_array_of_objects(array: bytes, window: int) -> None:
     for after in [b"", b', "code": {"a": {}}}}']:
-        with pytest.raises(AlloincognitoResponseError):
+        try:
             _, rest = read(array + after, chunk=max(1, len(array) // 50), window=window)
-            if rest is None or rest[:1] != b"]":  # the envelope's reader says so then
-                raise AlloincognitoResponseError("cut off")
+        except AlloincognitoResponseError:
+            continue
+        assert rest is None  # no end was found: the envelope's reader says so
 
 
 @given(st.text('{}[]",: \\1', max_size=12), st.integers(1, 5), st.integers(1, 12))
@@ -145,8 +146,6 @@ def test_a_single_line_break_is_enough(breaks: bytes) -> None:
 
 
 def test_decoding_keeps_large_integers_and_refuses_what_is_no_float() -> None:
-    assert batch_of(b'{"a":123456789012345678901234567890}').decode() == [
-        {"a": 123456789012345678901234567890}
-    ]
+    assert batch_of(b'{"a":123456789012345678901234567890}').decode() == [{"a": 123456789012345678901234567890}]
     with pytest.raises(AlloincognitoResponseError, match="out of range"):
         batch_of(b'{"a":1e400}').decode()

@@ -5,11 +5,22 @@ from __future__ import annotations
 import logging
 
 from airflow_provider_alloincognito.api.settings import AlloincognitoSettingsError
+from airflow_provider_alloincognito.api.token_pair import TokenPair
 from airflow_provider_alloincognito.api.token_store import MemoryTokenStore, TokenStore
+from airflow_provider_alloincognito.hooks.token_store.sealing import mask_pair
 
 log = logging.getLogger(__name__)
 
 REDIS = "redis://"
+
+
+class MaskedMemoryTokenStore(MemoryTokenStore):
+    """Shares nothing beyond the process; has Airflow mask what it keeps."""
+
+    def save(self, pair: TokenPair) -> None:
+        """Keep ``pair`` as long as the process lives."""
+        mask_pair(pair)
+        super().save(pair)
 
 
 def token_store_for(name: str, stand: str, authorization_token: str) -> TokenStore:
@@ -34,7 +45,7 @@ def token_store_for(name: str, stand: str, authorization_token: str) -> TokenSto
             "The token store 'memory' shares its pair with nobody: each process that uses it cuts off all others with "
             "the same authorization token. It is for scripts and tests"
         )
-        return MemoryTokenStore()
+        return MaskedMemoryTokenStore()
     raise AlloincognitoSettingsError(
         f"Setting token_store is {name!r}; allowed are 'variable', 'redis://<connection id>' and 'memory'."
     )

@@ -43,11 +43,11 @@ class RedisTokenStore:
         if sealed is None:
             return None
         text = sealed.decode() if isinstance(sealed, bytes) else sealed
-        return TokenPair.from_json(self._seal.open(text, self._pair_key))
+        return self._seal.open_pair(text, self._pair_key)
 
     def save(self, pair: TokenPair) -> None:
         """Put ``pair`` in the stored one's place."""
-        self._ask("set", self._pair_key, self._seal.close(pair.to_json()))
+        self._ask("set", self._pair_key, self._seal.close_pair(pair))
 
     def lock(self, lease: float, timeout: float) -> None:
         """Take the lock for ``lease`` seconds; wait ``timeout`` seconds for it."""

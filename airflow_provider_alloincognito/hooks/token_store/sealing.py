@@ -1,15 +1,17 @@
-"""Entries of a shared store: their keys give nothing away, and neither do their values."""
+"""Entries of a shared store: their keys give nothing away, and neither do their values, nor the logs."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 
+from airflow.providers.common.compat.sdk import mask_secret
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from airflow_provider_alloincognito.api.errors import AlloincognitoShadowedStoreError
+from airflow_provider_alloincognito.api.token_pair import TokenPair
 
 PURPOSE = b"airflow-provider-alloincognito token store 1"
 
@@ -45,3 +47,20 @@ class Seal:
                 f"The entry {key!r} of the token store holds something that this provider did not write there. Remove "
                 "it; if it comes back, an environment variable or a secrets backend provides it."
             ) from None
+
+    def close_pair(self, pair: TokenPair) -> str:
+        """Encrypt a pair, and have its tokens masked in logs from now on."""
+        mask_pair(pair)
+        return self.close(pair.to_json())
+
+    def open_pair(self, sealed: str, key: str) -> TokenPair:
+        """Decrypt the pair in the entry ``key``, and have its tokens masked in logs from now on."""
+        pair = TokenPair.from_json(self.open(sealed, key))
+        mask_pair(pair)
+        return pair
+
+
+def mask_pair(pair: TokenPair) -> None:
+    """Have Airflow mask a pair's tokens, wherever they should appear."""
+    mask_secret(pair.access_token)
+    mask_secret(pair.refresh_token)

@@ -33,21 +33,22 @@ class VariableTokenStore:
 
     def load(self) -> TokenPair | None:
         """The stored pair. None may also mean, in Airflow 3, that Airflow could not be asked."""
-        content = self._read(self._pair_key)
-        return TokenPair.from_json(content) if content is not None else None
+        sealed = self._read(self._pair_key)
+        return self._seal.open_pair(sealed, self._pair_key) if sealed is not None else None
 
     def save(self, pair: TokenPair) -> None:
         """Put ``pair`` in the stored one's place."""
-        self._write(self._pair_key, pair.to_json())
+        self._write(self._pair_key, self._seal.close_pair(pair))
 
     def read_claim(self, of: str) -> str | None:
         """The nonce of the claim on replacing the pair ``of``."""
-        content = self._read(self._claim_key(of))
-        return content.decode() if content is not None else None
+        key = self._claim_key(of)
+        sealed = self._read(key)
+        return self._seal.open(sealed, key).decode() if sealed is not None else None
 
     def write_claim(self, of: str, nonce: str) -> None:
         """Claim the right to replace the pair ``of``."""
-        self._write(self._claim_key(of), nonce.encode())
+        self._write(self._claim_key(of), self._seal.close(nonce.encode()))
 
     def drop_claim(self, of: str) -> None:
         """Remove the claim on a pair that has been replaced."""
@@ -71,7 +72,7 @@ class VariableTokenStore:
     def _claim_key(self, of: str) -> str:
         return f"{PREFIX}_claim_{self._seal.digest}_{of}"
 
-    def _read(self, key: str) -> bytes | None:
+    def _read(self, key: str) -> str | None:
         shadow = f"AIRFLOW_VAR_{key.upper()}"
         if shadow in os.environ:
             raise AlloincognitoShadowedStoreError(
@@ -80,14 +81,14 @@ class VariableTokenStore:
             )
         default: dict[str, Any] = {"default" if AIRFLOW_V_3_0_PLUS else "default_var": None}
         try:
-            sealed = Variable.get(key, **default)
+            value: str | None = Variable.get(key, **default)
         except Exception as error:  # noqa: BLE001 - Airflow has no common base for what a Variable may raise
             raise _store_error("read", error) from None
-        return self._seal.open(sealed, key) if sealed is not None else None
+        return value
 
-    def _write(self, key: str, content: bytes) -> None:
+    def _write(self, key: str, sealed: str) -> None:
         try:
-            Variable.set(key, self._seal.close(content), description=DESCRIPTION)
+            Variable.set(key, sealed, description=DESCRIPTION)
         except Exception as error:  # noqa: BLE001 - as above; on 2.11 two writers at once collide
             raise _store_error("written", error) from None
 

@@ -1,0 +1,89 @@
+"""What can be known of an answer before its rows or its recording: for both transports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+from airflow_provider_alloincognito.api import verdict
+from airflow_provider_alloincognito.api.envelope import Envelope, EnvelopeReader, Piece
+from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
+from airflow_provider_alloincognito.api.settings import Settings
+
+LARGEST_SMALL_BODY = 1 << 20
+
+
+class AnswerHead:
+    """
+    Status, headers and envelope of one answer; the transport feeds it the body until it has enough.
+
+    :param method: the API's method that was asked.
+    :param status: the HTTP status.
+    :param headers: the HTTP headers, in any case.
+    :param settings: the stand's.
+    :param is_small: read all of the body, and do not insist on its being an envelope.
+    """
+
+    def __init__(
+        self, method: str, status: int, headers: Mapping[str, str], settings: Settings, *, is_small: bool
+    ) -> None:
+        self.method = method
+        self.status = status
+        self.body = b""
+        """The whole body, if it is small."""
+        self.pieces: list[Piece] = []
+        """What of the rows or the recording came along."""
+        self.ended = False
+        self.reader: EnvelopeReader | None = EnvelopeReader(max_bytes=settings.max_response_bytes or None)
+        self._headers = headers
+        self._settings = settings
+        # Rows may come with any status of success; "not ready yet" and failures are small.
+        self._is_small = is_small or status == verdict.ACCEPTED or not 200 <= status < 300
+
+    def take(self, chunk: bytes) -> bool:
+        """Take a chunk of the body; gives whether that is enough."""
+        if self._is_small:
+            self.body += chunk
+            return len(self.body) > LARGEST_SMALL_BODY
+        assert self.reader is not None
+        self.pieces += self.reader.feed(chunk)
+        return self.reader.opened
+
+    def end(self) -> None:
+        """The body has ended, or goes on for longer than it may."""
+        self.ended = True
+        if not self._is_small:
+            assert self.reader is not None
+            self.pieces += self.reader.finish()
+            return
+        try:
+            assert self.reader is not None
+            self.reader.feed(self.body)
+            self.reader.finish()
+        except AlloincognitoResponseError:
+            self.reader = None
+
+    @property
+    def envelope(self) -> Envelope | None:
+        """The envelope as far as it has been read; None if the body is none."""
+        return self.reader.envelope if self.reader is not None else None
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The stand's clock, from the header ``Date``."""
+        try:
+            moment = parsedate_to_datetime(self._headers["Date"])
+        except (KeyError, ValueError):
+            return None
+        return moment if moment.tzinfo else None
+
+    @property
+    def retry_after(self) -> str | None:
+        """The header ``Retry-After``."""
+        return self._headers.get("Retry-After")
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the answer says "not ready yet"."""
+        return verdict.is_pending(self, self._settings)

@@ -1,0 +1,166 @@
+"""The transport of triggers: does over ``httpx`` what the token logic wants done. It reads heads, no bodies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import Any
+
+import httpx
+import tenacity
+
+from airflow_provider_alloincognito.api import retries, verdict
+from airflow_provider_alloincognito.api.answer_head import AnswerHead
+from airflow_provider_alloincognito.api.errors import AlloincognitoError, AlloincognitoResponseError
+from airflow_provider_alloincognito.api.methods import ApiRequest
+from airflow_provider_alloincognito.api.pair_keeper import PairKeeper
+from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.api.steps import Join, Lock, Send, Sleep, Step, Unlock
+from airflow_provider_alloincognito.api.token_pair import TokenPair
+from airflow_provider_alloincognito.api.token_store import TokenStore, perform
+
+MOST_CONNECTIONS = 64
+
+InThread = Callable[..., Awaitable[Any]]
+
+
+class AsyncClient:
+    """
+    Sends requests with a living token. All tasks of one event loop may share it.
+
+    :param settings: the stand's.
+    :param store: where the pair is kept.
+    :param keeper: the process' own view of the pair.
+    :param in_thread: runs a blocking call of the store's outside of the loop.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: TokenStore,
+        keeper: PairKeeper,
+        *,
+        in_thread: InThread = asyncio.to_thread,
+    ) -> None:
+        self.settings = settings
+        self._store = store
+        self._keeper = keeper
+        self._in_thread = in_thread
+        self._rate = retries.RateLimit(settings.requests_per_second)
+        self._http = httpx.AsyncClient(
+            timeout=httpx.Timeout(settings.timeout, pool=None),  # many wait for few connections
+            limits=httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS),
+            verify=_tls(settings.verify),
+            mounts=_mounts(settings),
+            follow_redirects=False,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def head(self, request: ApiRequest) -> AnswerHead:
+        """
+        Send a request and read its answer's head; the rest is left to the server.
+
+        :raises AlloincognitoError: for whatever the answer is if it is not a good one, or a pending one.
+        """
+        answer = await self._run(request)
+        verdict.raise_for_error(request.method, answer, self.settings, self._keeper.secrets)
+        return answer
+
+    async def _run(self, request: ApiRequest) -> AnswerHead:
+        """Drive the token logic."""
+        flow = self._keeper.authorised(request)
+        locked = False
+        try:
+            step: Step = next(flow)
+            while True:
+                locked = (locked or isinstance(step, Lock)) and not isinstance(step, Unlock)
+                try:
+                    outcome = await self._do(step)
+                except AlloincognitoError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(outcome)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        finally:
+            flow.close()
+            if locked:
+                await self._in_thread(self._store.unlock)
+
+    async def _do(self, step: Step) -> Any:
+        match step:
+            case Send():
+                return await self._send(step)
+            case Sleep(seconds):
+                return await asyncio.sleep(seconds)
+            case Join(flight, timeout):
+                return await _join(flight, timeout)
+            case _:
+                return await self._in_thread(perform, self._store, step)
+
+    async def _send(self, send: Send) -> AnswerHead:
+        retrying = tenacity.AsyncRetrying(**retries.policy(self.settings, is_token_call=send.is_token_call))
+        return await retrying(self._send_once, send)
+
+    async def _send_once(self, send: Send) -> AnswerHead:
+        await asyncio.sleep(self._rate.reserve())
+        request = send.request
+        try:
+            async with self._http.stream(
+                request.verb,
+                request.url,
+                params=request.params,
+                json=request.body,
+                headers={"Authorization": f"Bearer {send.token}"},
+            ) as response:
+                if response.status_code in retries.BUSY_STATUSES:
+                    raise retries.busy(request.method, response.status_code, response.headers)
+                return await self._head_of(response, send)
+        except httpx.TransportError as error:
+            raise retries.no_answer(request.method, self.settings.stand, error) from None
+
+    async def _head_of(self, response: httpx.Response, send: Send) -> AnswerHead:
+        method = send.request.method
+        head = AnswerHead(method, response.status_code, response.headers, self.settings, is_small=send.is_token_call)
+        try:
+            async for chunk in response.aiter_bytes():
+                if head.take(chunk):
+                    return head
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise AlloincognitoResponseError(
+                f"The answer to {method} was cut off half-way ({type(error).__name__}); nothing of it is kept."
+            ) from None
+        head.end()
+        return head
+
+
+async def _join(flight: Future[TokenPair], timeout: float) -> None:
+    # Not wait_for, which would cancel the flight for everybody.
+    done, _ = await asyncio.wait([asyncio.wrap_future(flight)], timeout=timeout)
+    for future in done:
+        future.exception()  # looked at by the token logic; asyncio wants it looked at here
+
+
+def _tls(verify: bool | str) -> ssl.SSLContext | bool:
+    """As ``requests`` does it, so that triggers trust whom tasks trust."""
+    if verify is False:
+        return False
+    bundle = verify if isinstance(verify, str) else os.environ.get("REQUESTS_CA_BUNDLE")
+    if not bundle:
+        return True
+    if os.path.isdir(bundle):
+        return ssl.create_default_context(capath=bundle)
+    return ssl.create_default_context(cafile=bundle)
+
+
+def _mounts(settings: Settings) -> dict[str, httpx.AsyncBaseTransport | None]:
+    return {
+        f"{scheme}://": httpx.AsyncHTTPTransport(proxy=proxy, verify=_tls(settings.verify))
+        for scheme, proxy in settings.proxies.items()
+    }

@@ -1,0 +1,71 @@
+"""How far a long run is, in the log, every few seconds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+LOG_SECONDS = 5.0
+
+
+class Log(Protocol):
+    """What is needed of a logger: Python's or Airflow's."""
+
+    def info(self, msg: str, *args: object) -> object:
+        """Say how it goes."""
+
+    def warning(self, msg: str, *args: object) -> object:
+        """Say what went wrong."""
+
+
+class Progress:
+    """
+    Counts recordings and bytes, from any thread.
+
+    :param total: how many recordings there will be; None if nobody knows.
+    """
+
+    def __init__(self, log: Log, total: int | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._log = log
+        self._total = total
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._start = clock()
+        self._next = self._start + LOG_SECONDS
+        self._done = 0
+        self._bytes = 0
+
+    def add_bytes(self, count: int) -> None:
+        """Count bytes that have arrived."""
+        with self._lock:
+            self._bytes += count
+
+    def add_recording(self) -> None:
+        """Count a recording that is done with, however it ended."""
+        with self._lock:
+            self._done += 1
+
+    def seconds_to_next(self) -> float:
+        """Say how long :meth:`log_if_due` has nothing to do."""
+        return max(0.0, self._next - self._clock())
+
+    def log_if_due(self) -> None:
+        """Log how far it is, if the last time was a while ago."""
+        now = self._clock()
+        if now >= self._next:
+            self._next = now + LOG_SECONDS
+            self._log.info("%s", self.text())
+
+    def text(self) -> str:
+        """Say how far it is: recordings, megabytes, rate, time left."""
+        seconds = max(self._clock() - self._start, 1e-3)
+        of_total = "" if self._total is None else f" of {self._total}"
+        megabytes = self._bytes / 1e6
+        said = f"Recordings: {self._done}{of_total}, {megabytes:.1f} MB, {megabytes / seconds:.1f} MB/s"
+        if self._total is not None and 0 < self._done < self._total:
+            left = seconds / self._done * (self._total - self._done)
+            minutes, seconds_left = divmod(round(left), 60)
+            said += f", about {minutes} min {seconds_left:02} s left"
+        return said

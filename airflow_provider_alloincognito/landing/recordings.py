@@ -1,0 +1,264 @@
+"""Recordings become mp3 files, many at a time, and a manifest that says what became of each."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sized
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Protocol, TypeAlias
+
+from airflow_provider_alloincognito.api.errors import AlloincognitoAuthError, AlloincognitoError
+from airflow_provider_alloincognito.landing.errors import AlloincognitoRecordingError
+from airflow_provider_alloincognito.landing.files import leftovers_in, whole_file
+from airflow_provider_alloincognito.landing.manifest import (
+    ManifestLine,
+    encode_line,
+    journal_of,
+    read_manifest,
+)
+from airflow_provider_alloincognito.landing.progress import Log, Progress
+from airflow_provider_alloincognito.landing.stores import Leftovers
+from airflow_provider_alloincognito.landing.targets import Target, address, child, open_for_reading, size_of
+
+WAITING_PER_THREAD = 16
+"""So many recordings may be done, or wait, behind a long one whose turn it is in the manifest."""
+
+_SAFE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+_CHUNK_BYTES = 1 << 20
+
+
+class Recording(Protocol):
+    """A recording on its way: mp3 bytes; its name is known when they have ended."""
+
+    @property
+    def file_name(self) -> str | None:
+        """``file_NAME`` as the API gave it."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the mp3 as it arrives."""
+
+
+Fetch: TypeAlias = Callable[[str], AbstractContextManager[Recording]]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingsLanded:
+    """
+    What became of many recordings.
+
+    :param manifest: the path of the manifest.
+    :param bytes: the size of all recordings that stand, fetched now or there before.
+    """
+
+    manifest: str
+    fetched: int
+    skipped: int
+    failed: int
+    bytes: int
+
+
+def land_recording(
+    fetch: Fetch,
+    record_file_id: str,
+    path: Target,
+    *,
+    leftovers: Leftovers | None = None,
+    on_bytes: Callable[[int], None] | None = None,
+) -> ManifestLine:
+    """
+    Land one recording as it arrives; memory does not grow with its length.
+
+    :param fetch: opens a recording by its id.
+    :param path: the mp3 file, which appears whole or not at all.
+    :param leftovers: see :func:`~airflow_provider_alloincognito.landing.files.whole_file`.
+    :param on_bytes: told the size of each chunk; what it raises ends the recording.
+    """
+    digest, size = sha256(), 0
+    with whole_file(path, leftovers=leftovers) as file, fetch(record_file_id) as recording:
+        for chunk in recording:
+            file.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+            if on_bytes is not None:
+                on_bytes(len(chunk))
+        if not size:
+            raise AlloincognitoRecordingError("The recording is empty")
+        file_name = recording.file_name
+    return ManifestLine(record_file_id, address(path), file_name, size, digest.hexdigest(), "fetched")
+
+
+def land_recordings(
+    fetch: Fetch,
+    ids: Iterable[str],
+    folder: Target,
+    *,
+    manifest: Target | None = None,
+    concurrency: int = 4,
+    skip_existing: bool = True,
+    log: Log | None = None,
+) -> RecordingsLanded:
+    """
+    Land recordings as ``<id>.mp3``. One that fails does not stop the others; a rejected token does.
+
+    :param fetch: opens a recording by its id; called from several threads.
+    :param ids: the ``recordFileId`` of each; taken as they are needed. One that comes twice is fetched once.
+    :param folder: where the files go.
+    :param manifest: where the manifest goes: ``manifest.jsonl`` in the folder unless told.
+    :param concurrency: how many recordings are fetched at a time.
+    :param skip_existing: leave files alone whose size is that of the manifest of an earlier run; one that no
+        manifest knows is read once, for its digest: a file that has its name is whole.
+    :param log: told how it goes every few seconds, and of each failure.
+    """
+    if concurrency < 1:
+        raise ValueError(f"concurrency is the number of recordings at a time, 1 or more, not {concurrency}")
+    manifest = manifest if manifest is not None else child(folder, "manifest.jsonl")
+    log = log or logging.getLogger(__name__)
+    progress = Progress(log, len(ids) if isinstance(ids, Sized) else None)
+    journal = journal_of(manifest)
+    earlier: dict[str, ManifestLine] = {}
+    if skip_existing:
+        known = (line for source in (read_manifest(manifest), journal.read()) for line in source)
+        earlier = {line.id: line for line in known if line.status != "failed"}
+    landing = _Landing(fetch, folder, earlier, skip_existing, progress)
+    counts = {"fetched": 0, "skipped": 0, "failed": 0}
+    size = 0
+    try:
+        with whole_file(manifest) as file:
+            for line in _in_order(landing, _once_each(ids), concurrency, progress):
+                file.write(encode_line(line))
+                journal.add(line)
+                counts[line.status] += 1
+                size += line.bytes or 0
+                if line.status == "failed":
+                    log.warning("Recording %s failed: %s", _loggable(line.id), line.error)
+    finally:
+        journal.close()
+    journal.remove()
+    log.info("%s. Fetched %d, there before %d, failed %d", progress.text(), *counts.values())
+    return RecordingsLanded(address(manifest), **counts, bytes=size)
+
+
+class _Stopped(Exception):
+    """The run has ended; this recording is left to the next one."""
+
+
+class _Landing:
+    """Lands the recordings of one run, each in whatever thread comes along."""
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        folder: Target,
+        earlier: dict[str, ManifestLine],
+        skip_existing: bool,
+        progress: Progress,
+    ) -> None:
+        self.stop = threading.Event()
+        self._fetch = fetch
+        self._folder = folder
+        self._earlier = earlier
+        self._skip_existing = skip_existing
+        self._progress = progress
+        self._leftovers = leftovers_in(folder)
+
+    def land(self, record_file_id: str) -> ManifestLine:
+        """Land one recording, or say in its line why not."""
+        try:
+            self._go_on(0)
+            return self._line(record_file_id)
+        except (AlloincognitoAuthError, _Stopped):
+            self.stop.set()
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever befalls one, the others still land
+            # The texts of our own errors are scrubbed; nobody knows what is in others.
+            text = f"{type(error).__name__}: {error}" if isinstance(error, AlloincognitoError) else type(error).__name__
+            return ManifestLine(record_file_id, None, None, None, None, "failed", text)
+        finally:
+            self._progress.add_recording()
+
+    def _line(self, record_file_id: str) -> ManifestLine:
+        if not _SAFE_ID.fullmatch(record_file_id):
+            raise AlloincognitoRecordingError(
+                "The id is no safe file name: letters, digits, '-', '_' and '.', not first, up to 128"
+            )
+        path = child(self._folder, f"{record_file_id}.mp3")
+        line = self._existing(record_file_id, path) if self._skip_existing else None
+        return line or land_recording(
+            self._fetch, record_file_id, path, leftovers=self._leftovers, on_bytes=self._go_on
+        )
+
+    def _existing(self, record_file_id: str, path: Target) -> ManifestLine | None:
+        size = size_of(path)
+        if not size:
+            return None
+        known = self._earlier.get(record_file_id)
+        if known is None:
+            digest = _digest(path)
+            return ManifestLine(record_file_id, address(path), None, size, digest, "skipped")
+        if known.bytes != size:
+            return None
+        return ManifestLine(record_file_id, address(path), known.file_name, size, known.sha256, "skipped")
+
+    def _go_on(self, count: int) -> None:
+        if self.stop.is_set():
+            raise _Stopped
+        self._progress.add_bytes(count)
+
+
+def _in_order(landing: _Landing, ids: Iterator[str], concurrency: int, progress: Progress) -> Iterator[ManifestLine]:
+    """Land many at a time and give their lines in the order of the ids, never far ahead of them."""
+    waiting: deque[Future[ManifestLine]] = deque()
+    with ThreadPoolExecutor(concurrency, thread_name_prefix="recording") as threads:
+        try:
+            for record_file_id in ids:
+                waiting.append(threads.submit(landing.land, record_file_id))
+                if len(waiting) >= concurrency * WAITING_PER_THREAD:
+                    yield _result(waiting.popleft(), progress)
+            while waiting:
+                yield _result(waiting.popleft(), progress)
+        except BaseException as error:
+            landing.stop.set()
+            threads.shutdown(wait=True, cancel_futures=True)
+            if isinstance(error, _Stopped):
+                _raise_rejection(waiting)
+            raise
+
+
+def _result(future: Future[ManifestLine], progress: Progress) -> ManifestLine:
+    while not wait([future], timeout=progress.seconds_to_next()).done:
+        progress.log_if_due()
+    progress.log_if_due()
+    return future.result()
+
+
+def _raise_rejection(futures: Iterable[Future[ManifestLine]]) -> None:
+    """Of several that stopped, the one with the rejected token says why."""
+    for future in futures:
+        if not future.cancelled() and isinstance(error := future.exception(), AlloincognitoAuthError):
+            raise error
+
+
+def _once_each(ids: Iterable[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for record_file_id in ids:
+        if record_file_id not in seen:
+            seen.add(record_file_id)
+            yield record_file_id
+
+
+def _loggable(record_file_id: str) -> str:
+    return record_file_id if _SAFE_ID.fullmatch(record_file_id) else "with an unusable id"
+
+
+def _digest(path: Target) -> str:
+    digest = sha256()
+    with open_for_reading(path) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

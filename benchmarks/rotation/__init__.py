@@ -1,0 +1,1 @@
+"""How one token pair holds up when many processes share it: ``python -m benchmarks.rotation --help``."""

@@ -1,0 +1,110 @@
+"""The provider's own client with a stop-watch, and the notes that a process takes of its requests."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_alloincognito.api import methods, verdict
+from airflow_provider_alloincognito.api.client import Client
+from airflow_provider_alloincognito.api.errors import AlloincognitoError
+from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.api.steps import Send
+
+# The issue's words for "fails".
+MOST_REPLAYS = 8
+LONGEST_WAIT = 30.0
+NOBODYS_HASH = "cm90YXRpb24tYmVuY2htYXJr"
+UNKNOWN_HASH = "1000"
+"""The sandbox' ``errorCode`` for it: the answer to an accepted token."""
+
+
+@dataclass
+class Request:
+    """
+    What became of one request.
+
+    :param wait: seconds beyond those of the answer that was accepted in the end.
+    :param rejections: how often it was rejected before.
+    :param pair: the id of the pair that it was accepted with.
+    :param error: the class of the error that it ended in.
+    """
+
+    wait: float
+    rejections: int
+    pair: str | None
+    error: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Ended in an error, was replayed more than 8 times, or waited for more than 30 s."""
+        return self.error is not None or self.rejections > MOST_REPLAYS or self.wait > LONGEST_WAIT
+
+
+class MeasuredClient(Client):
+    """Counts rejections, and times the answer that was accepted."""
+
+    on_token_call: Callable[[], None] | None = None
+    """Told when this process is about to make a pair."""
+    rejections = 0
+    accepted_in = 0.0
+
+    def send(self, send: Send) -> Any:
+        """Send, with a stop-watch."""
+        if send.is_token_call and self.on_token_call is not None:
+            self.on_token_call()
+        began = time.monotonic()
+        answer = super().send(send)
+        if not send.is_token_call:
+            self.accepted_in = time.monotonic() - began
+            self.rejections += verdict.token_is_rejected(answer, self.settings)
+        return answer
+
+    def ask(self) -> Request:
+        """Make one small request, whatever comes of it."""
+        self.rejections, self.accepted_in = 0, 0.0
+        began = time.monotonic()
+        error = None
+        try:
+            self.open(methods.request_result(self.settings, NOBODYS_HASH)).close()
+        except AlloincognitoError as raised:
+            if str(getattr(raised, "code", None)) != UNKNOWN_HASH:
+                error = type(raised).__name__
+        wait = time.monotonic() - began - self.accepted_in
+        pair = self._keeper.pair
+        return Request(max(0.0, wait), self.rejections, pair.id if pair and not error else None, error)
+
+
+class Notes:
+    """
+    A file of lines, each written at once, so that a killed process leaves all but its last.
+
+    :param folder: where all processes' notes are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / f"requests-{os.getpid()}-{time.monotonic_ns()}.jsonl"
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def add(self, request: Request) -> None:
+        """Note a request."""
+        os.write(self._file, json.dumps(asdict(request)).encode() + b"\n")
+
+
+def read_notes(folder: Path) -> Iterator[Request]:
+    """Give what all processes noted."""
+    for path in sorted(folder.glob("requests-*.jsonl")):
+        for line in path.read_text().splitlines():
+            yield Request(**json.loads(line))
+
+
+def stand_settings(stand: str, *, store_seconds: float, call_seconds: float) -> Settings:
+    """The settings of a client of the benchmark's."""
+    return Settings(
+        stand=stand, token_store_seconds=store_seconds, token_call_seconds=call_seconds, timeout=30.0, retries=2
+    )

@@ -1,0 +1,103 @@
+"""
+### A day of calls and their recordings, into the warehouse, every day
+
+Needs the Connection `alloincognito_default`, and the names of your stand's row fields in `FIELDS`.
+
+A run covers one whole Moscow day. Running it again gives the same files and the same rows in the table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
+from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from airflow_provider_alloincognito.operators.alloincognito import (
+    AlloincognitoCallListOperator,
+    AlloincognitoRecordingOperator,
+)
+
+# The table's column: the field of a row on your stand (its /docs page has the names). Edit the right side. Further
+# columns may be added, and those that your stand has no field for taken out, all but started_at and record_file_id.
+FIELDS = {
+    "call_id": "callId",
+    "started_at": "startTime",
+    "direction": "direction",
+    "caller": "callerNumber",
+    "called": "calledNumber",
+    "talk_seconds": "duration",
+    "record_file_id": "recordFileId",
+}
+# Columns that are not texts.
+TYPES = {"started_at": "timestamp", "talk_seconds": "int64"}
+
+HOME = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
+# A folder for the files, in any store that Airflow knows, such as s3://aws_default@bucket/alloincognito.
+FILES = os.environ.get("ALLOINCOGNITO_FILES", f"file://{HOME}/alloincognito")
+# DuckDB's file. Another warehouse takes the place of load() below.
+WAREHOUSE = os.environ.get("ALLOINCOGNITO_WAREHOUSE", f"{HOME}/alloincognito.duckdb")
+# The first day to fetch. Airflow catches up from here when the DAG is switched on.
+FIRST_DAY = os.environ.get("ALLOINCOGNITO_FIRST_DAY", "2026-01-01")
+# Calls go on past midnight, and recordings are there some time after their calls.
+SETTLING_TIME = timedelta(hours=4)
+
+ZONE = "Europe/Moscow"
+DATE = f"{{{{ data_interval_start.in_timezone('{ZONE}').to_date_string() if data_interval_start }}}}"
+CALLS = f"{FILES}/calls/date={DATE}/calls.parquet"
+
+
+@task(max_active_tis_per_dag=1)  # DuckDB's file takes one writer at a time
+def load(date: str, calls: str, manifest: str, warehouse: str) -> dict[str, str | int]:
+    """Put a day's calls in the table, in place of what it holds of that day."""
+    import duckdb
+    import pyarrow.parquet
+
+    with ObjectStoragePath(calls).open("rb") as file:
+        day = pyarrow.parquet.read_table(file).select(list(FIELDS.values())).rename_columns(list(FIELDS))
+    lines = map(json.loads, ObjectStoragePath(manifest).read_bytes().splitlines())
+    paths = {line["id"]: line["path"] for line in lines}
+    recordings = [paths.get(record_file_id) for record_file_id in day["record_file_id"].to_pylist()]
+    day = day.append_column("recording", pyarrow.array(recordings, pyarrow.string()))
+
+    with duckdb.connect(warehouse) as db:
+        db.register("day", day)
+        db.begin()
+        db.execute("CREATE TABLE IF NOT EXISTS calls AS SELECT CAST(NULL AS DATE) AS date, * FROM day LIMIT 0")
+        db.execute("DELETE FROM calls WHERE date = ?", [date])
+        db.execute("INSERT INTO calls BY NAME SELECT CAST(? AS DATE) AS date, * FROM day", [date])
+        db.commit()
+    return {"date": date, "rows": day.num_rows}
+
+
+with DAG(
+    dag_id="alloincognito_daily_calls",
+    doc_md=__doc__,
+    # Not "@daily": in Airflow 3 that is a run without a data interval.
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone=ZONE),
+    start_date=pendulum.parse(FIRST_DAY, tz=ZONE),
+    catchup=True,
+    max_active_runs=3,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    tags=["alloincognito"],
+) as dag:
+    settled = TimeDeltaSensor(task_id="settled", delta=SETTLING_TIME, mode="reschedule", poke_interval=600)
+    calls = AlloincognitoCallListOperator(
+        task_id="calls",
+        output_path=CALLS,
+        schema={field: TYPES.get(column, "string") for column, field in FIELDS.items()},
+        required_fields=list(FIELDS.values()),
+        start_time_field=FIELDS["started_at"],
+    )
+    recordings = AlloincognitoRecordingOperator(
+        task_id="recordings",
+        calls=CALLS,
+        record_file_id_field=FIELDS["record_file_id"],
+        output_path=f"{FILES}/recordings/date={DATE}",
+    )
+    settled >> calls >> recordings >> load(DATE, CALLS, "{{ ti.xcom_pull('recordings')['manifest'] }}", WAREHOUSE)

@@ -1,0 +1,48 @@
+"""
+### Ask now, fetch when it is ready
+
+The call list is asked for and its rows are left where they are; a sensor waits for the result by its `requestHash`
+without holding a worker; then the result lands. For long periods, and for a stand that takes its time.
+
+Needs the Connection `alloincognito_default`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from airflow_provider_alloincognito.operators.alloincognito import (
+    AlloincognitoCallListOperator,
+    AlloincognitoRequestResultOperator,
+)
+from airflow_provider_alloincognito.sensors.alloincognito import AlloincognitoRequestResultSensor
+
+HOME = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
+# A folder for the files, in any store that Airflow knows, such as s3://aws_default@bucket/alloincognito.
+FILES = os.environ.get("ALLOINCOGNITO_FILES", f"file://{HOME}/alloincognito")
+
+ZONE = "Europe/Moscow"
+MONTH = f"{{{{ data_interval_start.in_timezone('{ZONE}').format('YYYY-MM') if data_interval_start }}}}"
+
+with DAG(
+    dag_id="alloincognito_request_result",
+    doc_md=__doc__,
+    schedule=CronDataIntervalTimetable("0 0 1 * *", timezone=ZONE),
+    start_date=pendulum.datetime(2026, 1, 1, tz=ZONE),
+    catchup=False,
+    tags=["alloincognito"],
+) as dag:
+    ask = AlloincognitoCallListOperator(task_id="ask", output_path=None)
+    request_hash = "{{ ti.xcom_pull('ask')['request_hashes'][0] }}"
+    ready = AlloincognitoRequestResultSensor(
+        task_id="ready", request_hash=request_hash, mode="reschedule", poke_interval=60, timeout=6 * 3600
+    )
+    land = AlloincognitoRequestResultOperator(
+        task_id="land", request_hash=request_hash, output_path=f"{FILES}/months/{MONTH}.jsonl.gz"
+    )
+    ask >> ready >> land

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+import tenacity
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_alloincognito.api import retries
+from airflow_provider_alloincognito.api.errors import AlloincognitoConnectionError, AlloincognitoResponseError
+from airflow_provider_alloincognito.api.settings import Settings
+
+NOW = datetime(2025, 6, 2, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0),
+        ("7", 7),
+        ("1.5", 1.5),
+        ("-3", 0),
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("nan", 0),
+        ("Mon, 02 Jun 2025 12:00:20 GMT", 20),
+        ("Mon, 02 Jun 2025 11:00:00 GMT", 0),
+        ("Mon, 02 Jun 2025 12:00:20 -0000", None),
+        ("Mon, 99 Jun 2025 12:00:20 GMT", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
+    assert retries.retry_after(header, NOW) == seconds
+
+
+@given(st.integers(0, 10**6))
+def test_a_date_is_so_far_away(seconds: int) -> None:
+    date = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
+    assert retries.retry_after(date, NOW) == seconds
+
+
+@given(st.text())
+def test_any_header_is_seconds_or_nothing(header: str) -> None:
+    seconds = retries.retry_after(header, NOW)
+    assert seconds is None or seconds >= 0
+
+
+def waits(error: Exception, *, times: int = 4, is_token_call: bool = False, **settings: float) -> list[float]:
+    """The pauses between tries of something that always fails so, without waiting for them."""
+    slept: list[float] = []
+    policy = retries.policy(Settings(retries=times, **settings), is_token_call=is_token_call)  # type: ignore[arg-type]
+    retrying = tenacity.Retrying(**policy, sleep=slept.append)
+
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        retrying(fail)
+    return slept
+
+
+def test_retry_after_is_the_pause() -> None:
+    assert waits(retries.busy("m", 429, {"Retry-After": "17"})) == [17] * 4
+
+
+def test_a_pause_grows_and_has_a_ceiling() -> None:
+    slept = waits(retries.busy("m", 503, {}), times=12)
+    assert len(slept) == 12
+    assert all(0 <= pause <= 30 for pause in slept)
+    assert max(slept[6:]) > max(slept[:2]), "1 in 10^9 by chance"
+
+
+@pytest.mark.parametrize(
+    "error", [AlloincognitoResponseError("cut"), AlloincognitoConnectionError("other"), ValueError()]
+)
+def test_nothing_else_is_tried_again(error: Exception) -> None:
+    assert waits(error) == []
+
+
+def test_no_retries_are_none() -> None:
+    assert waits(retries.busy("m", 503, {}), times=0) == []
+
+
+def test_a_long_rest_is_not_sat_out() -> None:
+    assert waits(retries.busy("m", 503, {"Retry-After": "301"})) == []
+    assert waits(retries.busy("m", 503, {"Retry-After": "300"})) == [300] * 4
+    assert waits(retries.busy("m", 503, {"Retry-After": "inf"})) == []
+
+
+def test_a_token_call_is_given_up_before_others_lose_patience() -> None:
+    policy = retries.policy(Settings(retries=100, token_call_seconds=0.02), is_token_call=True)
+    began = time.monotonic()
+    with pytest.raises(retries.Unanswered):
+        tenacity.Retrying(**{**policy, "wait": tenacity.wait_fixed(0.01)})(_busy)
+    assert time.monotonic() - began < 1
+
+
+def _busy() -> None:
+    raise retries.busy("create", 503, {})
+
+
+def test_a_connection_fault_is_told_without_its_text() -> None:
+    said = str(retries.no_answer("getcalllist", "https://stand:1", OSError("http://stand?requestHash=secret")))
+    assert "OSError" in said
+    assert "https://stand:1" in said
+    assert "secret" not in said
+
+
+def test_a_ceiling_holds_for_all_threads() -> None:
+    rate = retries.RateLimit(1000)
+    reserved: list[float] = []
+    began = time.monotonic()
+
+    def take() -> None:
+        for _ in range(50):
+            pause = rate.reserve()
+            reserved.append(time.monotonic() + pause)
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(reserved) - began >= 199 / 1000
+
+
+def test_no_ceiling_is_no_pause() -> None:
+    rate = retries.RateLimit(0)
+    assert [rate.reserve() for _ in range(3)] == [0, 0, 0]

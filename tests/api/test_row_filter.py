@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
+from airflow_provider_alloincognito.api.row_filter import RowFilter
+from airflow_provider_alloincognito.api.rows import RowBatch
+
+MOSCOW = ZoneInfo("Europe/Moscow")
+START = datetime(2025, 6, 2, tzinfo=MOSCOW)
+END = START + timedelta(days=1)
+
+
+def kept(*rows: dict[str, Any], field: str = "startTime") -> list[dict[str, Any]]:
+    batch = RowBatch([msgspec.Raw(json.dumps(row).encode()) for row in rows])
+    return RowFilter(field, START, END, MOSCOW)(batch).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ("2025-06-01 23:59:59.999", False),
+        ("2025-06-02 00:00:00", True),
+        ("2025-06-02T12:00:00", True),
+        ("2025-06-02 23:59:59.999", True),
+        ("2025-06-03 00:00:00", False),
+        ("2025-06-01T21:00:00Z", True),
+        ("2025-06-02T21:00:00+00:00", False),
+        (int(START.timestamp()), True),
+        (int(END.timestamp()) * 1000, False),
+        (str(int(END.timestamp()) * 1000 - 1), True),
+    ],
+)
+def test_the_period_is_cut_exactly(text: Any, inside: bool) -> None:
+    row = {"a": 1, "startTime": text}
+    assert kept(row) == ([row] if inside else [])
+
+
+@given(st.lists(st.integers(-2 * 86400, 3 * 86400)))
+def test_every_call_lands_in_one_period_of_its_own(seconds: list[int]) -> None:
+    moments = [START + timedelta(seconds=offset) for offset in seconds]
+    rows = [{"startTime": moment.strftime("%Y-%m-%d %H:%M:%S"), "n": n} for n, moment in enumerate(moments)]
+    assert kept(*rows) == [row for row, moment in zip(rows, moments, strict=True) if START <= moment < END]
+
+
+@pytest.mark.parametrize("field", ["start-time", "start", "a.b", "тест", "class", "_x"])
+def test_a_field_has_any_name(field: str) -> None:
+    row = {field: "2025-06-02 10:00:00", "другое": {"x": [1]}}
+    assert kept(row, field=field) == [row]
+
+
+@pytest.mark.parametrize("row", [{}, {"startTime": None}, {"startTime": "+7 916 123-45-67"}, {"startTime": [1]}])
+def test_a_row_without_a_readable_start_is_an_error_that_names_the_setting(row: dict[str, Any]) -> None:
+    with pytest.raises(AlloincognitoResponseError, match="start_time_field") as caught:
+        kept(row)
+    assert "'startTime'" in str(caught.value)
+    assert "916" not in str(caught.value)
+
+
+def test_a_row_that_is_no_object_is_an_error() -> None:
+    with pytest.raises(AlloincognitoResponseError):
+        RowFilter("startTime", START, END, MOSCOW)(RowBatch([msgspec.Raw(b"[1]")]))
+
+
+def test_utc_bounds_are_the_same() -> None:
+    row = {"startTime": "2025-06-02 00:00:00"}
+    batch = RowBatch([msgspec.Raw(json.dumps(row).encode())])
+    assert len(RowFilter("startTime", START.astimezone(UTC), END.astimezone(UTC), MOSCOW)(batch)) == 1

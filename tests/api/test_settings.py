@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_alloincognito.api.settings import (
+    PROD_STAND,
+    TEST_STAND,
+    AlloincognitoSettingsError,
+    Settings,
+    canonical_stand,
+    read_settings,
+)
+
+
+def settings(**extra: Any) -> Settings:
+    return read_settings(PROD_STAND, extra)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "schema", "stand"),
+    [
+        (None, None, None, PROD_STAND),
+        ("", 0, "", PROD_STAND),
+        ("  ", None, "https", PROD_STAND),
+        ("webapi.alloincognito.ru", None, None, PROD_STAND),
+        ("WebAPI.AlloIncognito.ru", 0, None, PROD_STAND),
+        ("https://webapi.alloincognito.ru:4431/", None, None, PROD_STAND),
+        ("https://webapi.alloincognito.ru", 4431, "https", PROD_STAND),
+        ("test-webapi.alloincognito.ru", None, None, TEST_STAND),
+        ("https://test-webapi.alloincognito.ru:4431/docs", None, None, TEST_STAND),
+        ("HTTPS://test-webapi.alloincognito.ru", None, None, TEST_STAND),
+        ("127.0.0.1", 8080, "http", "http://127.0.0.1:8080"),
+        ("localhost:8080", None, "http", "http://localhost:8080"),
+        ("http://localhost:8080", 9, "https", "http://localhost:8080"),
+        ("http://localhost", None, None, "http://localhost:80"),
+        ("stand.example", None, None, "https://stand.example:443"),
+        ("http://webapi.alloincognito.ru", None, None, "http://webapi.alloincognito.ru:80"),
+        ("http://[::1]:8080", None, None, "http://[::1]:8080"),
+    ],
+)
+def test_a_stand_is_one_text_however_it_is_written(host: Any, port: Any, schema: Any, stand: str) -> None:
+    assert canonical_stand(host, port, schema) == stand
+
+
+@pytest.mark.parametrize(
+    "host", ["ftp://stand.example", "https://", "https://me:secret@stand.example", "https://stand:port", "http://[::1"]
+)
+def test_what_is_no_stand_is_an_error_without_secrets(host: str) -> None:
+    with pytest.raises(AlloincognitoSettingsError, match="host") as caught:
+        canonical_stand(host)
+    assert "secret" not in str(caught.value)
+
+
+def test_forms_give_texts() -> None:
+    read = settings(
+        timeout="12.5",
+        retries="0",
+        requests_per_second="3",
+        max_response_bytes="1000",
+        verify="False",
+        auth_error_codes="401, 1001,",
+        pending_error_codes="77",
+        refresh_before_expiry="30",
+        proxies='{"https": "http://proxy.example:3128"}',
+        period_end="inclusive",
+        null_rowset="pending",
+    )
+    assert read == Settings(
+        timeout=12.5,
+        retries=0,
+        requests_per_second=3,
+        max_response_bytes=1000,
+        verify=False,
+        auth_error_codes=("401", "1001"),
+        pending_error_codes=("77",),
+        refresh_before_expiry=30,
+        proxies={"https": "http://proxy.example:3128"},
+        period_end="inclusive",
+        null_rowset="pending",
+    )
+
+
+def test_json_gives_values() -> None:
+    read = settings(timeout=3, verify=True, auth_error_codes=[401, "x"], pending_error_codes=5, proxies={"http": "p"})
+    assert read == Settings(timeout=3, auth_error_codes=("401", "x"), pending_error_codes=("5",), proxies={"http": "p"})
+    assert settings(verify="/etc/ssl/stand.pem").verify == "/etc/ssl/stand.pem"
+    assert settings(verify="true").verify is True
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(set(Settings.__struct_fields__) - {"stand"})), st.sampled_from(["", None]))
+)
+def test_what_is_left_empty_is_the_default(extra: dict[str, Any]) -> None:
+    assert settings(**extra) == Settings()
+
+
+def test_every_assumption_of_the_api_can_be_overridden() -> None:
+    paths = {name: f"/other/{name}" for name in Settings.__struct_fields__ if name.endswith("_path")}
+    assert len(paths) == 5
+    read = settings(**paths, numbers_field="n", record_file_id_field="r", start_time_field="s", timezone="Asia/Omsk")
+    assert {name: getattr(read, name) for name in paths} == paths
+    assert (read.numbers_field, read.record_file_id_field, read.start_time_field) == ("n", "r", "s")
+    assert read.zone.key == "Asia/Omsk"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("timezone", "Moscow/Europe"),
+        ("timezone", "../zones"),
+        ("timezone", "Europe"),
+        ("timeout", "soon"),
+        ("timeout", 0),
+        ("timeout", "-1"),
+        ("timeout", "nan"),
+        ("timeout", "inf"),
+        ("token_store_seconds", "0"),
+        ("token_call_seconds", -3),
+        ("retries", -1),
+        ("retries", "2.5"),
+        ("requests_per_second", "-1"),
+        ("requests_per_second", "nan"),
+        ("max_response_bytes", -5),
+        ("refresh_before_expiry", -5),
+        ("period_end", "Inclusive"),
+        ("null_rowset", "quiet"),
+        ("proxies", "http://user:secret@proxy"),
+        ("proxies", '["secret"]'),
+        ("verify", ["secret"]),
+        ("call_list_path", "api/v1/list"),
+        ("create_path", "@elsewhere.example/create"),
+        ("refresh_path", "https://elsewhere.example/refresh"),
+        ("numbers_field", {"secret": 1}),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_an_error_that_names_the_setting(name: str, value: Any) -> None:
+    with pytest.raises(AlloincognitoSettingsError, match=name) as caught:
+        settings(**{name: value})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("time_zone", "timezone"), ("call_list_paht", "call_list_path"), ("colour", None), ("stand", None)],
+)
+def test_an_unknown_extra_warns_and_says_what_was_meant(
+    name: str, hint: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert settings(**{name: "a-secret"}) == Settings()
+    assert repr(name) in caplog.text
+    assert "a-secret" not in caplog.text
+    if hint is not None:
+        assert f"did you mean {hint!r}" in caplog.text
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        Settings().timeout = 5  # type: ignore[misc]
+    assert msgspec.structs.replace(Settings(), timeout=5).timeout == 5

@@ -1,0 +1,52 @@
+"""Rows and recordings for the tests of this folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from airflow_provider_alloincognito.api.rows import RowBatch
+
+
+def batches_of(rows: Iterable[Mapping[str, Any]], size: int = 3) -> list[RowBatch]:
+    """Cut rows into batches, as the API's answer is."""
+    texts = [json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() for row in rows]
+    return raw_batches(texts, size)
+
+
+def raw_batches(texts: list[bytes], size: int = 3) -> list[RowBatch]:
+    """Cut rows that are given as JSON texts into batches."""
+    return [RowBatch([msgspec.Raw(text) for text in texts[at : at + size]]) for at in range(0, len(texts), size)]
+
+
+class Mp3:
+    """A recording that arrives in chunks; its name is known afterwards."""
+
+    def __init__(self, chunks: Iterable[bytes], file_name: str | None = "79120000001.mp3") -> None:
+        self._chunks = chunks
+        self._name = file_name
+        self.file_name: str | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._chunks
+        self.file_name = self._name
+
+
+class Stand:
+    """Has recordings by id, or an error for one, and remembers what it was asked for."""
+
+    def __init__(self, recordings: Mapping[str, bytes | Exception]) -> None:
+        self.recordings = recordings
+        self.asked: list[str] = []
+
+    @contextmanager
+    def __call__(self, record_file_id: str) -> Iterator[Mp3]:
+        self.asked.append(record_file_id)
+        content = self.recordings[record_file_id]
+        if isinstance(content, Exception):
+            raise content
+        yield Mp3([content[at : at + 1000] for at in range(0, len(content), 1000)])

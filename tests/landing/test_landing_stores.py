@@ -1,0 +1,214 @@
+"""Whole or not at all on a real S3 and a real SFTP server, through Airflow's own paths."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from landing_samples import Stand, batches_of
+
+from airflow_provider_alloincognito.landing import manifest as manifest_module
+from airflow_provider_alloincognito.landing import stores
+from airflow_provider_alloincognito.landing.errors import AlloincognitoTargetError
+from airflow_provider_alloincognito.landing.files import whole_file
+from airflow_provider_alloincognito.landing.recordings import land_recordings
+from airflow_provider_alloincognito.landing.rows import land_rows
+
+pytestmark = pytest.mark.system
+
+PARTS = 3 * stores.PART_BYTES
+PROTOCOLS = ["s3", "sftp"]
+
+
+class Store:
+    """A folder in a store: Airflow's paths into it, and what really lies there."""
+
+    def __init__(self, protocol: str, fs: Any, folder: str) -> None:
+        self.protocol, self.fs, self.folder = protocol, fs, folder
+
+    def path(self, name: str = "") -> Any:
+        sdk: Any = pytest.importorskip("airflow.providers.common.compat.sdk")
+        return sdk.ObjectStoragePath(f"{self.url}/{name}".rstrip("/"))
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self.folder}" if self.protocol == "s3" else f"sftp://127.0.0.1{self.folder}"
+
+    def files(self) -> dict[str, bytes]:
+        self.fs.invalidate_cache()
+        found = self.fs.find(self.folder)
+        return {path.partition(f"{self.folder}/")[2]: self.fs.cat_file(path) for path in found}
+
+    def unfinished(self) -> list[str]:
+        """Uploads in S3 that were neither completed nor aborted."""
+        if self.protocol != "s3":
+            return []
+        return [upload["Key"] for upload in self.fs.list_multipart_uploads(self.folder.partition("/")[0])]
+
+
+@pytest.fixture(params=PROTOCOLS)
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    if request.param == "s3":
+        fs, folder = request.getfixturevalue("s3").file_system(), request.getfixturevalue("bucket")
+    else:
+        fs, folder = request.getfixturevalue("sftp").file_system(), "/landing"
+        fs.makedirs(folder, exist_ok=True)
+    try:
+        from airflow.sdk.io.store import _STORE_CACHE, attach
+    except ImportError:
+        from airflow.io.store import _STORE_CACHE, attach
+    attach(request.param, fs=fs)
+    yield Store(request.param, fs, folder)
+    _STORE_CACHE.clear()
+    fs.rm(folder, recursive=True)
+
+
+@pytest.mark.parametrize("size", [0, 5, stores.PART_BYTES, PARTS, PARTS + 5])
+def test_it_appears_at_the_end(store: Store, size: int) -> None:
+    content = random.Random(size).randbytes(size)
+    with whole_file(store.path("day/calls")) as file:
+        for at in range(0, size, 1_000_003):
+            file.write(content[at : at + 1_000_003])
+        assert "day/calls" not in store.files()
+    assert store.files() == {"day/calls": content}
+    assert not store.unfinished()
+
+
+@pytest.mark.parametrize("size", [5, PARTS])
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_leaves_what_was_there_and_nothing_else(store: Store, size: int, error: type[BaseException]) -> None:
+    store.fs.pipe_file(f"{store.folder}/calls", b"before")
+    with pytest.raises(error), whole_file(store.path("calls")) as file:  # noqa: PT012 - amid the writing
+        file.write(bytes(size))
+        raise error
+    assert store.files() == {"calls": b"before"}
+    assert not store.unfinished()
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl.gz", "csv"])
+def test_rows_land(store: Store, suffix: str, tmp_path: Path) -> None:
+    rows = [{"id": n, "number": f"7912{n:07}"} for n in range(1000)]
+    landed = land_rows(batches_of(rows), store.path(f"calls.{suffix}"))
+    local = land_rows(batches_of(rows), tmp_path / f"calls.{suffix}")
+    assert store.files() == {f"calls.{suffix}": Path(local.path).read_bytes()}
+    assert (landed.rows, landed.bytes) == (1000, local.bytes)
+    assert landed.path == str(store.path(f"calls.{suffix}"))
+
+
+def test_recordings_land_and_are_skipped(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifest_module, "CHECKPOINT_SECONDS", 0.0)
+    content: dict[str, bytes | Exception] = {f"id-{n}": bytes([n]) * 30_000 for n in range(20)}
+    content["long"] = bytes(PARTS)
+    ids = [*content, "missing"]
+    landed = land_recordings(Stand(content), ids, store.path("records"), concurrency=4)
+    assert (landed.fetched, landed.failed) == (21, 1)
+    files = store.files()
+    lines = [json.loads(line) for line in files.pop("records/manifest.jsonl").splitlines()]
+    assert files == {f"records/{name}.mp3": mp3 for name, mp3 in content.items()}
+    assert [line["id"] for line in lines] == ids
+    assert lines[20]["sha256"] == hashlib.sha256(bytes(PARTS)).hexdigest()
+    stand = Stand(content)
+    assert land_recordings(stand, ids, store.path("records")).skipped == 21
+    store.fs.rm_file(f"{store.folder}/records/manifest.jsonl")
+    assert land_recordings(stand, ids, store.path("records")).skipped == 21
+    assert stand.asked == ["missing"] * 2
+    assert [json.loads(line) for line in store.files()["records/manifest.jsonl"].splitlines()] == [
+        line | {"status": line["status"].replace("fetched", "skipped"), "file_name": None} for line in lines
+    ]
+
+
+def test_a_journal_in_a_store_spares_reading(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ids() -> Iterator[str]:
+        yield from ("a", "b")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        land_recordings(Stand({"a": b"mp3", "b": b"mp3"}), ids(), store.path(), concurrency=1)
+    assert ".manifest.jsonl.journal" not in store.files()  # nothing was due, nothing was done with
+    monkeypatch.setattr("airflow_provider_alloincognito.landing.recordings.WAITING_PER_THREAD", 1)
+    with pytest.raises(KeyboardInterrupt):
+        land_recordings(Stand({"a": b"mp3", "b": b"mp3"}), ids(), store.path(), concurrency=1)
+    assert len(store.files()[".manifest.jsonl.journal"].splitlines()) == 2
+    land_recordings(Stand({}), ["a", "b"], store.path())
+    assert list(store.files()) == ["a.mp3", "b.mp3", "manifest.jsonl"]
+
+
+KILLED = """
+    import json, os, signal, sys, threading
+    import fsspec
+    from airflow_provider_alloincognito.landing.files import whole_file
+    protocol, path, options, seconds = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), float(sys.argv[4])
+    class Place:
+        fs = fsspec.filesystem(protocol, **options)
+    Place.protocol, Place.path = protocol, path
+    Place.fs.ls(path.rpartition("/")[0])
+    threading.Timer(seconds, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+    while True:
+        with whole_file(Place) as file:
+            for _ in range(50):
+                file.write(bytes(500_000))
+"""
+
+
+@pytest.mark.parametrize("round_", range(2))
+def test_killed_at_any_point_and_swept_by_the_next_run(
+    store: Store, round_: int, request: pytest.FixtureRequest
+) -> None:
+    path = f"{store.folder}/day/calls"
+    store.fs.makedirs(f"{store.folder}/day", exist_ok=True)
+    store.fs.pipe_file(path, bytes(25_000_000))
+    options = request.getfixturevalue(store.protocol).options()
+    for _ in range(int(os.environ.get("ALLOINCOGNITO_KILLS", 2))):
+        seconds = random.uniform(0, 0.6)
+        command = [
+            sys.executable,
+            "-c",
+            textwrap.dedent(KILLED),
+            store.protocol,
+            path,
+            json.dumps(options),
+            str(seconds),
+        ]
+        assert subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGKILL
+        assert store.files()["day/calls"] == bytes(25_000_000)
+    with whole_file(store.path("day/calls")) as file:
+        file.write(b"after")
+    assert store.files() == {"day/calls": b"after"}
+    assert not store.unfinished()
+
+
+def test_other_uploads_are_left_alone(s3: Any, bucket: str) -> None:
+    fs = s3.file_system()
+    for key in ("day/calls", "day/calls.jsonl", "calls"):
+        fs.call_s3("create_multipart_upload", Bucket=bucket, Key=key)
+    leftovers = stores.StoredLeftovers(fs, f"{bucket}/day", "s3")
+    leftovers.sweep("calls")
+    assert sorted(upload["Key"] for upload in fs.list_multipart_uploads(bucket)) == ["calls", "day/calls.jsonl"]
+
+
+@pytest.mark.parametrize("size", [5, PARTS])
+def test_a_wrong_secret_is_a_clear_error(s3: Any, bucket: str, size: int) -> None:
+    class Place:
+        fs = s3.file_system("wrong")
+        protocol = "s3"
+        path = f"{bucket}/calls"
+
+    place: Any = Place
+    with (
+        pytest.raises(
+            AlloincognitoTargetError, match=r"does not take .*/calls \(PermissionError: .*signature.*credentials"
+        ),
+        whole_file(place) as file,
+    ):
+        file.write(bytes(size))
+    assert s3.file_system().ls(bucket) == []

@@ -1,0 +1,281 @@
+"""Recordings land whole, many at a time, once each; the manifest says what became of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from landing_samples import Mp3, Stand
+
+from airflow_provider_alloincognito.api.errors import AlloincognitoApiError, AlloincognitoAuthError
+from airflow_provider_alloincognito.landing import progress as progress_module
+from airflow_provider_alloincognito.landing.errors import AlloincognitoRecordingError
+from airflow_provider_alloincognito.landing.manifest import ManifestLine, read_manifest
+from airflow_provider_alloincognito.landing.progress import Progress
+from airflow_provider_alloincognito.landing.recordings import RecordingsLanded, land_recording, land_recordings
+
+CONTENT = {f"id-{n}": bytes([n]) * (1500 + n) for n in range(40)}
+IDS = list(CONTENT)
+SIZE = sum(map(len, CONTENT.values()))
+
+
+def lines_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+
+
+def test_one_recording(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "x.mp3"
+    line = land_recording(Stand(CONTENT), "id-1", target)
+    digest = hashlib.sha256(CONTENT["id-1"]).hexdigest()
+    assert line == ManifestLine("id-1", str(target), "79120000001.mp3", 1501, digest, "fetched")
+    assert "79120000001" not in repr(line)
+    assert target.read_bytes() == CONTENT["id-1"]
+
+
+def test_an_empty_recording_is_none(tmp_path: Path) -> None:
+    with pytest.raises(AlloincognitoRecordingError, match="empty"):
+        land_recording(Stand({"a": b""}), "a", tmp_path / "a.mp3")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("concurrency", [1, 4, 16])
+def test_many_in_the_order_asked(tmp_path: Path, concurrency: int) -> None:
+    stand = Stand(CONTENT)
+    landed = land_recordings(stand, iter([*IDS, *IDS[:5]]), tmp_path, concurrency=concurrency)
+    assert landed == RecordingsLanded(str(tmp_path / "manifest.jsonl"), 40, 0, 0, SIZE)
+    assert sorted(stand.asked) == sorted(IDS)
+    lines = lines_of(tmp_path)
+    assert [line["id"] for line in lines] == IDS
+    assert list(lines[0]) == ["id", "path", "file_name", "bytes", "sha256", "status", "error"]
+    for line in lines:
+        content = Path(line["path"]).read_bytes()
+        assert content == CONTENT[line["id"]]
+        assert (line["bytes"], line["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+    assert len(list(tmp_path.iterdir())) == 41
+
+
+def test_again_everything_is_skipped_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    land_recordings(Stand(CONTENT), IDS, tmp_path)
+    first = lines_of(tmp_path)
+    stand = Stand({})
+    monkeypatch.setattr("airflow_provider_alloincognito.landing.recordings._digest", None)
+    for _ in range(2):
+        landed = land_recordings(stand, IDS, tmp_path)
+        assert landed == RecordingsLanded(str(tmp_path / "manifest.jsonl"), 0, 40, 0, SIZE)
+        assert lines_of(tmp_path) == [line | {"status": "skipped"} for line in first]
+    assert not stand.asked
+
+
+def test_what_is_not_as_the_manifest_says_is_fetched_again(tmp_path: Path) -> None:
+    land_recordings(Stand(CONTENT), IDS, tmp_path)
+    (tmp_path / "id-1.mp3").write_bytes(b"other")
+    (tmp_path / "id-2.mp3").unlink()
+    stand = Stand(CONTENT)
+    assert land_recordings(stand, IDS, tmp_path).fetched == 2
+    assert sorted(stand.asked) == ["id-1", "id-2"]
+    assert (tmp_path / "id-1.mp3").read_bytes() == CONTENT["id-1"]
+
+
+def test_all_anew(tmp_path: Path) -> None:
+    land_recordings(Stand(CONTENT), IDS, tmp_path)
+    assert land_recordings(Stand(CONTENT), IDS, tmp_path, skip_existing=False).fetched == 40
+
+
+def test_a_file_that_no_manifest_knows_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "id-1.mp3").write_bytes(CONTENT["id-1"])
+    (tmp_path / "id-2.mp3").touch()
+    land_recordings(Stand(CONTENT), ["id-1", "id-2"], tmp_path)
+    first, second = lines_of(tmp_path)
+    assert (first["status"], first["file_name"], first["bytes"]) == ("skipped", None, 1501)
+    assert first["sha256"] == hashlib.sha256(CONTENT["id-1"]).hexdigest()
+    assert second["status"] == "fetched"
+
+
+def test_one_failure_does_not_stop_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    errors: dict[str, bytes | Exception] = {
+        "id-3": AlloincognitoApiError("getcallrecordfile", 7, "no such record"),
+        "id-5": RuntimeError("canary 79120000001"),
+        "id-7": b"",
+    }
+    manifest = tmp_path / "manifests" / "day.jsonl"
+    with caplog.at_level(logging.INFO):
+        landed = land_recordings(Stand(CONTENT | errors), [*IDS, "../up", ".hidden", ""], tmp_path, manifest=manifest)
+    assert (landed.fetched, landed.failed, landed.manifest) == (37, 6, str(manifest))
+    lines = {line.id: line for line in read_manifest(manifest)}
+    failed = {name: line for name, line in lines.items() if line.status == "failed"}
+    assert list(failed) == ["id-3", "id-5", "id-7", "../up", ".hidden", ""]
+    assert (failed["id-3"].error or "").startswith("AlloincognitoApiError: AlloIncognito's getcallrecordfile answered")
+    assert failed["id-5"].error == "RuntimeError"
+    assert failed["id-7"].error == "AlloincognitoRecordingError: The recording is empty"
+    assert "no safe file name" in (failed["../up"].error or "")
+    assert all(line.path is line.bytes is line.sha256 is None for line in failed.values())
+    assert "Recording id-3 failed: AlloincognitoApiError" in caplog.text
+    assert "Fetched 37, there before 0, failed 6" in caplog.text
+    assert "79120000001" not in caplog.text
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert land_recordings(Stand(CONTENT), ["id-3"], tmp_path, manifest=manifest).fetched == 1
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_rejected_token_stops_the_run_at_once(tmp_path: Path, concurrency: int) -> None:
+    asked: list[str] = []
+
+    @contextmanager
+    def fetch(record_file_id: str) -> Iterator[Mp3]:
+        asked.append(record_file_id)
+        if record_file_id == "id-9":
+            raise AlloincognitoAuthError("rejected")
+        if len(asked) > 9:
+            time.sleep(0.05)
+        yield Mp3([b"mp3"])
+
+    with pytest.raises(AlloincognitoAuthError, match="rejected"):
+        land_recordings(fetch, IDS, tmp_path, concurrency=concurrency)
+    assert len(asked) <= 10 + 2 * concurrency
+    assert not (tmp_path / "manifest.jsonl").exists()
+    stand = Stand(CONTENT)
+    landed = land_recordings(stand, IDS, tmp_path)
+    assert landed.skipped >= 10 - concurrency
+    assert landed.fetched == len(stand.asked) == 40 - landed.skipped
+
+
+def test_an_interrupt_ends_the_recordings_on_their_way(tmp_path: Path) -> None:
+    started = threading.Event()
+
+    @contextmanager
+    def endless(record_file_id: str) -> Iterator[Mp3]:
+        def chunks() -> Iterator[bytes]:
+            while True:
+                started.set()
+                yield b"mp3"
+
+        yield Mp3(chunks())
+
+    def ids() -> Iterator[str]:
+        yield "id-1"
+        started.wait()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        land_recordings(endless, ids(), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_ids_are_taken_as_they_are_needed(tmp_path: Path) -> None:
+    taken = landed = 0
+
+    def ids() -> Iterator[str]:
+        nonlocal taken
+        for n in range(1000):
+            taken += 1
+            yield f"id-{n}"
+
+    @contextmanager
+    def fetch(record_file_id: str) -> Iterator[Mp3]:
+        nonlocal landed
+        assert taken - landed < 100
+        yield Mp3([b"mp3"])
+        landed += 1
+
+    assert land_recordings(fetch, ids(), tmp_path, concurrency=1).fetched == 1000
+
+
+def test_concurrency_is_a_number_of_recordings(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="1 or more, not 0"):
+        land_recordings(Stand(CONTENT), IDS, tmp_path, concurrency=0)
+
+
+def test_progress_says_rate_and_time_left() -> None:
+    now = 100.0
+    said: list[str] = []
+
+    class Log:
+        def info(self, msg: str, *args: object) -> None:
+            said.append(msg % args)
+
+        warning = info
+
+    progress = Progress(Log(), 500, clock=lambda: now)
+    for _ in range(100):
+        progress.add_bytes(300_000)
+        progress.add_recording()
+    now += 4
+    progress.log_if_due()
+    assert (said, progress.seconds_to_next()) == ([], 1.0)
+    now += 6
+    progress.log_if_due()
+    assert said == ["Recordings: 100 of 500, 30.0 MB, 3.0 MB/s, about 0 min 40 s left"]
+    assert Progress(Log(), None, clock=lambda: now).text() == "Recordings: 0, 0.0 MB, 0.0 MB/s"
+
+
+def test_progress_is_logged_while_one_takes_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(progress_module, "LOG_SECONDS", 0.05)
+
+    @contextmanager
+    def slow(record_file_id: str) -> Iterator[Mp3]:
+        time.sleep(0.3)
+        yield Mp3([b"mp3"])
+
+    with caplog.at_level(logging.INFO):
+        land_recordings(slow, ["a"], tmp_path)
+    assert caplog.text.count("Recordings: 0 of 1") >= 3
+
+
+KILLED = """
+    import os, signal, sys
+    sys.path.insert(0, sys.argv[3])
+    from contextlib import contextmanager
+    from landing_samples import Mp3
+    from airflow_provider_alloincognito.landing import local_files
+    from airflow_provider_alloincognito.landing.recordings import land_recordings
+    def kill(*_):
+        os.kill(os.getpid(), signal.SIGKILL)
+    moment, asked = sys.argv[2], []
+    @contextmanager
+    def fetch(record_file_id):
+        asked.append(record_file_id)
+        def chunks():
+            yield b"x" * 100_000
+            if moment == "amid a recording" and len(asked) == 20:
+                kill()
+            yield b"y"
+        if moment == "between recordings" and len(asked) == 20:
+            kill()
+        yield Mp3(chunks())
+    if moment == "before the manifest":
+        replace = os.replace
+        local_files.os.replace = lambda old, new: kill() if new.endswith(".jsonl") else replace(old, new)
+    land_recordings(fetch, [f"id-{n}" for n in range(40)], sys.argv[1], concurrency=1)
+"""
+
+
+@pytest.mark.parametrize("moment", ["amid a recording", "between recordings", "before the manifest"])
+def test_a_killed_run_is_gone_on_with(tmp_path: Path, moment: str) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), moment, os.path.dirname(__file__)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    whole = {path.name for path in tmp_path.glob("*.mp3") if not path.name.startswith(".")}
+    assert len(whole) == (40 if moment == "before the manifest" else 19)
+    assert all((tmp_path / name).stat().st_size == 100_001 for name in whole)
+    with (tmp_path / ".manifest.jsonl.journal").open("ab") as journal:
+        journal.write(b'{"id":"id-39","path":')  # torn
+    stand = Stand(dict.fromkeys(IDS, b"x" * 100_000 + b"y"))
+    landed = land_recordings(stand, IDS, tmp_path)
+    assert (landed.skipped, landed.fetched) == (len(whole), 40 - len(whole))
+    assert len(stand.asked) == landed.fetched
+    assert sum(line["file_name"] is not None for line in lines_of(tmp_path)) >= 38
+    assert {path.name for path in tmp_path.iterdir()} == {f"{name}.mp3" for name in IDS} | {"manifest.jsonl"}

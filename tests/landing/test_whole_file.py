@@ -1,0 +1,144 @@
+"""A file under its final name is whole: after errors, after SIGKILL, beside other writers."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_alloincognito.landing.errors import AlloincognitoTargetError
+from airflow_provider_alloincognito.landing.files import leftovers_in, whole_file
+from airflow_provider_alloincognito.landing.siblings import sibling_name, target_of
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_it_appears_at_the_end_with_its_parents_and_mode(tmp_path: Path) -> None:
+    target = tmp_path / "day=2026-01-01" / "calls.jsonl"
+    old = os.umask(0o077)
+    try:
+        with whole_file(target, mode=0o640, fsync=True) as file:
+            file.write(b"rows")
+            assert not target.exists()
+    finally:
+        os.umask(old)
+    assert target.read_bytes() == b"rows"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert names(target.parent) == ["calls.jsonl"]
+
+
+def test_only_the_owner_may_read_it_unless_told(tmp_path: Path) -> None:
+    with whole_file(str(tmp_path / "calls")) as file:
+        file.write(b"rows")
+    assert stat.S_IMODE((tmp_path / "calls").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, GeneratorExit])
+def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
+    target = tmp_path / "calls"
+    target.write_bytes(b"before")
+    with pytest.raises(error), whole_file(target) as file:  # noqa: PT012 - the error must come amid the writing
+        file.write(b"half")
+        raise error
+    assert target.read_bytes() == b"before"
+    assert names(tmp_path) == ["calls"]
+
+
+def test_a_place_that_takes_no_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(AlloincognitoTargetError, match=r"Cannot write .*file/calls: "),
+        whole_file(tmp_path / "file" / "calls"),
+    ):
+        pass
+
+
+def test_a_text_with_a_scheme_is_no_local_path() -> None:
+    with pytest.raises(TypeError, match="ObjectStoragePath"), whole_file("s3://bucket/key"):
+        pass
+
+
+KILLED = """
+    import os, signal, sys
+    from pathlib import Path
+    from airflow_provider_alloincognito.landing import local_files
+    from airflow_provider_alloincognito.landing.files import whole_file
+    def kill(*_):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if sys.argv[2] == "before the rename":
+        local_files.os.replace = kill
+    with whole_file(sys.argv[1]) as file:
+        file.write(b"x" * 3_000_000)
+        if sys.argv[2] == "amid the rows":
+            kill()
+"""
+
+
+@pytest.mark.parametrize("moment", ["amid the rows", "before the rename"])
+def test_a_killed_run_leaves_no_part_and_the_next_one_sweeps(tmp_path: Path, moment: str) -> None:
+    target = tmp_path / "calls"
+    target.write_bytes(b"before")
+    (tmp_path / ".other.1-0123456789abcdef.part").touch()
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), str(target), moment], check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert target.read_bytes() == b"before"
+    assert len(names(tmp_path)) == 3
+    with whole_file(target) as file:
+        file.write(b"after")
+    assert target.read_bytes() == b"after"
+    assert names(tmp_path) == [".other.1-0123456789abcdef.part", "calls"]
+
+
+def test_a_living_writer_is_not_swept(tmp_path: Path) -> None:
+    target = tmp_path / "calls"
+    with whole_file(target) as first:
+        first.write(b"first")
+        with whole_file(target) as second:
+            second.write(b"second")
+        assert target.read_bytes() == b"second"
+    assert target.read_bytes() == b"first"
+    assert names(tmp_path) == ["calls"]
+
+
+def test_a_sibling_swept_before_its_lock_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, sweeps = fcntl.flock, iter([True])
+
+    def sweep_first(descriptor: int, operation: int) -> None:
+        if next(sweeps, False):
+            for path in tmp_path.iterdir():
+                path.unlink()
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", sweep_first)
+    with whole_file(tmp_path / "calls") as file:
+        file.write(b"rows")
+    assert (tmp_path / "calls").read_bytes() == b"rows"
+
+
+def test_a_folder_is_looked_through_once(tmp_path: Path) -> None:
+    for name in ("a.mp3", "b.mp3"):
+        (tmp_path / sibling_name(name)).touch()
+    leftovers = leftovers_in(tmp_path)
+    with whole_file(tmp_path / "a.mp3", leftovers=leftovers) as file:
+        file.write(b"a")
+    left = names(tmp_path)
+    assert [target_of(name) for name in left] == ["b.mp3", None]
+
+
+def test_airflows_own_path_to_a_local_file(tmp_path: Path) -> None:
+    sdk: Any = pytest.importorskip("airflow.providers.common.compat.sdk")
+    target = sdk.ObjectStoragePath(f"file://{tmp_path}/day/calls")
+    with whole_file(target) as file:
+        file.write(b"rows")
+    assert (tmp_path / "day" / "calls").read_bytes() == b"rows"
+    assert names(tmp_path / "day") == ["calls"]

@@ -1,0 +1,140 @@
+"""DAGs made in a test, run by real Airflow in this process: ``dag.test()``, each run's outcome in one value."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.models.taskmap import TaskMap  # noqa: F401 - a mapper that others refer to by name
+from airflow.providers.common.compat.sdk import DAG
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from airflow_provider_alloincognito.sandbox import Sandbox
+
+CONNECTION = "alloincognito_default"
+# Most tests are not about where the pair is kept; a claim on the right to make one takes its time.
+MEMORY: dict[str, Any] = {"token_store": "memory", "retries": 0}
+# Where they are: waits for a machine on loopback that has other things to do.
+VARIABLE: dict[str, Any] = {
+    "token_store": "variable",
+    "token_store_seconds": 0.25,
+    "token_call_seconds": 0.5,
+    "retries": 0,
+}
+
+StartSandbox = Callable[..., Sandbox]
+
+_known: set[str] = set()
+_numbers = itertools.count()
+START = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
+
+
+@dataclass
+class Run:
+    """
+    What became of one DAG run.
+
+    :param errors: what tasks failed with, in order, retries included.
+    :param states: by task; of a mapped task the last.
+    :param tries: so many times a task was tried.
+    :param xcoms: return values by task; of a mapped task a list.
+    :param rendered: rendered fields by task, as Airflow shows them.
+    """
+
+    state: str
+    errors: list[BaseException] = field(default_factory=list)
+    states: dict[str, str] = field(default_factory=dict)
+    tries: dict[str, int] = field(default_factory=dict)
+    xcoms: dict[str, Any] = field(default_factory=dict)
+    rendered: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def error(self) -> BaseException:
+        """The one error."""
+        assert len(self.errors) == 1, self.errors
+        return self.errors[0]
+
+
+def daily(timezone: str = "Europe/Moscow", hour: int = 0) -> CronDataIntervalTimetable:
+    """Give the schedule that the documentation tells users to take."""
+    return CronDataIntervalTimetable(f"0 {hour} * * *", timezone=timezone)
+
+
+def run_dag(dag: DAG, logical_date: datetime | None) -> Run:
+    """
+    Run a DAG once.
+
+    :param dag: made in the test, or imported from a file.
+    :param logical_date: for a daily schedule the end of the day to be run; None is a run without one.
+    """
+    errors: list[BaseException] = []
+    for task in dag.tasks:
+        _listen(task, lambda context: errors.append(context["exception"]))
+    if dag.dag_id not in _known:
+        _make_known(dag)
+    dag_run = dag.test(logical_date=logical_date)
+    run = Run(str(dag_run.state), errors)
+    _read_instances(run, dag_run)
+    return run
+
+
+def one_task_dag(dag_id: str, make: Callable[[], Any], *, schedule: Any = None, retries: int = 0) -> DAG:
+    """
+    Make a DAG with what ``make`` puts in it; each under a name of its own, lest Airflow take it for a new version.
+
+    :param schedule: daily Moscow days, unless told.
+    """
+    with DAG(
+        f"{dag_id}_{next(_numbers)}",
+        schedule=schedule if schedule is not None else daily(),
+        start_date=START,
+        catchup=False,
+        default_args={"retries": retries, "retry_delay": timedelta(0)},
+    ) as dag:
+        make()
+    return dag
+
+
+def _listen(task: Any, keep: Callable[[Any], None]) -> None:
+    for name in ("on_failure_callback", "on_retry_callback"):
+        if task.is_mapped:
+            task.partial_kwargs[name] = [keep]
+        else:
+            setattr(task, name, [keep])
+
+
+def _make_known(dag: DAG) -> None:
+    """Do as the DAG processor does: Airflow 3 runs only what its database knows."""
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+
+    bag = DagBag(collect_dags=False)
+    bag.bag_dag(dag)
+    sync_bag_to_db(bag, "dags-folder", None)
+    _known.add(dag.dag_id)
+
+
+def _read_instances(run: Run, dag_run: Any) -> None:
+    from airflow.models.renderedtifields import RenderedTaskInstanceFields
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        for ti in dag_run.get_task_instances(session=session):
+            run.states[ti.task_id] = str(ti.state)
+            run.tries[ti.task_id] = ti.try_number
+        mine = (XComModel.dag_id == dag_run.dag_id, XComModel.run_id == dag_run.run_id)
+        for xcom in session.scalars(select(XComModel).where(*mine, XComModel.key == "return_value")):
+            value = XComModel.deserialize_value(xcom)
+            if xcom.map_index < 0:
+                run.xcoms[xcom.task_id] = value
+            else:
+                run.xcoms.setdefault(xcom.task_id, []).append(value)
+        fields = RenderedTaskInstanceFields
+        for row in session.scalars(
+            select(fields).where(fields.dag_id == dag_run.dag_id, fields.run_id == dag_run.run_id)
+        ):
+            run.rendered[row.task_id] = row.rendered_fields

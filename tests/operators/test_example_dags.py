@@ -1,0 +1,168 @@
+"""The example DAGs, as they stand in their files, on the Airflow of this environment with its default settings."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow.parquet
+import pytest
+from airflow.providers.common.compat.sdk import DAG
+from dag_runs import VARIABLE, StartSandbox, run_dag
+
+from airflow_provider_alloincognito.sandbox import Sandbox
+
+FOLDER = Path(__file__).parents[2] / "example_dags"
+MOSCOW = ZoneInfo("Europe/Moscow")
+DAY = datetime(2026, 3, 3, tzinfo=MOSCOW)
+RENAMED = {
+    "callId": "id",
+    "startTime": "nachalo",
+    "direction": "napravlenie",
+    "callerNumber": "kto",
+    "calledNumber": "komu",
+    "duration": "dlitelnost",
+    "recordFileId": "zapis",
+}
+
+Load = Callable[..., ModuleType]
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Give an example's module, its files and its warehouse in a folder of this test."""
+    monkeypatch.setenv("ALLOINCOGNITO_FILES", f"{tmp_path.as_uri()}/files")
+    monkeypatch.setenv("ALLOINCOGNITO_WAREHOUSE", str(tmp_path / "calls.duckdb"))
+    monkeypatch.setenv("ALLOINCOGNITO_FIRST_DAY", "2026-03-01")
+
+    def load(name: str, edit: Callable[[str], str] = str) -> ModuleType:
+        path = tmp_path / f"{name}.py"
+        path.write_text(edit((FOLDER / path.name).read_text()))
+        spec = importlib.util.spec_from_file_location(f"example_{name}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture
+def example_sandbox(connected_sandbox: StartSandbox) -> StartSandbox:
+    def start(**knobs: Any) -> Sandbox:
+        return connected_sandbox(VARIABLE, calls_per_day=20, **knobs)
+
+    return start
+
+
+def dag_of(module: ModuleType, task: str) -> DAG:
+    dag: DAG = getattr(module, task).dag
+    return dag
+
+
+def files(tmp_path: Path) -> dict[str, bytes]:
+    folder = tmp_path / "files"
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def table(tmp_path: Path) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(tmp_path / "calls.duckdb"), read_only=True) as db:
+        return db.execute("SELECT date::VARCHAR, call_id, talk_seconds, record_file_id FROM calls ORDER BY ALL").fetchall()
+
+
+def test_three_days_of_calls_in_files_and_warehouse(
+    example_sandbox: StartSandbox, load: Load, tmp_path: Path
+) -> None:
+    sandbox = example_sandbox(period_end="inclusive")
+    dag = dag_of(load("alloincognito_daily_calls"), "calls")
+    assert dag.catchup
+    for day in range(3):
+        run = run_dag(dag, DAY + timedelta(days=day + 1))
+        assert run.state == "success", run.errors
+        said = run.xcoms["calls"]
+        date = (DAY + timedelta(days=day)).date()
+        assert said["period_start"] == f"{date} 00:00:00", "whole Moscow days"
+        assert said["period_end"] == f"{date + timedelta(days=1)} 00:00:00"
+
+    wanted = []
+    for day in range(3):
+        date = (DAY + timedelta(days=day)).date().isoformat()
+        truth = sandbox.truth(DAY + timedelta(days=day), DAY + timedelta(days=day + 1))
+        landed = pyarrow.parquet.read_table(tmp_path / "files" / "calls" / f"date={date}" / "calls.parquet")
+        assert landed.column("callId").to_pylist() == [str(row["callId"]) for row in truth]
+        recorded = {row["recordFileId"] for row in truth if row["recordFileId"]}
+        folder = tmp_path / "files" / "recordings" / f"date={date}"
+        assert {file.stem for file in folder.glob("*.mp3")} == recorded
+        wanted += [(date, str(row["callId"]), row["duration"], row["recordFileId"]) for row in truth]
+    assert table(tmp_path) == sorted(wanted, key=lambda row: row[:2])
+    assert [rotation.by for rotation in sandbox.rotations] == ["create"]
+
+
+def test_a_second_run_gives_the_same_files_and_the_same_table(
+    example_sandbox: StartSandbox, load: Load, tmp_path: Path
+) -> None:
+    sandbox = example_sandbox()
+    dag = dag_of(load("alloincognito_daily_calls"), "calls")
+    assert run_dag(dag, DAY + timedelta(days=1)).state == "success"
+    before, rows = files(tmp_path), table(tmp_path)
+    sandbox.clear_log()
+    assert run_dag(dag, DAY + timedelta(days=1)).state == "success"
+    after = files(tmp_path)
+    assert sandbox.count("getcallrecordfile") == 0
+    assert table(tmp_path) == rows
+    assert set(after) == set(before)
+    assert {name for name in after if name.endswith(".mp3") and after[name] != before[name]} == set()
+
+
+def test_renamed_fields_need_one_mapping(example_sandbox: StartSandbox, load: Load, tmp_path: Path) -> None:
+    sandbox = example_sandbox(row_fields=RENAMED)
+    dag = dag_of(load("alloincognito_daily_calls"), "calls")
+    dag.default_args["retries"] = 0
+    for task in dag.tasks:
+        task.retries = 0
+    run = run_dag(dag, DAY + timedelta(days=1))
+    assert run.state == "failed"
+    assert "FIELDS" in str(run.error) or "mapping of field names" in str(run.error), run.error
+    assert any(repr(name) in str(run.error) for name in RENAMED), "the error names the field"
+    assert files(tmp_path) == {}
+
+    def rename(source: str) -> str:
+        start = source.index("FIELDS = {")
+        end = source.index("}", start)
+        mapping = source[start:end]
+        for old, new in RENAMED.items():
+            assert f'"{old}"' in mapping.replace('"direction":', "")
+            mapping = mapping.replace(f': "{old}"', f': "{new}"')
+        return source[:start] + mapping + source[end:]
+
+    dag = dag_of(load("alloincognito_daily_calls", rename), "calls")
+    run = run_dag(dag, DAY + timedelta(days=2))
+    assert run.state == "success", run.errors
+    truth = sandbox.truth(DAY + timedelta(days=1), DAY + timedelta(days=2))
+    assert [row[1:] for row in table(tmp_path)] == [(str(row["id"]), row["dlitelnost"], row["zapis"]) for row in truth]
+
+
+def test_a_result_is_asked_for_and_fetched_by_its_hash(
+    example_sandbox: StartSandbox, load: Load, tmp_path: Path
+) -> None:
+    sandbox = example_sandbox(call_list_answer="hash_only", pending_polls=1, always_awkward_hashes=True)
+    module = load("alloincognito_request_result", lambda source: source.replace("poke_interval=60", "poke_interval=0.1"))
+    run = run_dag(dag_of(module, "ask"), datetime(2026, 3, 1, tzinfo=MOSCOW))
+    assert run.state == "success", run.errors
+    (request_hash,) = run.xcoms["ask"]["request_hashes"]
+    assert {one.query["requestHash"] for one in sandbox.requests if one.method == "getrequestresultbyhash"} == {
+        request_hash
+    }
+    import gzip
+
+    text = gzip.decompress((tmp_path / "files" / "months" / "2026-02.jsonl.gz").read_bytes())
+    rows = [json.loads(line) for line in text.splitlines()]
+    assert rows == sandbox.truth(datetime(2026, 2, 1, tzinfo=MOSCOW), datetime(2026, 3, 1, tzinfo=MOSCOW))

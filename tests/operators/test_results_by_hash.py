@@ -1,0 +1,102 @@
+"""Ask, wait, land: the result of an earlier request by its ``requestHash``."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
+
+import pytest
+from dag_runs import Run, StartSandbox, one_task_dag, run_dag
+
+from airflow_provider_alloincognito.api.errors import AlloincognitoApiError
+from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
+from airflow_provider_alloincognito.operators.alloincognito import (
+    AlloincognitoCallListOperator,
+    AlloincognitoRequestResultOperator,
+)
+from airflow_provider_alloincognito.sandbox import Sandbox
+from airflow_provider_alloincognito.sensors.alloincognito import AlloincognitoRequestResultSensor
+
+DAY = datetime(2026, 3, 3, tzinfo=ZoneInfo("Europe/Moscow"))
+NEXT_DAY = datetime(2026, 3, 4, tzinfo=ZoneInfo("Europe/Moscow"))
+
+
+def ask_and_land(path: Path, *, mode: str = "poke") -> Run:
+    def make() -> None:
+        ask = AlloincognitoCallListOperator(task_id="ask", output_path=None)
+        request_hash = "{{ ti.xcom_pull('ask')['request_hashes'][0] }}"
+        ready = AlloincognitoRequestResultSensor(
+            task_id="ready", request_hash=request_hash, mode=mode, poke_interval=0.1, timeout=60
+        )
+        land = AlloincognitoRequestResultOperator(
+            task_id="land", request_hash=request_hash, output_path=path.as_uri(), poll_interval=0.1
+        )
+        ask >> ready >> land
+
+    return run_dag(one_task_dag("results", make), NEXT_DAY)
+
+
+def land_by_hash(request_hash: str, path: Path) -> Run:
+    def make() -> None:
+        AlloincognitoRequestResultOperator(task_id="land", request_hash=request_hash, output_path=path.as_uri())
+
+    return run_dag(one_task_dag("by_hash", make), NEXT_DAY)
+
+
+@pytest.mark.parametrize("mode", ["poke", "reschedule"])
+@pytest.mark.parametrize(
+    ("knobs", "extra"),
+    [
+        ({"call_list_answer": "rows"}, {}),
+        ({"call_list_answer": "hash_only", "pending_polls": 2}, {}),
+        ({"call_list_answer": "hash_only", "pending_polls": 2, "pending_style": "no_rowset"}, {}),
+        (
+            {"call_list_answer": "hash_only", "pending_polls": 2, "pending_style": "error_code"},
+            {"pending_error_codes": [1100]},
+        ),
+    ],
+    ids=["at once", "202", "no rowset", "error code"],
+)
+def test_asked_for_and_landed(
+    connected_sandbox: StartSandbox, tmp_path: Path, knobs: dict[str, Any], extra: dict[str, Any], mode: str
+) -> None:
+    sandbox = connected_sandbox(extra, always_awkward_hashes=True, **knobs)
+    run = ask_and_land(tmp_path / "calls.jsonl", mode=mode)
+    assert run.state == "success", run.errors
+    rows = [json.loads(line) for line in (tmp_path / "calls.jsonl").read_text().splitlines()]
+    assert rows == sandbox.truth(DAY, NEXT_DAY)
+    (request_hash,) = run.xcoms["ask"]["request_hashes"]
+    assert {"=", "+", "/"} <= set(request_hash)
+    # As it left, so it arrived: percent-encoded exactly once.
+    asked = [one for one in sandbox.requests if one.method == "getrequestresultbyhash"]
+    assert len(asked) >= (4 if "pending_polls" in knobs else 2)
+    for one in asked:
+        assert one.query == {"requestHash": request_hash}
+        assert unquote(one.raw_query.removeprefix("requestHash=")) == request_hash
+    assert sandbox.count("getcalllist") == 1
+
+
+def test_the_result_of_a_recording(sandbox: Sandbox, tmp_path: Path) -> None:
+    record_file_id = next(row["recordFileId"] for row in sandbox.truth(DAY, NEXT_DAY) if row["recordFileId"])
+    with AlloincognitoHook().get_call_record_file(record_file_id) as recording:
+        assert b"".join(recording) == sandbox.recording(record_file_id)
+        request_hash = recording.request_hash
+    assert request_hash is not None
+    run = land_by_hash(request_hash, tmp_path / "recording.mp3")
+    assert run.state == "success", run.errors
+    assert (tmp_path / "recording.mp3").read_bytes() == sandbox.recording(record_file_id)
+    assert run.xcoms["land"]["bytes"] == len(sandbox.recording(record_file_id))
+    assert "file_name" not in json.dumps(run.xcoms["land"])
+
+
+def test_an_unknown_hash(sandbox: Sandbox, tmp_path: Path) -> None:
+    run = land_by_hash("dW5rbm93bg==", tmp_path / "calls.jsonl")
+    assert run.state == "failed"
+    assert isinstance(run.error, AlloincognitoApiError)
+    assert run.error.method == "getrequestresultbyhash"
+    assert run.error.code == sandbox.settings.error_code
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,228 @@
+"""A task's process killed with SIGKILL at the worst moments: nothing half under a final name, and the next run mends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from airflow_provider_alloincognito.sandbox import Sandbox
+
+MOSCOW = ZoneInfo("Europe/Moscow")
+START, END = datetime(2026, 3, 3, tzinfo=MOSCOW), datetime(2026, 3, 4, tzinfo=MOSCOW)
+# Of a body without a length: all of it comes, but not its end.
+WHOLE_BODY = 1 << 30
+KILLED = -signal.SIGKILL
+
+pytestmark = pytest.mark.system
+
+
+class Worker:
+    """The process that forks; see :mod:`forking_worker`."""
+
+    def __init__(self, home: Path, sandbox_of: Callable[[], Sandbox]) -> None:
+        environment = {**os.environ, "AIRFLOW_HOME": str(home)}
+        self._sandbox_of = sandbox_of
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("forking_worker.py"))],
+            env={**environment, "AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT": self._connection()},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def _connection(self) -> str:
+        sandbox = self._sandbox_of()
+        address = urlsplit(sandbox.url)
+        return json.dumps(
+            {
+                "conn_type": "alloincognito",
+                "host": address.hostname,
+                "schema": address.scheme,
+                "port": address.port,
+                "password": sandbox.authorization_token,
+                "extra": {"token_store": "memory", "retries": 0},
+            }
+        )
+
+    def start(self, operator: str, **arguments: Any) -> int:
+        """Start a task in a process of its own; give its id."""
+        interval = {"data_interval_start": START.isoformat(), "data_interval_end": END.isoformat()}
+        assert self._process.stdin is not None
+        self._process.stdin.write(
+            json.dumps({"operator": operator, "arguments": arguments, "interval": interval}) + "\n"
+        )
+        self._process.stdin.flush()
+        return self._read()["pid"]
+
+    def end(self) -> int:
+        """Wait for the task's end; give its exit code, or minus the signal."""
+        return self._read()["status"]
+
+    def run(self, operator: str, **arguments: Any) -> int:
+        self.start(operator, **arguments)
+        return self.end()
+
+    def kill_when(self, moment: Callable[[], bool], operator: str, **arguments: Any) -> None:
+        """Start a task, and kill it as soon as the moment has come."""
+        pid = self.start(operator, **arguments)
+        until(moment)
+        os.kill(pid, signal.SIGKILL)
+        assert self.end() == KILLED, "it had ended before it could be killed"
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _read(self) -> dict[str, int]:
+        assert self._process.stdout is not None
+        read: dict[str, int] = json.loads(self._process.stdout.readline())
+        return read
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(calls_per_day=300, daily_variation=False, recording_bytes=(720, 7200), transfer="chunked") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def worker(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    worker = Worker(tmp_path_factory.mktemp("worker"), lambda: sandbox)
+    yield worker
+    worker.close()
+
+
+@pytest.fixture(autouse=True)
+def _clean(sandbox: Sandbox) -> Iterator[None]:
+    sandbox.clear_log()
+    yield
+    sandbox.clear_faults()
+
+
+def until(moment: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not moment():
+        assert time.monotonic() < deadline, "the moment never came"
+        time.sleep(0.0005)
+
+
+def answering(sandbox: Sandbox, method: str) -> bool:
+    """Tell whether an answer is on its way, and has been long enough for what comes of it to have arrived."""
+    asked = [one for one in sandbox.requests if one.method == method and one.status]
+    return bool(asked) and asked[-1].fault == "stall" and time.time() - asked[-1].time > 0.3
+
+
+def hidden(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir() if file.name.startswith(".")) if folder.exists() else []
+
+
+def visible(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir() if not file.name.startswith(".")) if folder.exists() else []
+
+
+@pytest.mark.parametrize("before", [None, b"what an earlier run landed\n"], ids=["first", "again"])
+@pytest.mark.parametrize("suffix", ["jsonl", "csv.gz", "parquet"])
+@pytest.mark.parametrize(
+    ("place", "begun"),
+    [
+        # Where the answer stands still; and whether its file has been begun by then, whatever its format.
+        ({"after_bytes": 250}, False),
+        ({"after_fraction": 0.5}, False),
+        ({"after_bytes": WHOLE_BODY}, False),
+    ],
+    ids=["after the answer's head", "in the middle of the rows", "before the rename"],
+)
+def test_a_call_list(
+    sandbox: Sandbox,
+    worker: Worker,
+    tmp_path: Path,
+    place: dict[str, Any],
+    begun: bool,
+    suffix: str,
+    before: bytes | None,
+) -> None:
+    target = tmp_path / f"calls.{suffix}"
+    if before is not None:
+        target.write_bytes(before)
+    arguments = {"operator": "AlloincognitoCallListOperator", "output_path": target.as_uri()}
+    sandbox.add_fault("stall", method="getcalllist", **place)
+    worker.kill_when(lambda: answering(sandbox, "getcalllist"), **arguments)
+    if suffix == "jsonl" and "after_bytes" not in place:
+        assert hidden(tmp_path), "killed before there was anything to leave behind"
+    assert visible(tmp_path) == ([] if before is None else [target.name])
+    if before is not None:
+        assert target.read_bytes() == before
+
+    assert worker.run(**arguments) == 0
+    assert [file.name for file in tmp_path.iterdir()] == [target.name], "something was left behind"
+    assert read_ids(target) == [str(row["callId"]) for row in sandbox.truth(START, END)]
+
+
+def read_ids(target: Path) -> list[str]:
+    if target.suffix == ".parquet":
+        import pyarrow.parquet
+
+        return [str(one) for one in pyarrow.parquet.read_table(target).column("callId").to_pylist()]
+    if target.suffix == ".gz":
+        import csv
+        import gzip
+
+        with gzip.open(target, "rt", newline="") as file:
+            return [row["callId"] for row in csv.DictReader(file)]
+    return [str(json.loads(line)["callId"]) for line in target.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("moment", ["between recordings", "before the manifest", "at the last recording's rename"])
+def test_recordings(sandbox: Sandbox, worker: Worker, tmp_path: Path, moment: str, concurrency: int) -> None:
+    ids = [row["recordFileId"] for row in sandbox.truth(START, END) if row["recordFileId"]][:24]
+    folder = tmp_path / "mp3"
+    arguments = {
+        "operator": "AlloincognitoRecordingOperator",
+        "output_path": folder.as_uri(),
+        "record_file_ids": ids,
+        "concurrency": concurrency,
+    }
+    if moment == "at the last recording's rename":
+        last = folder / f"{ids[-1]}.mp3"
+        assert concurrency
+        pid = worker.start(**arguments)
+        until(last.exists)
+        os.kill(pid, signal.SIGKILL)
+        assert worker.end() in (KILLED, 0)
+    else:
+        let_pass = 7 if moment == "between recordings" else len(ids) - 1
+        sandbox.add_fault("stall", method="getcallrecordfile", skip=let_pass, times=None, after_bytes=0)
+        worker.kill_when(lambda: len(list(folder.glob("*.mp3"))) == let_pass, **arguments)
+        sandbox.clear_faults()
+        assert not (folder / "manifest.jsonl").exists()
+    there = {file.name: file.read_bytes() for file in folder.glob("*.mp3")}
+    for name, content in there.items():
+        assert content == sandbox.recording(name.removesuffix(".mp3")), "half a recording under a final name"
+    assert set(visible(folder)) - set(there) <= {"manifest.jsonl"}
+
+    sandbox.clear_log()
+    assert worker.run(**arguments) == 0
+    assert sandbox.count("getcallrecordfile") == len(ids) - len(there), "what was there was fetched again"
+    assert visible(folder) == sorted([*(f"{one}.mp3" for one in ids), "manifest.jsonl"])
+    assert hidden(folder) == [], "something was left behind"
+    for one in ids:
+        assert (folder / f"{one}.mp3").read_bytes() == sandbox.recording(one)
+    lines = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+    assert [line["id"] for line in lines] == ids
+    assert {line["status"] for line in lines} <= {"fetched", "skipped"}
