@@ -1,4 +1,4 @@
-"""What tests share: Airflow's own folder and database, sandboxes and clients, and a server that says what it is told."""
+"""What tests share: Airflow's folder and database, sandboxes, clients, a server that says what it is told."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ def airflow_database() -> None:
     from airflow.utils.db import initdb
 
     initdb()
+    try:
+        from airflow.dag_processing.bundles.manager import DagBundlesManager
+    except ImportError:  # 2.11 has no bundles
+        return
+    DagBundlesManager().sync_bundles_to_db()
 
 
 @pytest.fixture

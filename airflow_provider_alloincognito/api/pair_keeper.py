@@ -40,7 +40,7 @@ REJECTED_REMEMBERED = 256
 YOUNG = timedelta(minutes=1)
 LONGEST_RENEWAL_MARGIN = 600.0
 # Below this, a difference to the stand's clock is the header's whole seconds and the way here.
-LEAST_CLOCK_SKEW = timedelta(seconds=5)
+LEAST_CLOCK_SKEW = timedelta(seconds=2)
 
 
 class PairKeeper:
@@ -227,8 +227,10 @@ class PairKeeper:
         return pair is self.pair and self.clock() >= self._ends_at
 
     def died_early(self, pair: TokenPair) -> bool:
-        """Whether ``pair``, found dead, should still be alive; False where that cannot be told."""
-        return pair is self.pair and self.clock() < (self._earliest_end if self._skew is None else self._ends_at)
+        """Whether ``pair``, found dead, was killed by none of ours; False where that cannot be told."""
+        end = self._earliest_end if self._skew is None else self._ends_at
+        renewed_from = end - max(self._renewal_margin, LEAST_CLOCK_SKEW.total_seconds())
+        return pair is self.pair and self.clock() < renewed_from
 
     @property
     def _ends_at(self) -> float:

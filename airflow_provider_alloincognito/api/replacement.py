@@ -86,6 +86,7 @@ class Replacement:
         self._saved_at = 0.0
         self._ended = old is not None and keeper.has_ended(old)
         self._died_early = rejected_at is not None and old is not None and keeper.died_early(old)
+        self._mine: str | None = None
         self._claims_seen: list[str | None] = []
 
     # The two occasions
@@ -146,6 +147,7 @@ class Replacement:
     def _locked(self, work: Callable[[], Flow]) -> Flow:
         """Those who wait for a lock look at the store meanwhile: most need the lock no more when it is free."""
         yield Lock(self._timing.lease, 0.0)
+        self._trouble = None
         try:
             outcome = yield from work()
         except Exception:  # whichever it was, the lock is given back before it goes on
@@ -195,7 +197,7 @@ class Replacement:
                 self._heed_refusal(nonce)
                 if nonce is not None and nonce != watched:
                     watched, watched_since = nonce, self._keeper.clock()
-                if nonce is None or self._keeper.clock() - watched_since >= self._timing.lease:
+                if nonce in (None, self._mine) or self._keeper.clock() - watched_since >= self._timing.lease:
                     claim, foreign = yield from self._write_claim(began)
                     if claim is not None:
                         return claim
@@ -211,11 +213,14 @@ class Replacement:
 
     def _write_claim(self, began: float) -> Flow:
         """Write a claim, wait, read it back; gives it if it holds, and otherwise the nonce in its way."""
-        mine = secrets.token_hex(8)
+        mine = self._mine = secrets.token_hex(8)
         yield WriteClaim(self._of, mine)
+        self._trouble = None
         written_at = self._keeper.clock()
         if written_at - began > self._timing.claim_wait:
-            return None, mine  # late: by now somebody else may have read back a claim of his own
+            # Late: by now somebody else may have read back a claim of his own, and be about to save.
+            yield from self.look_until(written_at + self._timing.winner_is_visible)
+            return None, mine
         found = yield from self.look_until(written_at + self._timing.claim_wait)
         back = yield ReadClaim(self._of)
         claim = Claim(mine, written_at)
@@ -276,7 +281,8 @@ class Replacement:
         except AlloincognitoStoreError as error:
             self._note_trouble(error)
             return None
-        self._trouble = None
+        if stored is not None:
+            self._trouble = None  # Airflow 3 says "nothing is stored" also when it could not be asked
         if stored is None or not self._keeper.is_news(stored):
             return None
         if self._keeper.pair is None or stored.id != self._keeper.pair.id:

@@ -32,6 +32,10 @@ class Result:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection, whether all of the answer has been read or not."""
         self._answer.close()
 
     @property

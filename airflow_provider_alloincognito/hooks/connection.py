@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ from airflow_provider_alloincognito.api.settings import (
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
+
+# As in the header that the token is sent with; people copy it along.
+BEARER = re.compile(r"^bearer(?:\s+|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,7 @@ def read_connection(connection: Connection, extra: Mapping[str, Any] | None = No
         raise AlloincognitoSettingsError(
             f"Setting verify names a CA bundle that is not there on this machine: {settings.verify!r}."
         )
-    token = (connection.password or "").strip()
-    token = token.removeprefix("Bearer ").strip()
+    token = BEARER.sub("", (connection.password or "").strip())
     mask_secret(token)  # Airflow knows the password as it stands in the Connection
     if not token:
         raise AlloincognitoAuthError(
@@ -60,7 +63,7 @@ def read_connection(connection: Connection, extra: Mapping[str, Any] | None = No
         )
     if not all("!" <= character <= "~" for character in token):
         raise AlloincognitoAuthError(
-            f"The password of the Connection {connection.conn_id!r} holds a blank, a line break or a letter that no token "
-            "has, so it is not the authorization token alone. Copy the token again."
+            f"The password of the Connection {connection.conn_id!r} holds a blank, a line break or a letter that no "
+            "token has, so it is not the authorization token alone. Copy the token again."
         )
     return Access(settings, token)

@@ -33,13 +33,8 @@ def store_of(target: Target) -> tuple[Any, str]:
 
 
 def address(target: Target) -> str:
-    """Write a path so that it can be opened again: with its connection id, on Airflow 2 as on 3."""
-    text = str(target)
-    conn_id = getattr(target, "storage_options", {}).get("conn_id")
-    scheme, separator, rest = text.partition("://")
-    if not conn_id or not separator or rest.startswith(f"{conn_id}@"):
-        return text
-    return f"{scheme}://{conn_id}@{rest}"
+    """Write a path so that it can be opened again; Airflow's paths bring their connection id."""
+    return str(target)
 
 
 def child(folder: Target, name: str) -> Target:

@@ -98,8 +98,8 @@ class _TellingStore:
         self._store.write_claim(of, nonce)
 
     def lock(self, lease: float, timeout: float) -> None:
-        self._seat.claiming()
         self._store.lock(lease, timeout)
+        self._seat.claiming()
 
     def save(self, pair: TokenPair) -> None:
         self._store.save(pair)

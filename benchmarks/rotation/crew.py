@@ -95,8 +95,8 @@ class Crew:
         while time.monotonic() < self._end:
             time.sleep(0.01)
             if time.monotonic() >= kill_at:
-                kill_at += self.plan.kill_every
                 self._kill()
+                kill_at = time.monotonic() + self.plan.kill_every
             if time.monotonic() >= foreign_at:
                 foreign_at += self.plan.foreign_every
                 foreign()

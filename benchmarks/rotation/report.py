@@ -36,8 +36,8 @@ class Report:
 
     def __post_init__(self) -> None:
         self.successors: dict[str, set[str]] = defaultdict(set)
-        for path in self.logs.glob("log-*.txt"):
-            for of, successor in _STORED.findall(path.read_text()):
+        for path in filter(Path.is_file, self.logs.rglob("*")):
+            for of, successor in _STORED.findall(path.read_text(errors="replace")):
                 self.successors[of].add(successor)
         known = {one for many in self.successors.values() for one in many}
         known |= {request.pair for request in self.requests if request.pair}
@@ -117,8 +117,9 @@ class Report:
         lines = [
             f"{plan.mode}, {plan.processes} processes, lifetime {plan.lifetime:g} s, D {plan.store_latency:g} s, "
             f"S {plan.call_seconds:g} s, stand's latency {plan.api_latency:g} s, {self.elapsed:.0f} s",
-            f"  {'tasks' if self.is_naive else 'requests'}: {count}, failed {self.failed} ({_share(self.failed, count)}), "
-            f"rejections {rejections}, delayed over 50 ms {delayed} ({_share(delayed, count)})",
+            f"  {'tasks' if self.is_naive else 'requests'}: {count}, failed {self.failed} "
+            f"({_share(self.failed, count)}), rejections {rejections}, "
+            f"delayed over 50 ms {delayed} ({_share(delayed, count)})",
             f"  added wait: p50 {_part(waits, 0.5):.3f} s, p99 {_part(waits, 0.99):.3f} s, max {_part(waits, 1):.3f} s",
             f"  rotations: {len(self.rotations)} in {self.expiries:.1f} expiries; "
             f"for each expiry, lost pair and foreign rotation {self.rotations_per_reason:.2f}",

@@ -49,6 +49,7 @@ class Plan:
     :param think: from one request of a flow to its next, at most.
     :param clock_error: each client's wall clock is wrong by up to this.
     :param tail: share of store calls that take ten times as long as promised.
+    :param lost_pairs: numbers of the pairs whose makers are killed before they learn of them.
     :param outages: when the store cannot be reached; reads then raise, or give None as in Airflow 3.
     :param forbidden: share of requests for a method to which the token has no right.
     """
@@ -66,6 +67,7 @@ class Plan:
     clock_error: float = 600.0
     exclusive: bool = False
     kills_every: float | None = None
+    lost_pairs: tuple[int, ...] = ()
     pauses_every: float | None = None
     cancels_every: float | None = None
     strangers_every: float | None = None
@@ -163,6 +165,8 @@ class Server:
 
     def pair_made(self, how: str, by: Client) -> SimulatedAnswer:
         made = self.rotate(how, by)
+        if made.number in self.plan.lost_pairs:
+            self.world.kill(by)
         body = {
             "accessToken": made.access,
             "accessTokenExpiredIn": self.expiry(self.plan.lifetime),
@@ -414,6 +418,17 @@ class World:
         ):
             self.repeat(every, event)
 
+    def store_a_pair(self, age: float) -> TokenPair:
+        """Begin with a pair that was made so long ago."""
+        self.now = -age
+        made = self.server.rotate("earlier", None)
+        end, last = self.plan.lifetime, self.plan.refresh_lifetime
+        start = self.wall_clock()
+        stamps = (start + timedelta(seconds=end), start + timedelta(seconds=last))
+        self.now, self.foreign = 0.0, self.foreign + 1
+        self.store.pair = TokenPair(made.access, stamps[0], made.renewal, stamps[1], start)
+        return self.store.pair
+
     def wall_clock(self) -> datetime:
         """The right time."""
         return EPOCH + timedelta(seconds=self.now)
@@ -444,9 +459,9 @@ class World:
 
     # What happens to the clients
 
-    def kill(self) -> None:
+    def kill(self, client: Client | None = None) -> None:
         """As by SIGKILL: nothing of the process runs again. A new one takes its place."""
-        place = self.rng.randrange(len(self.clients))
+        place = self.clients.index(client or self.rng.choice(self.clients))
         self.clients[place].dead = True
         self.graveyard.append(self.clients[place])  # kept, or its generators would be closed, which runs their code
         self.clients[place] = Client(self)

@@ -24,7 +24,11 @@ from airflow_provider_alloincognito.landing.files import whole_file
 from airflow_provider_alloincognito.landing.recordings import land_recordings
 from airflow_provider_alloincognito.landing.rows import land_rows
 
-pytestmark = pytest.mark.system
+pytestmark = [
+    pytest.mark.system,
+    # Airflow 2.11's own way to join a path
+    pytest.mark.filterwarnings("ignore:in a future version of UPath:PendingDeprecationWarning"),
+]
 
 PARTS = 3 * stores.PART_BYTES
 PROTOCOLS = ["s3", "sftp"]

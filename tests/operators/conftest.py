@@ -14,11 +14,8 @@ from airflow_provider_alloincognito.sandbox import Sandbox
 
 
 @pytest.fixture(scope="session", autouse=True)
-def airflow_ready(airflow_database: None) -> None:
-    """The bundle that DAGs of tests are said to come from."""
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-
-    DagBundlesManager().sync_bundles_to_db()
+def _airflow_ready(airflow_database: None) -> None:
+    """Every test here runs tasks."""
 
 
 @pytest.fixture

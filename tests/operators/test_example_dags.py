@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import json
 from collections.abc import Callable
@@ -63,8 +64,8 @@ def example_sandbox(connected_sandbox: StartSandbox) -> StartSandbox:
     return start
 
 
-def dag_of(module: ModuleType, task: str) -> DAG:
-    dag: DAG = getattr(module, task).dag
+def dag_of(module: ModuleType) -> DAG:
+    dag: DAG = module.dag
     return dag
 
 
@@ -75,14 +76,14 @@ def files(tmp_path: Path) -> dict[str, bytes]:
 
 def table(tmp_path: Path) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(tmp_path / "calls.duckdb"), read_only=True) as db:
-        return db.execute("SELECT date::VARCHAR, call_id, talk_seconds, record_file_id FROM calls ORDER BY ALL").fetchall()
+        return db.execute(
+            "SELECT date::VARCHAR, call_id, talk_seconds, record_file_id FROM calls ORDER BY ALL"
+        ).fetchall()
 
 
-def test_three_days_of_calls_in_files_and_warehouse(
-    example_sandbox: StartSandbox, load: Load, tmp_path: Path
-) -> None:
+def test_three_days_of_calls_in_files_and_warehouse(example_sandbox: StartSandbox, load: Load, tmp_path: Path) -> None:
     sandbox = example_sandbox(period_end="inclusive")
-    dag = dag_of(load("alloincognito_daily_calls"), "calls")
+    dag = dag_of(load("alloincognito_daily_calls"))
     assert dag.catchup
     for day in range(3):
         run = run_dag(dag, DAY + timedelta(days=day + 1))
@@ -110,7 +111,7 @@ def test_a_second_run_gives_the_same_files_and_the_same_table(
     example_sandbox: StartSandbox, load: Load, tmp_path: Path
 ) -> None:
     sandbox = example_sandbox()
-    dag = dag_of(load("alloincognito_daily_calls"), "calls")
+    dag = dag_of(load("alloincognito_daily_calls"))
     assert run_dag(dag, DAY + timedelta(days=1)).state == "success"
     before, rows = files(tmp_path), table(tmp_path)
     sandbox.clear_log()
@@ -124,7 +125,7 @@ def test_a_second_run_gives_the_same_files_and_the_same_table(
 
 def test_renamed_fields_need_one_mapping(example_sandbox: StartSandbox, load: Load, tmp_path: Path) -> None:
     sandbox = example_sandbox(row_fields=RENAMED)
-    dag = dag_of(load("alloincognito_daily_calls"), "calls")
+    dag = dag_of(load("alloincognito_daily_calls"))
     dag.default_args["retries"] = 0
     for task in dag.tasks:
         task.retries = 0
@@ -139,11 +140,10 @@ def test_renamed_fields_need_one_mapping(example_sandbox: StartSandbox, load: Lo
         end = source.index("}", start)
         mapping = source[start:end]
         for old, new in RENAMED.items():
-            assert f'"{old}"' in mapping.replace('"direction":', "")
             mapping = mapping.replace(f': "{old}"', f': "{new}"')
         return source[:start] + mapping + source[end:]
 
-    dag = dag_of(load("alloincognito_daily_calls", rename), "calls")
+    dag = dag_of(load("alloincognito_daily_calls", rename))
     run = run_dag(dag, DAY + timedelta(days=2))
     assert run.state == "success", run.errors
     truth = sandbox.truth(DAY + timedelta(days=1), DAY + timedelta(days=2))
@@ -154,15 +154,15 @@ def test_a_result_is_asked_for_and_fetched_by_its_hash(
     example_sandbox: StartSandbox, load: Load, tmp_path: Path
 ) -> None:
     sandbox = example_sandbox(call_list_answer="hash_only", pending_polls=1, always_awkward_hashes=True)
-    module = load("alloincognito_request_result", lambda source: source.replace("poke_interval=60", "poke_interval=0.1"))
-    run = run_dag(dag_of(module, "ask"), datetime(2026, 3, 1, tzinfo=MOSCOW))
+    module = load(
+        "alloincognito_request_result", lambda source: source.replace("poke_interval=60", "poke_interval=0.1")
+    )
+    run = run_dag(dag_of(module), datetime(2026, 3, 1, tzinfo=MOSCOW))
     assert run.state == "success", run.errors
     (request_hash,) = run.xcoms["ask"]["request_hashes"]
     assert {one.query["requestHash"] for one in sandbox.requests if one.method == "getrequestresultbyhash"} == {
         request_hash
     }
-    import gzip
-
     text = gzip.decompress((tmp_path / "files" / "months" / "2026-02.jsonl.gz").read_bytes())
     rows = [json.loads(line) for line in text.splitlines()]
     assert rows == sandbox.truth(datetime(2026, 2, 1, tzinfo=MOSCOW), datetime(2026, 3, 1, tzinfo=MOSCOW))

@@ -17,6 +17,10 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_alloincognito.operators import alloincognito
 
+# Airflow logs on stdout.
+_answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
 
 def main() -> None:
     for line in sys.stdin:
@@ -43,8 +47,7 @@ def run(task: dict[str, Any]) -> None:
 
 
 def say(words: dict[str, int]) -> None:
-    sys.stdout.write(json.dumps(words) + "\n")
-    sys.stdout.flush()
+    _answers.write(json.dumps(words) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,104 @@
+"""The operator that lands recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import AirflowException, ObjectStoragePath
+
+from airflow_provider_alloincognito.api.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.landing.record_file_ids import read_record_file_ids
+from airflow_provider_alloincognito.landing.recordings import land_recordings
+from airflow_provider_alloincognito.operators.base import AlloincognitoOperator
+from airflow_provider_alloincognito.operators.final import final_errors
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+
+class AlloincognitoRecordingOperator(AlloincognitoOperator):
+    """
+    Land recordings as ``<recordFileId>.mp3``, and a manifest with a line for each.
+
+    A recording that fails does not keep the others from landing. Running again fetches only what is missing.
+
+    :param output_path: the folder (any ``ObjectStoragePath``).
+    :param record_file_ids: the ids; give these or ``calls``.
+    :param calls: the file that :class:`AlloincognitoCallListOperator` landed, whose rows hold the ids.
+    :param record_file_id_field: the rows' field with the id; default the Connection's setting of that name.
+    :param concurrency: how many recordings to fetch at a time, by threads over one connection pool.
+    :param skip_existing: do not fetch again what is there.
+    :param on_error: ``fail`` the task after all have been tried (default), or ``skip`` those that failed.
+    :param manifest_path: the manifest's file; default ``manifest.jsonl`` in the folder.
+    :param alloincognito_conn_id: Connection of the type ``alloincognito``.
+    :return: ``manifest``, ``fetched``, ``skipped``, ``failed``, ``bytes``.
+    :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
+    """
+
+    template_fields: Sequence[str] = (
+        "alloincognito_conn_id",
+        "output_path",
+        "record_file_ids",
+        "calls",
+        "record_file_id_field",
+        "manifest_path",
+    )
+
+    def __init__(
+        self,
+        *,
+        output_path: str | ObjectStoragePath,
+        record_file_ids: Iterable[str] | None = None,
+        calls: str | ObjectStoragePath | None = None,
+        record_file_id_field: str | None = None,
+        concurrency: int = 4,
+        skip_existing: bool = True,
+        on_error: Literal["fail", "skip"] = "fail",
+        manifest_path: str | ObjectStoragePath | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.output_path = output_path
+        self.record_file_ids = record_file_ids
+        self.calls = calls
+        self.record_file_id_field = record_file_id_field
+        self.concurrency = concurrency
+        self.skip_existing = skip_existing
+        self.on_error = on_error
+        self.manifest_path = manifest_path
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Fetch all, then judge."""
+        with final_errors():
+            landed = land_recordings(
+                self.hook.get_call_record_file,
+                self._ids(),
+                ObjectStoragePath(self.output_path),
+                manifest=ObjectStoragePath(self.manifest_path) if self.manifest_path else None,
+                concurrency=self.concurrency,
+                skip_existing=self.skip_existing,
+            )
+        if landed.failed and self.on_error == "fail":
+            raise AirflowException(
+                f"{landed.failed} recordings could not be fetched; the other {landed.fetched + landed.skipped} are "
+                f"there. The manifest says which failed and why: {landed.manifest}. A retry fetches only those that "
+                "are missing; on_error='skip' makes do without them."
+            )
+        return {
+            "manifest": landed.manifest,
+            "fetched": landed.fetched,
+            "skipped": landed.skipped,
+            "failed": landed.failed,
+            "bytes": landed.bytes,
+        }
+
+    def _ids(self) -> Iterable[str]:
+        if (self.record_file_ids is None) == (self.calls is None):
+            raise AlloincognitoQueryError(
+                "Give either record_file_ids (a list) or calls (the path that the call-list operator gave)."
+            )
+        if self.calls is not None:
+            field = self.record_file_id_field or self.hook.settings.record_file_id_field
+            return read_record_file_ids(ObjectStoragePath(self.calls), field)
+        return list(self.record_file_ids or ())

@@ -1,0 +1,93 @@
+"""The operator that lands the result of an earlier request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+from airflow_provider_alloincognito.api.results import CallList, RecordFile
+from airflow_provider_alloincognito.landing.recordings import land_recording
+from airflow_provider_alloincognito.landing.rows import land_rows
+from airflow_provider_alloincognito.operators.base import AlloincognitoWaitingOperator, file_metadata
+from airflow_provider_alloincognito.operators.final import final_errors
+from airflow_provider_alloincognito.triggers.events import ready_event
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+
+class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
+    """
+    Land the result of an earlier request: calls, or a recording.
+
+    :param request_hash: ``requestHash`` of any answer, raw.
+    :param output_path: the file (any ``ObjectStoragePath``).
+    :param file_format: for calls; see :class:`AlloincognitoCallListOperator`.
+    :param schema: for calls; likewise.
+    :param unknown_fields: for calls; likewise.
+    :param min_rows: for calls; likewise.
+    :param deferrable: wait for a result that is not ready without holding a worker; default
+        ``[operators] default_deferrable``.
+    :param poll_interval: seconds to the first question for a result that is not ready; deferred, the waits grow.
+    :param wait_timeout: seconds after which to give up waiting for one result.
+    :param alloincognito_conn_id: Connection of the type ``alloincognito``.
+    :return: for calls ``path``, ``format``, ``rows``, ``bytes``, ``request_hashes``; for a recording ``path``,
+        ``bytes``, ``sha256``, ``status``.
+    :raises AlloincognitoApiError: if the hash is unknown or has expired.
+    :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
+    """
+
+    template_fields: Sequence[str] = ("alloincognito_conn_id", "request_hash", "output_path", "file_format", "schema")
+    template_fields_renderers = {"schema": "json"}  # noqa: RUF012 - Airflow declares it as an instance's
+
+    def __init__(
+        self,
+        *,
+        request_hash: str,
+        output_path: str | ObjectStoragePath,
+        file_format: str | None = None,
+        schema: Mapping[str, str] | str | None = None,
+        unknown_fields: Literal["keep", "refuse"] = "keep",
+        min_rows: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.request_hash = request_hash
+        self.output_path = output_path
+        self.file_format = file_format
+        self.schema = schema
+        self.unknown_fields = unknown_fields
+        self.min_rows = min_rows
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Fetch, and land."""
+        with final_errors():
+            asked = self.hook.get_request_result(self.request_hash)
+            with self.ready(asked, asked=[self.request_hash]) as result:
+                return self._land_recording(result) if isinstance(result, RecordFile) else self._land_calls(result)
+
+    def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Go on once the trigger says that the result is ready."""
+        with final_errors():
+            ready_event(event)
+        return self.execute(context)
+
+    def _land_calls(self, calls: CallList) -> dict[str, Any]:
+        landed = land_rows(
+            calls.batches(),
+            ObjectStoragePath(self.output_path),
+            file_format=self.file_format,
+            schema=self.schema,
+            timezone=self.hook.settings.timezone,
+            unknown_fields=self.unknown_fields,
+            min_rows=self.min_rows,
+            metadata=lambda: file_metadata([calls.request_hash]),
+        )
+        return {**asdict(landed), "request_hashes": [calls.request_hash or self.request_hash]}
+
+    def _land_recording(self, recording: RecordFile) -> dict[str, Any]:
+        line = land_recording(lambda _: recording, self.request_hash, ObjectStoragePath(self.output_path))
+        return {"path": line.path, "bytes": line.bytes, "sha256": line.sha256, "status": line.status}

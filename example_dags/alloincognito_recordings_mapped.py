@@ -1,0 +1,119 @@
+"""
+### A day's recordings, fetched by many workers at once
+
+Needs the Connection `alloincognito_default`, and the names of your stand's row fields in `FIELDS`.
+
+The day's calls that have a recording are listed, their ids go into files of some hundred each, a mapped task fetches the
+recordings of each such file, and one manifest says what became of all of them. All tasks, on whatever worker, share one
+token pair. Running it again fetches only what is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
+from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from airflow_provider_alloincognito.landing.files import whole_file
+from airflow_provider_alloincognito.operators.alloincognito import (
+    AlloincognitoCallListOperator,
+    AlloincognitoRecordingOperator,
+)
+
+# What it is here: the field of a row on your stand (its /docs page has the names). Edit the right side.
+FIELDS = {
+    "started_at": "startTime",
+    "record_file_id": "recordFileId",
+}
+
+HOME = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
+# A folder for the files. With workers on several machines: in a store that all of them reach, such as
+# s3://aws_default@bucket/alloincognito.
+FILES = os.environ.get("ALLOINCOGNITO_FILES", f"file://{HOME}/alloincognito")
+# The first day to fetch. Airflow catches up from here when the DAG is switched on.
+FIRST_DAY = os.environ.get("ALLOINCOGNITO_FIRST_DAY", "2026-01-01")
+# Calls go on past midnight, and recordings are there some time after their calls.
+SETTLING_TIME = timedelta(hours=4)
+# A task for so many recordings: it takes some minutes, so that little is done twice when a worker dies.
+CHUNK = 250
+# Airflow maps a task 1,024 times at most ([core] max_map_length); on a day with more recordings, chunks get longer.
+MOST_CHUNKS = 1000
+# So many of these tasks at a time, each with so many recordings on their way.
+TASKS_AT_A_TIME = 8
+RECORDINGS_AT_A_TIME = 4
+
+ZONE = "Europe/Moscow"
+DATE = f"{{{{ data_interval_start.in_timezone('{ZONE}').to_date_string() if data_interval_start }}}}"
+CALLS = f"{FILES}/recorded_calls/date={DATE}/calls.parquet"
+RECORDINGS = f"{FILES}/recordings/date={DATE}"
+
+
+@task
+def chunks(calls: str) -> list[dict[str, str]]:
+    """Write the ids into files of their own: what goes from task to task is their paths, and stays small."""
+    import pyarrow.parquet
+
+    field = FIELDS["record_file_id"]
+    with ObjectStoragePath(calls).open("rb") as file:
+        day = pyarrow.parquet.read_table(file)
+    ids = [one for one in day[field].to_pylist() if one] if day.num_rows else []
+    size = max(CHUNK, math.ceil(len(ids) / MOST_CHUNKS))
+    folder = ObjectStoragePath(calls).parent
+    wanted = []
+    for number, start in enumerate(range(0, len(ids), size), start=1):
+        chunk = folder / f"chunk-{number:04d}.jsonl"
+        with whole_file(chunk) as file:
+            file.writelines(json.dumps({field: one}).encode() + b"\n" for one in ids[start : start + size])
+        wanted.append({"calls": str(chunk), "manifest_path": str(folder / f"chunk-{number:04d}.manifest.jsonl")})
+    return wanted
+
+
+@task(trigger_rule="none_failed")  # a day without recordings has no chunks, and yet a manifest
+def manifest(wanted: list[dict[str, str]], path: str) -> dict[str, str | int]:
+    """Put the chunks' manifests together, in the order of the calls."""
+    recordings = 0
+    with whole_file(ObjectStoragePath(path)) as file:
+        for chunk in wanted:
+            with ObjectStoragePath(chunk["manifest_path"]).open("rb") as lines:
+                for line in lines:
+                    file.write(line)
+                    recordings += 1
+    return {"manifest": path, "recordings": recordings}
+
+
+with DAG(
+    dag_id="alloincognito_recordings_mapped",
+    doc_md=__doc__,
+    # Not "@daily": in Airflow 3 that is a run without a data interval.
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone=ZONE),
+    start_date=pendulum.parse(FIRST_DAY, tz=ZONE),
+    catchup=True,
+    max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    tags=["alloincognito"],
+):
+    settled = TimeDeltaSensor(task_id="settled", delta=SETTLING_TIME, mode="reschedule", poke_interval=600)
+    calls = AlloincognitoCallListOperator(
+        task_id="calls",
+        output_path=CALLS,
+        is_call_record=True,
+        required_fields=list(FIELDS.values()),
+        start_time_field=FIELDS["started_at"],
+    )
+    wanted = chunks(CALLS)
+    recordings = AlloincognitoRecordingOperator.partial(
+        task_id="recordings",
+        record_file_id_field=FIELDS["record_file_id"],
+        output_path=RECORDINGS,
+        concurrency=RECORDINGS_AT_A_TIME,
+        max_active_tis_per_dagrun=TASKS_AT_A_TIME,
+    ).expand_kwargs(wanted)
+    settled >> calls >> wanted
+    recordings >> manifest(wanted, f"{RECORDINGS}/manifest.jsonl")

@@ -1,0 +1,148 @@
+"""The sensor in real tasks: ready, not ready yet, never ready, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from task_runs import TaskRun, run_task
+
+from airflow_provider_alloincognito.api.errors import (
+    AlloincognitoApiError,
+    AlloincognitoAuthError,
+    AlloincognitoQueryError,
+    AlloincognitoResponseError,
+)
+from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
+from airflow_provider_alloincognito.hooks.process import _forget
+from airflow_provider_alloincognito.sandbox import Sandbox
+from airflow_provider_alloincognito.sensors.alloincognito import AlloincognitoRequestResultSensor
+
+pytestmark = pytest.mark.usefixtures("airflow_database")
+
+StartSandbox = Callable[..., Sandbox]
+
+
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., TaskRun]:
+    """Ask a sandbox for a call list, and wait for its result by the hash, in a task."""
+    _forget()
+
+    def run(
+        sandbox: Sandbox,
+        *,
+        extra: dict[str, Any] | None = None,
+        password: str | None = None,
+        request_hash: str | None = None,
+        **arguments: Any,
+    ) -> TaskRun:
+        address = urlsplit(sandbox.url)
+        connection = {
+            "conn_type": "alloincognito",
+            "host": address.hostname,
+            "schema": address.scheme,
+            "port": address.port,
+            "password": password or sandbox.authorization_token,
+            "extra": {"token_store": "memory", "retries": 0, "timeout": 5, **(extra or {})},
+        }
+        monkeypatch.setenv("AIRFLOW_CONN_STAND", json.dumps(connection))
+        if request_hash is None:
+            with AlloincognitoHook("stand").get_call_list("2025-06-02", "2025-06-03") as calls:
+                for _ in calls:
+                    pass
+            request_hash = calls.request_hash
+        values = {"poke_interval": 0.05, "timeout": 5, "alloincognito_conn_id": "stand", **arguments}
+        return run_task(lambda: AlloincognitoRequestResultSensor(task_id="wait", request_hash=request_hash, **values))
+
+    return run
+
+
+Wait = Callable[..., TaskRun]
+
+
+@pytest.mark.parametrize("mode", ["poke", "reschedule"])
+def test_a_ready_result_is_seen_at_once(mode: str, sandbox: Sandbox, wait: Wait) -> None:
+    assert wait(sandbox, mode=mode).state == "success"
+    assert sandbox.count("getrequestresultbyhash") == 1
+
+
+@pytest.mark.parametrize("style", ["202", "no_rowset"])
+def test_poking_goes_on_until_the_result_is_ready(style: str, start_sandbox: StartSandbox, wait: Wait) -> None:
+    sandbox = start_sandbox(pending_polls=3, pending_style=style)
+    assert wait(sandbox).state == "success"
+    assert sandbox.count("getrequestresultbyhash") == 4
+    assert sandbox.count("create") == 1
+
+
+def test_a_code_may_mean_not_ready_yet(start_sandbox: StartSandbox, wait: Wait) -> None:
+    sandbox = start_sandbox(pending_polls=2, pending_style="error_code")
+    assert wait(sandbox, extra={"pending_error_codes": "1100"}).state == "success"
+    assert sandbox.count("getrequestresultbyhash") == 3
+
+
+def test_rescheduling_gives_the_worker_back_between_polls(start_sandbox: StartSandbox, wait: Wait) -> None:
+    sandbox = start_sandbox(pending_polls=1)
+    run = wait(sandbox, mode="reschedule")
+    assert run.state == "success"
+    assert run.tries == 1
+    assert sandbox.count("getrequestresultbyhash") == 2
+
+
+@pytest.mark.parametrize(("soft_fail", "state"), [(False, "failed"), (True, "skipped")])
+def test_a_result_that_is_never_ready(soft_fail: bool, state: str, start_sandbox: StartSandbox, wait: Wait) -> None:
+    sandbox = start_sandbox(pending_seconds=3600.0)
+    run = wait(sandbox, timeout=0.2, soft_fail=soft_fail)
+    assert run.state == state
+    assert sandbox.count("getrequestresultbyhash") > 1
+    if run.error is not None:
+        assert type(run.error).__name__ == "AirflowSensorTimeout"
+
+
+@pytest.mark.parametrize("mode", ["poke", "reschedule"])
+@pytest.mark.parametrize("soft_fail", [False, True])
+class TestErrorsFailTheTask:
+    """``soft_fail`` is for time-outs."""
+
+    def test_a_rejected_authorization_token_is_final(
+        self, mode: str, soft_fail: bool, sandbox: Sandbox, wait: Wait
+    ) -> None:
+        run = wait(sandbox, password="not.a.token", request_hash="h==", mode=mode, soft_fail=soft_fail, retries=2)
+        assert run.state == "failed"
+        assert isinstance(run.error, AlloincognitoAuthError)
+        assert "'stand'" in str(run.error)
+        assert (sandbox.count("create"), len(sandbox.requests)) == (1, 1)
+
+    def test_an_unknown_hash_is_the_apis_error(self, mode: str, soft_fail: bool, sandbox: Sandbox, wait: Wait) -> None:
+        run = wait(sandbox, request_hash="bm9ib2R5cw==", mode=mode, soft_fail=soft_fail)
+        assert run.state == "failed"
+        assert isinstance(run.error, AlloincognitoApiError)
+        assert run.error.method == "getrequestresultbyhash"
+        assert "79161234567" not in str(run.error)
+
+    def test_an_answer_that_is_not_what_is_promised(
+        self, mode: str, soft_fail: bool, sandbox: Sandbox, wait: Wait
+    ) -> None:
+        sandbox.add_fault("html", method="getrequestresultbyhash", times=None)
+        run = wait(sandbox, mode=mode, soft_fail=soft_fail)
+        assert run.state == "failed"
+        assert isinstance(run.error, AlloincognitoResponseError)
+
+    def test_an_empty_hash_is_final(self, mode: str, soft_fail: bool, sandbox: Sandbox, wait: Wait) -> None:
+        run = wait(sandbox, request_hash=" ", mode=mode, soft_fail=soft_fail, retries=2)
+        assert run.state == "failed"
+        assert isinstance(run.error, AlloincognitoQueryError)
+        assert sandbox.requests == []
+
+
+def test_a_failure_that_may_pass_is_retried(sandbox: Sandbox, wait: Wait) -> None:
+    sandbox.add_fault("status", method="getrequestresultbyhash", status=503)
+    run = wait(sandbox, retries=1, retry_delay=0)
+    assert run.state == "success"
+    assert run.tries == 2
+
+
+def test_the_hash_and_the_connection_are_templates() -> None:
+    assert {"request_hash", "alloincognito_conn_id"} <= set(AlloincognitoRequestResultSensor.template_fields)

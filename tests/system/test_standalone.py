@@ -1,0 +1,196 @@
+"""The daily DAG under a real scheduler: what it lands, how many pairs it makes, what it says, what the UI is given."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+from leaks import Leaks, rows_of, texts_of
+from standalone import AIRFLOW, EXAMPLES, Standalone
+
+from airflow_provider_alloincognito.get_provider_info import CONNECTION_FIELDS
+from airflow_provider_alloincognito.sandbox import Sandbox
+
+MOSCOW = ZoneInfo("Europe/Moscow")
+DAYS = 3
+DAG_ID = "alloincognito_daily_calls"
+# The masker has met neither of the two in this task's process, and Airflow 3.3 knows a token in a log by how it begins:
+# its end goes there, all of it into the XCom.
+CANARY = """
+
+with dag:
+
+    @task
+    def canary() -> str:
+        token, number = Path(HOME, "canary.txt").read_text().splitlines()
+        print("A token that ends with", token.rpartition(".")[2], "and the number", number)
+        return f"{token} {number}"
+
+    canary() >> settled
+"""
+
+pytestmark = pytest.mark.system
+
+
+class Ran(NamedTuple):
+    """What the runs of :func:`daily_runs` left, and the first day."""
+
+    first: datetime
+    pairs: list[str]
+    token: str
+    number: str
+
+
+@pytest.fixture(scope="module")
+def daily_runs(standalone: Standalone, standalone_sandbox: Sandbox) -> Ran:
+    """Three days that the scheduler caught up with, and a fourth run in which things go wrong, and a canary sings."""
+    sandbox = standalone_sandbox
+    today = datetime.now(MOSCOW).replace(hour=0, minute=0, second=0, microsecond=0)
+    first = today - timedelta(days=DAYS + 1)
+    # A pair of a stranger, of before the first run: a token that no masker here has been told of.
+    sandbox.kill_pair()
+    token = sandbox.tokens_ever_issued[-1]
+    number = sorted(sandbox.phone_numbers(first, today))[0]
+    written = f"+7 ({number[1:4]}) {number[4:7]}-{number[7:9]}-{number[9:]}"
+    (standalone.home / "canary.txt").write_text(f"{token}\n{written}\n")
+    made = len(sandbox.rotations)
+
+    source = (EXAMPLES / f"{DAG_ID}.py").read_text()
+    for old, new in (
+        ('os.environ.get("ALLOINCOGNITO_FIRST_DAY", "2026-01-01")', repr(str(first.date()))),
+        ("timedelta(minutes=5)", "timedelta(seconds=1)"),
+    ):
+        assert old in source
+        source = source.replace(old, new)
+    (standalone.dags / f"{DAG_ID}.py").write_text(source + CANARY)
+    standalone.until(lambda: DAG_ID in standalone.text_of("dags"), 60)
+    standalone.ask("PATCH", f"dags/{DAG_ID}", {"is_paused": False})
+    standalone.until(lambda: succeeded(standalone) >= DAYS, 180)
+    pairs = [rotation.by for rotation in sandbox.rotations[made:]]
+
+    # Errors whose texts quote numbers, rejections whose texts quote tokens, a recording that fails: all get over.
+    sandbox.add_fault("error", method="getcalllist")
+    sandbox.add_fault("error", method="getcallrecordfile")
+    sandbox.expire_access()
+    again = standalone.ask(
+        "POST",
+        f"dags/{DAG_ID}/dagRuns",
+        {"dag_run_id": "trouble", "logical_date": (first + timedelta(hours=36)).isoformat()},
+    )
+    for folder in (standalone.home / "alloincognito" / "recordings").iterdir():
+        for mp3 in sorted(folder.glob("*.mp3"))[:2]:
+            mp3.unlink()
+    assert again["dag_run_id"] == "trouble"
+    standalone.until(lambda: standalone.run_states(DAG_ID)["trouble"] in ("success", "failed"), 120)
+    assert standalone.run_states(DAG_ID)["trouble"] == "success"
+    return Ran(first, pairs, token, number)
+
+
+def succeeded(standalone: Standalone) -> int:
+    states = list(standalone.run_states(DAG_ID).values())
+    assert "failed" not in states
+    return states.count("success")
+
+
+def test_the_scheduler_makes_whole_moscow_days_of_it(
+    standalone: Standalone, standalone_sandbox: Sandbox, daily_runs: Ran
+) -> None:
+    runs = standalone.ask("GET", f"dags/{DAG_ID}/dagRuns?limit=100&order_by=run_after")["dag_runs"]
+    scheduled = [run for run in runs if run["run_type"] == "scheduled"][:DAYS]
+    wanted = []
+    for day, run in enumerate(scheduled):
+        start = daily_runs.first + timedelta(days=day)
+        interval = [datetime.fromisoformat(run[f"data_interval_{end}"]) for end in ("start", "end")]
+        assert interval == [start, start + timedelta(days=1)]
+        truth = standalone_sandbox.truth(start, start + timedelta(days=1))
+        wanted += [(str(start.date()), str(row["callId"]), row["recordFileId"]) for row in truth]
+    last = daily_runs.first + timedelta(days=DAYS)
+    with duckdb.connect(str(standalone.home / "alloincognito.duckdb"), read_only=True) as db:
+        landed = db.execute(
+            "SELECT date::VARCHAR, call_id, record_file_id FROM calls WHERE date < ? ORDER BY ALL", [last.date()]
+        ).fetchall()
+    assert landed == sorted(wanted, key=lambda row: row[:2])
+
+
+def test_all_runs_and_tasks_made_one_pair(daily_runs: Ran) -> None:
+    # Three runs at a time, two tasks each that ask, every one in a process of its own.
+    assert daily_runs.pairs == ["create"]
+
+
+def test_neither_token_nor_number_is_anywhere(
+    standalone: Standalone, standalone_sandbox: Sandbox, daily_runs: Ran
+) -> None:
+    sandbox = standalone_sandbox
+    numbers = sandbox.phone_numbers(daily_runs.first, datetime.now(MOSCOW)) | {"79161234567"}
+    assert len(sandbox.tokens_ever_issued) >= 5
+    leaks = Leaks(sandbox.tokens_ever_issued, numbers)
+    number, end = daily_runs.number[-10:], daily_runs.token.rpartition(".")[2][:24]
+
+    logs = dict(texts_of(standalone.home / "logs"))
+    places = [*logs.items(), (str(standalone.said), standalone.said.read_text(errors="replace"))]
+    places += rows_of(standalone.home / "airflow.db")
+    places += [("a path", str(path)) for path in standalone.home.rglob("*")]
+    found = [(place, leak) for place, text in places if (leak := leaks.found_in(text))]
+
+    # The search finds what is there to be found: the canary's log and return value, once for each run ...
+    sung = [leak for place, leak in found if "task_id=canary" in place]
+    assert sung == [{number, end}] * len(sung)
+    returned = [leak for place, leak in found if place.startswith("xcom") and "canary" in place]
+    assert returned == [{number, end, daily_runs.token}] * len(returned)
+    assert min(len(sung), len(returned)) > DAYS
+    # ... and nothing anywhere else, though there was something to be said.
+    assert [place for place, _ in found if "canary" not in place] == []
+    task_logs = "".join(text for place, text in logs.items() if "task_id=" in place)
+    for part in ("Внутренняя ошибка", "<number>", "AlloIncognito tokens:", "1500"):
+        assert part in task_logs
+    tables = {place.partition(":")[0] for place, _ in places}
+    assert {"xcom", "rendered_task_instance_fields", "variable", "connection", "log"} <= tables
+
+
+def test_what_the_api_server_shows(standalone: Standalone, standalone_sandbox: Sandbox, daily_runs: Ran) -> None:
+    numbers = standalone_sandbox.phone_numbers(daily_runs.first, datetime.now(MOSCOW))
+    leaks = Leaks(standalone_sandbox.tokens_ever_issued, numbers)
+    variables = standalone.text_of("variables")
+    assert "alloincognito_token_pair_" in variables
+    run = f"dags/{DAG_ID}/dagRuns/trouble/taskInstances"
+    shown = [variables, standalone.text_of("connections"), standalone.text_of(run)]
+    for task in ("calls", "recordings", "load"):
+        shown.append(standalone.text_of(f"{run}/{task}/xcomEntries/return_value"))
+        shown.append(standalone.text_of(f"{run}/{task}/logs/1"))
+    assert "request_hashes" in shown[3]
+    assert [leaks.found_in(text) for text in shown] == [set()] * len(shown)
+
+
+def test_the_connection_form_that_the_ui_is_served(standalone: Standalone) -> None:
+    forms = standalone.ask("GET", "connections/hook_meta", root="ui")
+    (form,) = [one for one in forms if one["connection_type"] == "alloincognito"]
+    fields: dict[str, Any] = form["extra_fields"]
+    assert set(fields) == set(CONNECTION_FIELDS)
+    assert form["standard_fields"]["password"]["title"] == "Authorization token"
+    assert form["standard_fields"]["login"]["hidden"]
+    for name, field in CONNECTION_FIELDS.items():
+        assert fields[name]["description"] == field["description"]
+    assert "exclusive" in json.dumps(fields["period_end"])
+
+
+def test_airflow_lists_the_provider(standalone: Standalone) -> None:
+    listed = subprocess.run(
+        [AIRFLOW, "providers", "list", "--output", "json"],
+        env=standalone.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    assert "airflow-provider-alloincognito" in [one["package_name"] for one in json.loads(listed[listed.index("[{") :])]
+
+
+def test_nothing_half_done_is_left(standalone: Standalone, daily_runs: Ran) -> None:
+    left = [path for path in Path(standalone.home, "alloincognito").rglob(".*")]
+    assert left == []

@@ -1,0 +1,93 @@
+"""What Airflow learns of this package, by way of its entry point."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from importlib.metadata import distribution, entry_points
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+from airflow_provider_alloincognito import __version__
+from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.get_provider_info import get_provider_info
+
+NAME = "airflow-provider-alloincognito"
+FIELDS = set(Settings.__struct_fields__) - {"stand"}
+only_airflow_3 = pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="2.11 takes the form from the hook")
+
+
+def test_the_entry_point_leads_here() -> None:
+    found = [one for one in entry_points(group="apache_airflow_provider") if one.dist and one.dist.name == NAME]
+    assert [one.load() for one in found] == [get_provider_info]
+    assert distribution(NAME).version == __version__
+
+
+def test_the_name_is_hyphenated() -> None:
+    """With underscores Airflow 3.3 cannot be imported at all."""
+    assert get_provider_info()["package-name"] == NAME
+
+
+def test_it_is_plain_data_and_new_each_time() -> None:
+    assert json.loads(json.dumps(get_provider_info())) == get_provider_info()
+    assert get_provider_info() is not get_provider_info()
+
+
+def test_it_is_what_airflows_schema_wants() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    import airflow
+
+    path = importlib.resources.files(airflow) / "provider_info.schema.json"
+    jsonschema.validate(get_provider_info(), json.loads(path.read_text()))
+
+
+@pytest.mark.parametrize("kind", ["operators", "sensors", "hooks", "triggers"])
+def test_every_module_that_is_named_is_there(kind: str) -> None:
+    for entry in get_provider_info()[kind]:  # type: ignore[attr-defined]
+        for module in entry["python-modules"]:
+            importlib.import_module(module)
+
+
+@pytest.fixture(scope="module")
+def manager() -> Any:
+    from airflow.providers_manager import ProvidersManager
+
+    return ProvidersManager()
+
+
+def test_airflow_lists_the_provider(manager: Any) -> None:
+    assert manager.providers[NAME].version == __version__
+
+
+@pytest.mark.filterwarnings("ignore:ProvidersManager.hooks is deprecated")  # tasks have another; the UI has this one
+def test_airflow_knows_the_hook(manager: Any) -> None:
+    hook = manager.hooks["alloincognito"]
+    assert hook.hook_class_name == "airflow_provider_alloincognito.hooks.alloincognito.AlloincognitoHook"
+    assert hook.hook_name == "AlloIncognito"
+    assert hook.connection_id_attribute_name == "alloincognito_conn_id"
+    assert hook.connection_testable
+
+
+@only_airflow_3
+def test_airflow_3_serves_the_form_to_its_ui() -> None:
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+
+    (served,) = [one for one in HookMetaService.hook_meta_data() if one.connection_type == "alloincognito"]
+    assert served.extra_fields is not None
+    assert set(served.extra_fields) == FIELDS
+    period_end = served.extra_fields["period_end"]
+    assert period_end["schema"]["enum"] == ["unknown", "inclusive", "exclusive"]
+    assert period_end["value"] == "unknown"
+    assert served.standard_fields is not None
+    assert served.standard_fields.password.title == "Authorization token"
+    assert served.standard_fields.login.hidden
+
+
+@pytest.mark.skipif(AIRFLOW_V_3_0_PLUS, reason="3 takes the form from the provider info")
+def test_airflow_2_serves_the_form_to_its_ui(manager: Any) -> None:
+    prefix = "extra__alloincognito__"
+    fields = {name.removeprefix(prefix) for name in manager.connection_form_widgets if name.startswith(prefix)}
+    assert fields == FIELDS
+    assert manager.field_behaviours["alloincognito"]["relabeling"]["password"] == "Authorization token"
