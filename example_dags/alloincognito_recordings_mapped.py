@@ -3,9 +3,9 @@
 
 Needs the Connection `alloincognito_default`, and the names of your stand's row fields in `FIELDS`.
 
-The day's calls that have a recording are listed, their ids go into files of some hundred each, a mapped task fetches the
-recordings of each such file, and one manifest says what became of all of them. All tasks, on whatever worker, share one
-token pair. Running it again fetches only what is missing.
+The day's calls that have a recording are listed, their ids go into files of some hundred each, a mapped task fetches
+the recordings of each such file, and one manifest says what became of all of them. All tasks, on whatever worker,
+share one token pair. Running it again fetches only what is missing.
 """
 
 from __future__ import annotations
@@ -65,13 +65,12 @@ def chunks(calls: str) -> list[dict[str, str]]:
         day = pyarrow.parquet.read_table(file)
     ids = [one for one in day[field].to_pylist() if one] if day.num_rows else []
     size = max(CHUNK, math.ceil(len(ids) / MOST_CHUNKS))
-    folder = ObjectStoragePath(calls).parent
     wanted = []
     for number, start in enumerate(range(0, len(ids), size), start=1):
-        chunk = folder / f"chunk-{number:04d}.jsonl"
-        with whole_file(chunk) as file:
+        chunk = f"{calls.rsplit('/', 1)[0]}/chunk-{number:04d}"
+        with whole_file(ObjectStoragePath(f"{chunk}.jsonl")) as file:
             file.writelines(json.dumps({field: one}).encode() + b"\n" for one in ids[start : start + size])
-        wanted.append({"calls": str(chunk), "manifest_path": str(folder / f"chunk-{number:04d}.manifest.jsonl")})
+        wanted.append({"calls": f"{chunk}.jsonl", "manifest_path": f"{chunk}.manifest.jsonl"})
     return wanted
 
 

@@ -19,7 +19,7 @@ from benchmarks.rotation.plan import Plan
 
 IDLE, CLAIMING, MAKING = 0, 1, 2
 AIMED = 3  # of so many kills, one is aimed at a process that is making a pair
-LONGEST_AIM = 5.0
+LONGEST_AIM = 0.9  # of the time to the next kill
 LONGEST_LAST_REQUEST = 60.0
 
 
@@ -96,7 +96,7 @@ class Crew:
             time.sleep(0.01)
             if time.monotonic() >= kill_at:
                 self._kill()
-                kill_at = time.monotonic() + self.plan.kill_every
+                kill_at += self.plan.kill_every
             if time.monotonic() >= foreign_at:
                 foreign_at += self.plan.foreign_every
                 foreign()
@@ -125,7 +125,7 @@ class Crew:
         self._members[number] = self._hire(self._seats[number], time.monotonic())
 
     def _somebody_making(self, otherwise: int) -> int:
-        give_up = min(time.monotonic() + LONGEST_AIM, self._end)
+        give_up = min(time.monotonic() + LONGEST_AIM * self.plan.kill_every, self._end)
         while time.monotonic() < give_up:
             for number, seat in enumerate(self._seats):
                 if seat.is_making:

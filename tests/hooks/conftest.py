@@ -13,7 +13,7 @@ from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.hooks.process import _forget
 from airflow_provider_alloincognito.sandbox import Sandbox
 
-QUICK = {"token_store_seconds": 0.05, "token_call_seconds": 0.1, "retries": 0, "timeout": 5}
+QUICK = {"token_store_seconds": 0.1, "token_call_seconds": 0.2, "retries": 0, "timeout": 5}
 
 
 @pytest.fixture(autouse=True)

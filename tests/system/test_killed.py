@@ -1,4 +1,4 @@
-"""A task's process killed with SIGKILL at the worst moments: nothing half under a final name, and the next run mends."""
+"""Tasks killed with SIGKILL at the worst moments: nothing half under a final name, and the next run mends it."""
 
 from __future__ import annotations
 
