@@ -20,6 +20,7 @@ lint: environment ## ruff and mypy
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(PY) -m mypy demo
 
 format: environment ## ruff's formatting
 	$(PY) -m ruff format .
@@ -38,3 +39,11 @@ constraints: environment ## pin the newest versions of everything anew
 clean: ## remove the environments and everything that demo and up made
 	rm -rf .venv .venv-2.11 .demo .up .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: bench-calls bench-recordings
+
+bench-calls: environment ## a call list onto disk, beside the floors and others; writes docs/performance.md
+	@$(PY) -m benchmarks.calls --write docs/performance.md $(ARGS)
+
+bench-recordings: environment ## recordings onto disk, likewise
+	@$(PY) -m benchmarks.recordings --write docs/performance.md $(ARGS)

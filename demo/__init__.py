@@ -1,1 +1,1 @@
-"""The demonstration: the daily DAG over three days of the sandbox's calls (``make demo``), and a look around (``up``)."""
+"""The demonstration: the daily DAG over three days of the sandbox (``make demo``), and a look around (``make up``)."""

@@ -41,7 +41,7 @@ def main() -> int:
         report.begin(sandbox.url)
         code = 0
         for event in _run_days(place, sandbox):
-            code = event["code"] if "code" in event else code
+            code = event.get("code", code)
             report.event(event)
     if code:
         report.failed(code)

@@ -1,4 +1,4 @@
-"""Does what landed equal the sandbox's own list of calls? Compared without any of the package's code but the sandbox's."""
+"""Does what landed equal the sandbox's own list of calls? Asked without any of the package's code but the sandbox'."""
 
 from __future__ import annotations
 
@@ -49,9 +49,7 @@ def compare(place: Place, days: list[str], knobs: Mapping[str, Any]) -> list[Che
             f"{sum(row['recordFileId'] is not None for row in truth):,} recordings, byte for byte",
             all(_recordings_are(place, day, rows, sandbox) for day, rows in by_day.items()),
         ),
-        Check(
-            "the table: calls, recordings and talk time by day and direction", talk_in_table(place) == _talk(by_day)
-        ),
+        Check("the table: calls, recordings and talk time by day and direction", talk_in_table(place) == _talk(by_day)),
     ]
 
 

@@ -1,4 +1,4 @@
-"""``make up``: Airflow's UI and the sandbox, with the Connection there and the example DAGs switched on."""
+"""``make up``: Airflow's UI and the sandbox, with the Connection there and the example DAGs to switch on."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def main() -> int:
                 print(
                     f"\n  Airflow    http://127.0.0.1:{port}\n"
                     f"  sandbox    {sandbox.url}/docs\n\n"
-                    f"Both example DAGs are switched on; the daily one catches up from {first_day}.\n"
+                    f"Switch on alloincognito_daily_calls: it catches up from {first_day}.\n"
                     f"Files and table: {place.name(place.folder)}. All that Airflow says: {place.name(place.log)}.\n"
                     "Ctrl-C stops everything.",
                     flush=True,
@@ -61,7 +61,6 @@ def _standalone(port: int) -> dict[str, str]:
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port()),

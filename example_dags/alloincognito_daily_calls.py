@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-import pendulum
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
 from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
 from airflow.timetables.interval import CronDataIntervalTimetable
@@ -80,7 +80,7 @@ with DAG(
     doc_md=__doc__,
     # Not "@daily": in Airflow 3 that is a run without a data interval.
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone=ZONE),
-    start_date=pendulum.parse(FIRST_DAY, tz=ZONE),
+    start_date=datetime.fromisoformat(FIRST_DAY).replace(tzinfo=ZoneInfo(ZONE)),
     catchup=True,
     max_active_runs=3,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},

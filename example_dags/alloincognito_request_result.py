@@ -10,9 +10,10 @@ Needs the Connection `alloincognito_default`.
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-import pendulum
 from airflow.providers.common.compat.sdk import DAG
 from airflow.timetables.interval import CronDataIntervalTimetable
 
@@ -33,7 +34,7 @@ with DAG(
     dag_id="alloincognito_request_result",
     doc_md=__doc__,
     schedule=CronDataIntervalTimetable("0 0 1 * *", timezone=ZONE),
-    start_date=pendulum.datetime(2026, 1, 1, tz=ZONE),
+    start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(ZONE)),
     catchup=False,
     tags=["alloincognito"],
 ) as dag:

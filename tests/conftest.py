@@ -21,6 +21,9 @@ from ssl import SSLContext
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from masking import forget_secrets
 from plain_server import CREATE_PATH, PAIR, RESULT_PATH, PlainServer, Said, listening
 
 from airflow_provider_alloincognito.api.client import Client
@@ -29,9 +32,19 @@ from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.token_store import MemoryTokenStore
 from airflow_provider_alloincognito.sandbox import Sandbox
 
+# On a machine with other things to do an example may take its time.
+hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("patient")
+
 # The rotation protocol waits these out; on loopback far less will do.
 QUICK: dict[str, Any] = {"token_store_seconds": 0.02, "token_call_seconds": 0.05, "retries": 0, "timeout": 5.0}
 SMALL: dict[str, Any] = {"calls_per_day": 40, "daily_variation": False, "recording_bytes": (720, 7200)}
+
+
+@pytest.fixture(autouse=True)
+def secrets_of_other_tests_forgotten() -> None:
+    """Hundreds of tokens would make each log line, and each further token, slow."""
+    forget_secrets()
 
 
 @pytest.fixture(scope="session")

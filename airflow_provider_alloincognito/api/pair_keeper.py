@@ -151,7 +151,7 @@ class PairKeeper:
 
     def _lacks_right(self, answer: Answer, pair: TokenPair) -> bool:
         young = abs(self._server_now() - pair.obtained_at) < min(YOUNG, pair.lifetime / 2)
-        return answer.status == verdict.FORBIDDEN and young and not self.has_ended(pair)
+        return verdict.may_lack_right(answer) and young and not self.has_ended(pair)
 
     # One replacement for all threads and loops
 

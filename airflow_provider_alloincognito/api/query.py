@@ -152,7 +152,7 @@ def _numbers(given: Iterable[str] | str | None) -> tuple[str, ...]:
                 "data.) The usual cause is a number without quotes, or a header line in the file of numbers."
             )
         numbers.append(bare)
-    if not numbers and parts:
+    if not numbers:
         raise AlloincognitoQueryError(
             "numbers is given but holds no number, which would list everybody's calls. Leave it out to mean that; the "
             "usual cause is a template that rendered to nothing, or an empty file."

@@ -316,7 +316,7 @@ class Replacement:
         answer: Answer = yield Send(methods.refresh(settings), self._old.refresh_token, is_token_call=True)
         made_at = self._keeper.made_at(answer)
         if answer.status >= 500:
-            verdict.raise_for_error("refresh", answer, settings)
+            verdict.raise_for_error("refresh", answer, settings, self._keeper.secrets)
         try:
             return read_pair(answer.body, settings.zone, made_at)
         except AlloincognitoResponseError:
@@ -331,7 +331,7 @@ class Replacement:
         if verdict.token_is_rejected(answer, settings):
             raise AlloincognitoAuthError(NOT_ACCEPTED)
         if answer.envelope is None or verdict.has_error(answer.envelope) or answer.status != 200:
-            verdict.raise_for_error("create", answer, settings)
+            verdict.raise_for_error("create", answer, settings, self._keeper.secrets)
         return read_pair(answer.body, settings.zone, made_at)
 
     # Keeping

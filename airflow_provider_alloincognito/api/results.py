@@ -73,7 +73,16 @@ class CallList(Result):
         self._keep = keep
 
     def batches(self) -> Iterator[RowBatch]:
-        """Rows as the server's bytes, as they arrive: for landing."""
+        """
+        Rows as the server's bytes, as they arrive: for landing.
+
+        :raises AlloincognitoResponseError: if the answer holds no rows yet, which is not to be taken for a quiet day.
+        """
+        if self.is_pending:
+            raise AlloincognitoResponseError(
+                f"The result is not ready yet. Ask again for it by its requestHash ({self.request_hash}), with "
+                "get_request_result, until is_pending is false."
+            )
         for piece in self._answer.stream():
             if not isinstance(piece, RowBatch):
                 raise AlloincognitoResponseError("The answer holds a recording where calls were expected.")

@@ -43,7 +43,7 @@ class RowFilter:
         if moment is None:
             raise AlloincognitoFieldError(
                 f"A row has no readable time in the field {self._field!r}, which start_time_field (the operator's "
-                "argument or the Connection's setting) names as the call's start. Name the field that the stand's rows have: "
-                "in the DAG's mapping of field names (FIELDS in the example DAGs), or in the setting."
+                "argument or the Connection's setting) names as the call's start. Name the field that the stand's rows "
+                "have: in the DAG's mapping of field names (FIELDS in the example DAGs), or in the setting."
             )
         return moment

@@ -45,10 +45,11 @@ class RowBatch:
 
     def json_lines(self) -> bytes:
         """One row a line, each as the server wrote it, or compacted where it wrote it over several lines."""
-        lines = b"\n".join(self.rows)
-        if lines.count(b"\n") >= len(self.rows) or b"\r" in lines:
-            lines = b"\n".join([msgspec.json.format(row, indent=-1) for row in self.rows])
-        return lines + b"\n" if lines else lines
+        rows: Sequence[bytes | msgspec.Raw] = self.rows
+        text = b"".join(rows)
+        if b"\n" in text or b"\r" in text:
+            rows = [msgspec.json.format(row, indent=-1) for row in self.rows]
+        return b"\n".join([*rows, b""])
 
     def decode(self) -> list[dict[str, Any]]:
         """The rows as Python values."""

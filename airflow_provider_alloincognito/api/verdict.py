@@ -10,6 +10,7 @@ from airflow_provider_alloincognito.api.scrubbing import scrub
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.steps import Answer
 
+OK = 200
 UNAUTHORIZED = 401
 FORBIDDEN = 403
 ACCEPTED = 202
@@ -21,6 +22,12 @@ def token_is_rejected(answer: Answer, settings: Settings) -> bool:
     if answer.status in (UNAUTHORIZED, FORBIDDEN):
         return True
     return answer.envelope is not None and str(answer.envelope.error_code) in settings.auth_error_codes
+
+
+def may_lack_right(answer: Answer) -> bool:
+    """Whether the rejection may also mean that the token lacks a right: 403, as a status or as ``errorCode``."""
+    code = answer.envelope.error_code if answer.envelope is not None else None
+    return answer.status == FORBIDDEN or (answer.status == OK and str(code) == str(FORBIDDEN))
 
 
 def is_pending(answer: Answer, settings: Settings) -> bool:

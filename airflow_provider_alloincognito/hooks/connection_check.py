@@ -14,6 +14,7 @@ from airflow_provider_alloincognito.hooks.process import shared_pair
 
 # A hash that nobody has: the API answers with an error of its own if it accepts the token.
 NOBODYS_HASH = "Y29ubmVjdGlvbi10ZXN0"
+SERVER_ERROR = 500
 UNCHECKED = (
     "Whether the authorization token is accepted was not tried: that would make a new token pair and end the one that "
     "running tasks use."
@@ -77,4 +78,6 @@ def _check_stored_pair(access: Access) -> tuple[bool, str]:
         client.close()
     if verdict.token_is_rejected(answer, access.settings):
         return True, "A token pair is stored but is not accepted any more; the next task replaces it."
+    if answer.status >= SERVER_ERROR:
+        return True, f"A token pair is stored, but could not be tried (HTTP status {answer.status})."
     return True, "A token pair is stored and is accepted."

@@ -30,8 +30,10 @@ def write_parquet(
     first_row = 1
     with pyarrow.parquet.ParquetWriter(sink, reader.schema, compression="zstd", compression_level=1) as writer:
         for window in windows:
-            writer.write_table(reader.table(window, first_row))
-            first_row += window.count(b"\n")
+            table = reader.table(window, first_row)
+            writer.write_table(table)
+            first_row += table.num_rows
+            del table  # there is never more than one
         if metadata is not None:
             writer.add_key_value_metadata(dict(metadata()))
 

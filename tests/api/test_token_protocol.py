@@ -32,7 +32,7 @@ from airflow_provider_alloincognito.api.pair_keeper import MOST_REPLAYS, PairKee
 from airflow_provider_alloincognito.api.replacement import Replacement
 from airflow_provider_alloincognito.api.timing import Timing
 
-SEEDS = int(os.environ.get("ALLOINCOGNITO_TOKEN_SEEDS", "4"))
+SEEDS = int(os.environ.get("ALLOINCOGNITO_TOKEN_SEEDS", "3"))
 LONGEST_WAIT = 30.0
 MOST_ROTATIONS = 1.5
 
@@ -60,7 +60,6 @@ PLANS = {
         clients=64, tail=0.05, lifetime=1000, seconds=5, store_latency=0.3, server_latency=0.3
     ),
     "strangers": Plan(clients=16, strangers_every=20),
-    "strangers, 403": replace(HOUR, strangers_every=20, rejection="403", seconds=200),
     "403": Plan(clients=16, rejection="403", kills_every=2),
     "403, starting from nothing": replace(HOUR, rejection="403", start_within=1, seconds=5, kills_every=0.5),
     "error in a 200": Plan(clients=16, rejection="envelope"),
@@ -88,7 +87,7 @@ def check_bounds(world: World) -> None:
     """What holds in every world, whatever happens in it."""
     assert not world.untrue
     assert max(outcome.replays for outcome in world.outcomes) <= MOST_REPLAYS
-    assert max(outcome.wait for outcome in world.outcomes if outcome.error is None) <= LONGEST_WAIT
+    assert all(outcome.wait <= LONGEST_WAIT for outcome in world.outcomes if outcome.error is None)
     timing = Timing(world.plan.store_latency, world.plan.server_latency)
     assert world.waits()[-1] <= LONGEST_WAIT + timing.lease, "an error came late"
 
@@ -176,13 +175,13 @@ class TestStoreOutOfReach:
         for world in runs(plan):
             check_bounds(world)
             assert not world.failures
-            assert world.rotations == 1
+            assert world.rotations == 1 + world.lost
 
 
 class TestNoRight:
     @pytest.mark.parametrize("rejection", ["401", "403"])
     def test_is_an_error_and_no_storm(self, rejection: Any) -> None:
-        plan = replace(HOUR, seconds=300, forbidden=0.2, rejection=rejection)
+        plan = replace(HOUR, clients=8, seconds=180, forbidden=0.2, rejection=rejection)
         for world in runs(plan):
             check_bounds(world)
             refused = [outcome for outcome in world.outcomes if outcome.method == FORBIDDEN]
@@ -190,6 +189,13 @@ class TestNoRight:
             assert len(world.failures) == len(refused)
             assert world.creates == 1
             assert world.rotations <= 1 + plan.seconds / 60
+
+    def test_is_hardly_ever_what_a_stranger_is_taken_for(self) -> None:
+        """Only the second of two that kill pairs within one request can be."""
+        for world in runs(replace(HOUR, clients=8, strangers_every=20, rejection="403", seconds=180)):
+            check_bounds(world)
+            assert len(world.failures) <= world.foreign
+            assert len(world.failures) < len(world.outcomes) / 100
 
 
 class TestStrangers:
@@ -217,11 +223,11 @@ class TestStrangers:
 class TestWhatASimplerProtocolWouldDo:
     """The simulator finds the faults that the protocol's precautions are there for."""
 
-    slow_server = Plan(clients=32, lifetime=20, refresh_lifetime=80, seconds=120, store_latency=0.05, server_latency=1)
+    slow_server = Plan(clients=32, lifetime=20, refresh_lifetime=80, seconds=80, store_latency=0.05, server_latency=1)
     from_nothing = Plan(clients=8, lifetime=1000, seconds=5, store_latency=0.3, server_latency=0.3)
 
     def creates(self, plan: Plan, seeds: int = 10) -> int:
-        return max(world.creates for world in runs(plan, seeds))
+        return max(world.creates for world in runs(plan, seeds))  # with a seed, a run is the same every time
 
     def test_without_the_last_look_before_create(self, monkeypatch: pytest.MonkeyPatch) -> None:
         plan = replace(self.slow_server, think=0.2)
@@ -281,7 +287,7 @@ plans = st.builds(
 
 
 @given(plan=plans, seed=st.integers(0, 1000))
-@settings(max_examples=25 * SEEDS, deadline=None, derandomize=SEEDS <= 4)
+@settings(max_examples=25 * SEEDS, deadline=None, derandomize=SEEDS <= 3)
 def test_everything_at_once(plan: Plan, seed: int) -> None:
     world = World(plan, seed).run()
     assert not world.untrue

@@ -519,7 +519,8 @@ class World:
             case AlloincognitoAuthError():
                 return self.plan.remade_at is not None and outcome.ended >= self.plan.remade_at
             case AlloincognitoApiError():
-                return outcome.method == FORBIDDEN
+                # It says itself that it cannot tell a pair without the right from one that a stranger has just killed.
+                return outcome.method == FORBIDDEN or (self.foreign > 0 and self.plan.rejection == "403")
             case AlloincognitoStoreError():
                 return any(start < outcome.ended and outcome.began < end for start, end in self.plan.outages)
             case AlloincognitoRotationError():

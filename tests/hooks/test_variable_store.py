@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from masking import forget_secrets, masked
 from task_runs import in_task
 
 from airflow_provider_alloincognito.api.errors import (
@@ -219,15 +220,6 @@ def test_the_memory_store_warns(sandbox: Sandbox, connect: Connect, caplog: pyte
 # Masking
 
 
-def masked(text: str) -> str:
-    """What a log of a task would show."""
-    try:
-        from airflow.sdk._shared.secrets_masker import redact
-    except ImportError:
-        from airflow.utils.log.secrets_masker import redact
-    return str(redact(text))
-
-
 @pytest.mark.parametrize("store", ["variable", "memory"])
 def test_every_token_is_masked_in_logs(
     store: str, sandbox: Sandbox, connect: Connect, new_process: Callable[[], None]
@@ -259,16 +251,3 @@ def test_an_authorization_token_is_masked_without_the_word_before_it_too(sandbox
     password = f"Bearer {sandbox.authorization_token}"
     assert rows(connect(sandbox, connection={"password": password}))
     assert masked(sandbox.authorization_token) == "***"
-
-
-def forget_secrets() -> None:
-    try:
-        from airflow.sdk._shared.secrets_masker import _secrets_masker, reset_secrets_masker
-    except ImportError:
-        from airflow.utils.log.secrets_masker import _secrets_masker
-
-        masker = _secrets_masker()
-        masker.patterns, masker.replacer = set(), None
-        return
-    reset_secrets_masker()
-    assert _secrets_masker().patterns == set()

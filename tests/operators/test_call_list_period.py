@@ -69,10 +69,18 @@ def truth(sandbox: Sandbox, start: datetime, days: int = DAYS) -> list[str]:
 
 # Each zone's midnight, and the hour at which it is midnight in Moscow: the sandbox has calls exactly then.
 @pytest.mark.parametrize(
-    ("zone", "hour"),
-    [("Europe/Moscow", 0), ("UTC", 0), ("UTC", 21), ("Asia/Vladivostok", 0), ("Asia/Vladivostok", 7)],
+    ("zone", "hour", "server"),
+    [
+        ("Europe/Moscow", 0, "inclusive"),
+        ("Europe/Moscow", 0, "exclusive"),
+        ("UTC", 21, "inclusive"),
+        ("UTC", 21, "exclusive"),
+        ("UTC", 0, "inclusive"),
+        ("Asia/Vladivostok", 7, "inclusive"),
+        ("Asia/Vladivostok", 7, "exclusive"),
+        ("Asia/Vladivostok", 0, "inclusive"),
+    ],
 )
-@pytest.mark.parametrize("server", ["inclusive", "exclusive"])
 @pytest.mark.parametrize("told_by", ["period_end", "start_time_field"])
 def test_seven_daily_runs_land_the_calls_of_one_run(
     connected_sandbox: Callable[..., Sandbox], tmp_path: Path, zone: str, hour: int, server: str, told_by: str

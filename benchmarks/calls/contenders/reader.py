@@ -18,9 +18,7 @@ from benchmarks.common.bodies import SCHEMA
 from benchmarks.common.provider import client_of
 from benchmarks.common.stopwatch import measured
 
-DAY = CallListQuery.checked(
-    period_start=datetime(2026, 3, 1, tzinfo=UTC), period_end=datetime(2026, 3, 2, tzinfo=UTC)
-)
+DAY = CallListQuery.checked(period_start=datetime(2026, 3, 1, tzinfo=UTC), period_end=datetime(2026, 3, 2, tzinfo=UTC))
 
 
 def main(stand: str, rows: str, suffix: str, folder: str) -> None:
