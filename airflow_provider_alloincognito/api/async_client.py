@@ -14,7 +14,7 @@ import tenacity
 
 from airflow_provider_alloincognito.api import retries, verdict
 from airflow_provider_alloincognito.api.answer_head import AnswerHead
-from airflow_provider_alloincognito.api.errors import AlloincognitoError, AlloincognitoResponseError
+from airflow_provider_alloincognito.api.errors import AlloincognitoCutOffError, AlloincognitoError
 from airflow_provider_alloincognito.api.methods import ApiRequest
 from airflow_provider_alloincognito.api.pair_keeper import PairKeeper
 from airflow_provider_alloincognito.api.settings import Settings
@@ -133,7 +133,7 @@ class AsyncClient:
                 if head.take(chunk):
                     return head
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise AlloincognitoResponseError(
+            raise AlloincognitoCutOffError(
                 f"The answer to {method} was cut off half-way ({type(error).__name__}); nothing of it is kept."
             ) from None
         head.end()

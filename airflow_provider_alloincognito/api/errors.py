@@ -39,6 +39,10 @@ class AlloincognitoResponseError(AlloincognitoError):
     """An answer that is not what the API promises: no JSON, no ``result``, cut half-way."""
 
 
+class AlloincognitoCutOffError(AlloincognitoResponseError):
+    """The connection broke in the middle of an answer; another try may get all of it."""
+
+
 class AlloincognitoFieldError(AlloincognitoResponseError):
     """Rows do not have a field that was named. Another name is needed, not another try."""
 

@@ -72,16 +72,17 @@ class AlloincognitoRequestResultSensor(BaseSensorOperator):
             return None
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Take up the trigger's event; final errors stay outside of the base class' handling, as above."""
+        """Take up the trigger's event, past the base sensor, which with soft_fail would skip for a trigger that broke."""
         with final_errors():
-            return super().resume_execution(next_method, next_kwargs, context)
+            return super(BaseSensorOperator, self).resume_execution(next_method, next_kwargs, context)
 
     def resume(self, context: Context, event: Any = None) -> None:
         """Judge the trigger's event."""
         try:
             ready_event(event)
         except AlloincognitoWaitTimeout as error:
-            raise (AirflowSkipException if self.soft_fail else AirflowSensorTimeout)(str(error)) from None
+            skipped = self.soft_fail or self.never_fail
+            raise (AirflowSkipException if skipped else AirflowSensorTimeout)(str(error)) from None
         self.log.info("Result %s is ready", self.request_hash)
 
     def poke(self, context: Context) -> bool:

@@ -14,11 +14,13 @@ from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.async_client import AsyncClient
 from airflow_provider_alloincognito.api.errors import (
     AlloincognitoConnectionError,
+    AlloincognitoCutOffError,
     AlloincognitoError,
     AlloincognitoRotationError,
     AlloincognitoStoreError,
 )
 from airflow_provider_alloincognito.api.readiness import is_ready
+from airflow_provider_alloincognito.api.retries import Unanswered
 from airflow_provider_alloincognito.hooks.async_process import shared_async_client
 from airflow_provider_alloincognito.triggers.events import ResultEvent, Status
 from airflow_provider_alloincognito.triggers.polling import CEILING, FACTOR, Polling
@@ -36,7 +38,12 @@ ARGUMENTS = (
     "alloincognito_conn_id",
 )
 # A wait of hours outlives them.
-PASSING_ERRORS = (AlloincognitoConnectionError, AlloincognitoRotationError, AlloincognitoStoreError)
+PASSING_ERRORS = (
+    AlloincognitoConnectionError,
+    AlloincognitoCutOffError,
+    AlloincognitoRotationError,
+    AlloincognitoStoreError,
+)
 
 
 class AlloincognitoRequestResultTrigger(BaseTrigger):
@@ -105,6 +112,8 @@ class AlloincognitoRequestResultTrigger(BaseTrigger):
                     return self._event("ready")
             except PASSING_ERRORS as error:
                 trouble = error
+                if isinstance(error, Unanswered) and error.retry_after is not None:
+                    asked = str(error.retry_after)
                 log.warning("Result %s: %s; asking again", self.request_hash, error)
             seconds = polling.wait(time.time(), asked)
             if seconds is None:

@@ -98,6 +98,7 @@ class Deployment:
         while not self.query("SELECT dag_id FROM serialized_dag WHERE dag_id = :dag_id", dag_id=dag_id):
             if time.monotonic() > give_up:
                 raise RuntimeError(f"Airflow does not see the DAG {dag_id}; its logs: {self.logs}")
+            self._check_alive()
             time.sleep(1)
         self.airflow("dags", "trigger", "--run-id", run_id, dag_id)
         return run_id
@@ -111,6 +112,7 @@ class Deployment:
                 break
             if time.monotonic() > give_up:
                 raise RuntimeError(f"no run of {dag_id} has begun; its logs: {self.logs}")
+            self._check_alive()
             time.sleep(1)
         states = self.query(
             "SELECT state, COUNT(*) AS number FROM task_instance WHERE dag_id = :dag_id AND run_id = :run_id "
@@ -175,8 +177,9 @@ class Deployment:
         self._start("api-server")
         give_up = time.monotonic() + LONGEST_START
         while not _is_healthy(self.url):
-            if time.monotonic() > give_up or self._started[0].poll() is not None:
-                raise RuntimeError(f"Airflow's API server did not start; its log: {self.logs / 'api-server.log'}")
+            if time.monotonic() > give_up:
+                raise RuntimeError(f"Airflow's API server does not answer; the logs: {self.logs}")
+            self._check_alive()
             time.sleep(1)
         self._start("dag-processor")
         self._start("scheduler")
@@ -185,7 +188,7 @@ class Deployment:
                 self._start("celery", "worker", "--skip-serve-logs", "--celery-hostname", f"worker{number}@%h")
 
     def _start(self, *arguments: str) -> None:
-        name = "-".join(one for one in arguments if one.isalpha() or "@" in one).replace("@%h", "")
+        name = arguments[-1].removesuffix("@%h")
         with (self.logs / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
                 self._command(*arguments),
@@ -196,6 +199,11 @@ class Deployment:
                 start_new_session=True,
             )
         self._started.append(process)
+
+    def _check_alive(self) -> None:
+        for process in self._started:
+            if process.poll() is not None:
+                raise RuntimeError(f"{process.args} has ended; the logs: {self.logs}")
 
     def _stop_all(self) -> None:
         for process in reversed(self._started):

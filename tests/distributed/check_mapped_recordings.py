@@ -95,11 +95,12 @@ def manifest(files: Path, day: date) -> list[dict[str, Any]]:
 
 
 def test_every_task_is_green_at_its_first_try(deployment: Deployment) -> None:
-    runs = deployment.query("SELECT state FROM dag_run WHERE dag_id = :dag_id", dag_id=DAG_ID)
+    # From midnight on there is a second run, which waits for its day to settle.
+    first, *_ = deployment.query("SELECT run_id, state FROM dag_run WHERE dag_id = :dag_id ORDER BY id", dag_id=DAG_ID)
     tasks = deployment.query(
-        "SELECT task_id, state, try_number FROM task_instance WHERE dag_id = :dag_id", dag_id=DAG_ID
+        "SELECT task_id, state, try_number FROM task_instance WHERE run_id = :run_id", run_id=first["run_id"]
     )
-    assert [run["state"] for run in runs] == ["success"]
+    assert first["state"] == "success"
     # The sensor is put up again for each look.
     assert {(task["state"], task["try_number"]) for task in tasks if task["task_id"] != "settled"} == {("success", 1)}
     assert Counter(task["task_id"] for task in tasks)["recordings"] >= RECORDINGS / 250
@@ -107,7 +108,7 @@ def test_every_task_is_green_at_its_first_try(deployment: Deployment) -> None:
 
 def test_both_workers_worked(deployment: Deployment) -> None:
     for worker in ("worker1", "worker2"):
-        said = next(deployment.logs.glob(f"celery*{worker}.log")).read_text()
+        said = (deployment.logs / f"{worker}.log").read_text()
         assert said.count("succeeded in") >= 3, worker
 
 

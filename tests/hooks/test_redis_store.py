@@ -1,0 +1,207 @@
+"""The pair in a real Redis: what is stored, whom the lock keeps out, and what a Redis that is gone leads to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import redis as redis_py
+
+from airflow_provider_alloincognito.api.errors import AlloincognitoShadowedStoreError, AlloincognitoStoreError
+from airflow_provider_alloincognito.api.token_pair import TokenPair
+from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
+from airflow_provider_alloincognito.hooks.token_store.redis import RedisTokenStore
+from airflow_provider_alloincognito.sandbox import Sandbox
+from benchmarks.rotation.redis_server import RedisServer
+
+CONNECTION = "redis_of_tokens"
+STAND, TOKEN = "https://stand.example:4431", "header.claims.authorization-signature"
+START, END = "2025-06-02", "2025-06-03"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis."""
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis_py.Redis]:
+    """An empty Redis that an Airflow Connection leads to."""
+    monkeypatch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", server.url)
+    with redis_py.Redis(port=server.port) as client:
+        client.flushall()
+        yield client
+
+
+def new_store(token: str = TOKEN, stand: str = STAND) -> RedisTokenStore:
+    """A store as another process would have it."""
+    return RedisTokenStore(CONNECTION, stand, token)
+
+
+def new_pair(name: str) -> TokenPair:
+    now = datetime.now(UTC)
+    return TokenPair(f"header.{name}.access-signature", now + timedelta(hours=24), f"header.{name}.refresh", now, now)
+
+
+def rows(hook: AlloincognitoHook) -> int:
+    with hook.get_call_list(START, END) as calls:
+        return sum(len(batch) for batch in calls)
+
+
+def test_a_pair_is_read_by_others_as_it_was_saved(redis: redis_py.Redis) -> None:
+    assert new_store().load() is None
+    pair = new_pair("one")
+    new_store().save(pair)
+    assert new_store().load() == pair
+
+
+def test_other_tokens_and_stands_have_entries_of_their_own(redis: redis_py.Redis) -> None:
+    new_store().save(new_pair("one"))
+    assert new_store(token="header.claims.another").load() is None
+    assert new_store(stand="https://other.example:4431").load() is None
+
+
+def test_redis_holds_nothing_that_tells_a_token(redis: redis_py.Redis) -> None:
+    store = new_store()
+    store.lock(lease=10, timeout=0)
+    store.save(new_pair("one"))
+    keys = list(redis.scan_iter())
+    assert len(keys) == 2
+    for content in [*keys, *(redis.get(key) for key in keys)]:
+        for secret in (b"signature", b"refresh", b"stand.example"):
+            assert secret not in content
+
+
+def test_an_entry_of_somebody_else_is_an_error_that_names_it(redis: redis_py.Redis) -> None:
+    new_store().save(new_pair("one"))
+    (key,) = redis.scan_iter()
+    redis.set(key, "something else")
+    with pytest.raises(AlloincognitoShadowedStoreError, match=key.decode()):
+        new_store().load()
+
+
+def test_the_lock_keeps_others_out_until_it_is_given_back(redis: redis_py.Redis) -> None:
+    holder, other = new_store(), new_store()
+    holder.lock(lease=10, timeout=0)
+    with pytest.raises(AlloincognitoStoreError, match="another task holds it"):
+        other.lock(lease=10, timeout=0)
+    holder.unlock()
+    other.lock(lease=10, timeout=0)
+    other.unlock()
+    other.unlock()  # may be said twice
+
+
+def test_a_lock_of_a_dead_holder_runs_out(redis: redis_py.Redis) -> None:
+    new_store().lock(lease=0.3, timeout=0)
+    other = new_store()
+    began = time.monotonic()
+    other.lock(lease=10, timeout=5)
+    assert 0.2 < time.monotonic() - began < 3
+
+
+def test_whoever_has_lost_the_lock_may_not_go_on(redis: redis_py.Redis) -> None:
+    late = new_store()
+    late.lock(lease=0.2, timeout=0)
+    time.sleep(0.4)
+    other = new_store()
+    other.lock(lease=10, timeout=0)
+    with pytest.raises(AlloincognitoStoreError):
+        late.extend()
+    late.unlock()  # gives back what is not its own no more
+    with pytest.raises(AlloincognitoStoreError):
+        new_store().lock(lease=10, timeout=0)
+
+
+def test_extending_gives_a_whole_lease_more(redis: redis_py.Redis) -> None:
+    store = new_store()
+    store.lock(lease=10, timeout=0)
+    (key,) = redis.scan_iter()
+    redis.pexpire(key, 500)
+    store.extend()
+    assert redis.pttl(key) > 5000
+
+
+def test_the_lock_may_be_used_by_whichever_thread_is_free(redis: redis_py.Redis) -> None:
+    store = new_store()
+    with ThreadPoolExecutor(1) as one:
+        one.submit(store.lock, 10, 0).result()
+    store.extend()
+    with ThreadPoolExecutor(1) as another:
+        another.submit(store.unlock).result()
+    new_store().lock(lease=10, timeout=0)
+
+
+def test_processes_share_one_pair(
+    redis: redis_py.Redis, sandbox: Sandbox, connect: Callable[..., AlloincognitoHook], new_process: Callable[[], None]
+) -> None:
+    for _ in range(3):
+        new_process()
+        assert rows(connect(sandbox, token_store=f"redis://{CONNECTION}")) > 0
+    assert (sandbox.count("create"), sandbox.count("refresh")) == (1, 0)
+
+
+def test_an_ended_pair_is_refreshed_once_for_all_threads(
+    redis: redis_py.Redis, sandbox: Sandbox, connect: Callable[..., AlloincognitoHook]
+) -> None:
+    hook = connect(sandbox, token_store=f"redis://{CONNECTION}")
+    rows(hook)
+    sandbox.expire_access()
+    begin = threading.Barrier(8)
+    with ThreadPoolExecutor(8) as threads:
+        counts = list(threads.map(lambda _: begin.wait() >= 0 and rows(hook), range(8)))
+    assert len(set(counts)) == 1
+    assert (sandbox.count("create"), sandbox.count("refresh", status=200)) == (1, 1)
+
+
+def test_requests_go_on_while_redis_is_gone_and_no_pair_is_made(
+    tmp_path: Path,
+    sandbox: Sandbox,
+    connect: Callable[..., AlloincognitoHook],
+    new_process: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with RedisServer(tmp_path) as server:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", server.url)
+        hook = connect(sandbox, token_store=f"redis://{CONNECTION}")
+        rows(hook)
+    assert rows(hook) > 0
+    new_process()
+    monkeypatch.setattr("airflow_provider_alloincognito.api.timing.LONGEST_WAIT", 1.0)
+    with pytest.raises(AlloincognitoStoreError, match=CONNECTION):
+        rows(connect(sandbox, token_store=f"redis://{CONNECTION}"))
+    assert (sandbox.count("create"), sandbox.count("refresh")) == (1, 0)
+
+
+def test_a_killed_holder_is_waited_out_and_its_pair_replaced(
+    redis: redis_py.Redis, server: RedisServer, sandbox: Sandbox, connect: Callable[..., AlloincognitoHook]
+) -> None:
+    """Between its ``create`` and its save the holder is killed: the pair is lost, and nobody fails."""
+    hook = connect(sandbox, token_store=f"redis://{CONNECTION}")
+    program = (
+        "import sys, time, os\n"
+        "from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook\n"
+        "from airflow_provider_alloincognito.hooks.token_store.redis import RedisTokenStore\n"
+        "def save(self, pair):\n"
+        "    print('made', flush=True)\n"
+        "    time.sleep(60)\n"
+        "RedisTokenStore.save = save\n"
+        f"AlloincognitoHook().get_call_list({START!r}, {END!r})\n"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", program], env=os.environ, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert any(line.strip() == "made" for line in holder.stdout)
+    holder.send_signal(signal.SIGKILL)
+    holder.communicate()
+    assert rows(hook) > 0
+    assert sandbox.count("create") == 2

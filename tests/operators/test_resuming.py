@@ -1,0 +1,154 @@
+"""What an earlier try has asked for is fetched by its hash: tries of one task, with Airflow's own task state store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+from dag_runs import Run, StartSandbox, one_task_dag, run_dag
+
+from airflow_provider_alloincognito.operators.alloincognito import AlloincognitoCallListOperator
+from airflow_provider_alloincognito.operators.asked import STATE_KEY
+from airflow_provider_alloincognito.sandbox import Sandbox
+
+DAY = datetime(2026, 3, 3, tzinfo=ZoneInfo("Europe/Moscow"))
+NEXT_DAY = DAY + timedelta(days=1)
+
+pytestmark = pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2 keeps no state from try to try")
+
+Asked = tuple[int, int]
+
+
+def counts(sandbox: Sandbox) -> Asked:
+    """How many call lists were asked for, and how many results by their hashes."""
+    return sandbox.count("getcalllist"), sandbox.count("getrequestresultbyhash")
+
+
+def land(path: Path, before_try: Callable[[int], None], *, retries: int = 1, **arguments: Any) -> Run:
+    """Land a day; ``before_try`` is told the number of each try."""
+
+    def make() -> None:
+        task = AlloincognitoCallListOperator(task_id="land", output_path=path.as_uri(), **arguments)
+        task._pre_execute_hook = lambda context: before_try(context["ti"].try_number)
+
+    return run_dag(one_task_dag("resuming", make, retries=retries), NEXT_DAY)
+
+
+def kept_state() -> list[Any]:
+    """What is in the task state store."""
+    from airflow.models.task_state_store import TaskStateStoreModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        kept = TaskStateStoreModel
+        return [row.value for row in session.scalars(select(kept).where(kept.key == STATE_KEY))]
+
+
+def rows_in(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+class Blocked:
+    """A target that nothing can be written to, up to some try: a folder stands in the file's place."""
+
+    def __init__(self, path: Path, tries: int, *todo: Callable[[], object]) -> None:
+        self._path, self._tries, self._todo = path, tries, todo
+        (path / "in the way").mkdir(parents=True)
+
+    def __call__(self, try_number: int) -> None:
+        if try_number > 1:
+            for one in self._todo:
+                one()
+        if try_number == self._tries + 1:
+            (self._path / "in the way").rmdir()
+            self._path.rmdir()
+
+
+def test_a_landing_that_fails_after_the_answer_is_made_up_for_by_the_hash(sandbox: Sandbox, tmp_path: Path) -> None:
+    path = tmp_path / "calls.jsonl"
+    run = land(path, Blocked(path, 1))
+    assert (run.state, run.tries["land"], len(run.errors)) == ("success", 2, 1), run.errors
+    assert counts(sandbox) == (1, 1)
+    assert rows_in(path) == sandbox.truth(DAY, NEXT_DAY)
+    assert kept_state() == [], "success forgets the hashes"
+
+
+def test_a_stand_that_runs_the_query_again_for_a_hash(connected_sandbox: StartSandbox, tmp_path: Path) -> None:
+    sandbox = connected_sandbox(hash_reruns_query=True)
+    path = tmp_path / "calls.jsonl"
+    run = land(path, Blocked(path, 2), retries=2)
+    assert (run.state, run.tries["land"]) == ("success", 3), run.errors
+    assert counts(sandbox) == (1, 2)
+    assert rows_in(path) == sandbox.truth(DAY, NEXT_DAY)
+    # Each answer has a hash of its own: the next try asked by the newest.
+    by_hash = [one.query["requestHash"] for one in sandbox.requests if one.method == "getrequestresultbyhash"]
+    assert len({*by_hash, *run.xcoms["land"]["request_hashes"]}) == 3
+
+
+def test_a_stand_that_has_forgotten_the_hash_is_asked_anew(sandbox: Sandbox, tmp_path: Path) -> None:
+    path = tmp_path / "calls.jsonl"
+    run = land(path, Blocked(path, 1, sandbox.forget_hashes))
+    assert run.state == "success", run.errors
+    assert counts(sandbox) == (2, 1)
+    assert rows_in(path) == sandbox.truth(DAY, NEXT_DAY)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_a_store_that_is_down_for_two_tries(sandbox: Sandbox, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"calls.{suffix}"
+    run = land(path, Blocked(path, 2), retries=2)
+    assert (run.state, run.tries["land"], len(run.errors)) == ("success", 3, 2), run.errors
+    assert counts(sandbox) == (1, 2)
+    assert run.xcoms["land"]["rows"] == len(sandbox.truth(DAY, NEXT_DAY))
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_an_answer_cut_off_is_fetched_by_its_hash(connected_sandbox: StartSandbox, tmp_path: Path) -> None:
+    sandbox = connected_sandbox(calls_per_day=3000, transfer="chunked")  # the hash is read before the cut
+    sandbox.add_fault("cut", method="getcalllist", after_fraction=0.7)
+    path = tmp_path / "calls.jsonl"
+    run = land(path, lambda _: None)
+    assert run.state == "success", run.errors
+    assert counts(sandbox) == (1, 1)
+    assert rows_in(path) == sandbox.truth(DAY, NEXT_DAY)
+
+
+def test_of_thirty_windows_those_that_were_answered_come_by_their_hashes(
+    connected_sandbox: StartSandbox, tmp_path: Path
+) -> None:
+    sandbox = connected_sandbox(calls_per_day=12_000, transfer="chunked")
+    sandbox.add_fault("cut", method="getcalllist", skip=16, after_fraction=0.8)
+    path = tmp_path / "calls.jsonl"
+    run = land(path, lambda _: None, window=timedelta(minutes=48))
+    assert (run.state, run.tries["land"]) == ("success", 2), run.errors
+    assert counts(sandbox) == (30, 17)
+    assert rows_in(path) == sandbox.truth(DAY, NEXT_DAY)
+
+
+def test_other_arguments_ask_anew(sandbox: Sandbox, tmp_path: Path) -> None:
+    path = tmp_path / "calls.jsonl"
+    run = land(path, Blocked(path, 1), direction="{{ 'all' if ti.try_number == 1 else 'incoming' }}")
+    assert run.state == "success", run.errors
+    assert counts(sandbox) == (2, 0)
+    assert rows_in(path) == [row for row in sandbox.truth(DAY, NEXT_DAY) if row["direction"] == 2]
+
+
+def test_the_state_holds_hashes_and_nothing_of_the_query(sandbox: Sandbox, tmp_path: Path) -> None:
+    number = next(row["callerNumber"] for row in sandbox.truth(DAY, NEXT_DAY))
+    path = tmp_path / "calls.jsonl"
+    seen: list[Any] = []
+    run = land(path, Blocked(path, 1, lambda: seen.extend(kept_state())), numbers=[number])
+    assert run.state == "success", run.errors
+    (kept,) = seen
+    text = json.dumps(kept) if not isinstance(kept, str) else kept
+    assert set(json.loads(text)) == {"what", "hashes"}
+    assert number not in text
+    assert sandbox.authorization_token not in text
+

@@ -1,0 +1,61 @@
+"""When to ask again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_alloincognito.triggers.polling import JITTER, Polling
+
+NOW = 1_700_000_000.0
+
+
+def waits(polling: Polling, count: int) -> list[float]:
+    return [seconds for _ in range(count) if (seconds := polling.wait(NOW)) is not None]
+
+
+def test_waits_grow_to_the_ceiling() -> None:
+    got = waits(Polling(10, NOW + 1e6, factor=2, ceiling=60), 6)
+    assert got == pytest.approx([10, 20, 40, 60, 60, 60], rel=JITTER)
+    assert len(set(got[3:])) == 3, "jitter keeps many from coming at once"
+
+
+def test_even_waits_and_a_ceiling_below_the_start() -> None:
+    assert waits(Polling(600, NOW + 1e6, factor=1, ceiling=1), 3) == pytest.approx([600] * 3, rel=JITTER)
+
+
+def test_the_last_wait_ends_at_the_deadline_and_none_follows() -> None:
+    polling = Polling(10, NOW + 4)
+    assert polling.wait(NOW) == 4
+    assert polling.wait(NOW + 4) is None
+    assert polling.wait(NOW + 9999) is None
+
+
+def test_retry_after_is_obeyed_in_seconds_and_as_a_date_but_not_past_the_deadline() -> None:
+    date = format_datetime(datetime.fromtimestamp(NOW + 90, UTC), usegmt=True)
+    assert Polling(1, NOW + 1000).wait(NOW, "90") == 90
+    assert Polling(1, NOW + 1000).wait(NOW, date) == 90
+    assert Polling(1, NOW + 30).wait(NOW, "90") == 30
+    assert Polling(10, NOW + 1000).wait(NOW, "soon") == pytest.approx(10, rel=JITTER)
+    assert Polling(10, NOW + 1000).wait(NOW, "0") == pytest.approx(10, rel=JITTER)
+
+
+@given(
+    start=st.floats(0.01, 1e5),
+    factor=st.floats(1, 10),
+    ceiling=st.floats(0, 1e6),
+    left=st.floats(0.01, 1e6),
+    asked=st.none() | st.text(max_size=20) | st.floats().map(str) | st.integers().map(str),
+)
+def test_no_wait_goes_beyond_the_deadline(
+    start: float, factor: float, ceiling: float, left: float, asked: str | None
+) -> None:
+    polling = Polling(start, NOW + left, factor=factor, ceiling=ceiling)
+    for _ in range(5):
+        seconds = polling.wait(NOW, asked)
+        assert seconds is not None
+        assert 0 <= seconds <= (NOW + left) - NOW
