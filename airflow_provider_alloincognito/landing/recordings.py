@@ -17,6 +17,7 @@ from airflow_provider_alloincognito.api.errors import AlloincognitoAuthError, Al
 from airflow_provider_alloincognito.landing.errors import AlloincognitoRecordingError
 from airflow_provider_alloincognito.landing.files import leftovers_in, whole_file
 from airflow_provider_alloincognito.landing.manifest import (
+    Journal,
     ManifestLine,
     encode_line,
     journal_of,
@@ -125,14 +126,13 @@ def land_recordings(
     if skip_existing:
         known = (line for source in (read_manifest(manifest), journal.read()) for line in source)
         earlier = {line.id: line for line in known if line.status != "failed"}
-    landing = _Landing(fetch, folder, earlier, skip_existing, progress)
+    landing = _Landing(fetch, folder, earlier, skip_existing, progress, journal)
     counts = {"fetched": 0, "skipped": 0, "failed": 0}
     size = 0
     try:
         with whole_file(manifest) as file:
             for line in _in_order(landing, _once_each(ids), concurrency, progress):
                 file.write(encode_line(line))
-                journal.add(line)
                 counts[line.status] += 1
                 size += line.bytes or 0
                 if line.status == "failed":
@@ -158,6 +158,7 @@ class _Landing:
         earlier: dict[str, ManifestLine],
         skip_existing: bool,
         progress: Progress,
+        journal: Journal,
     ) -> None:
         self.stop = threading.Event()
         self._fetch = fetch
@@ -165,10 +166,18 @@ class _Landing:
         self._earlier = earlier
         self._skip_existing = skip_existing
         self._progress = progress
+        self._journal = journal
+        self._journal_guard = threading.Lock()
         self._leftovers = leftovers_in(folder)
 
     def land(self, record_file_id: str) -> ManifestLine:
-        """Land one recording, or say in its line why not."""
+        """Land one recording, or say in its line why not; noted at once, for a run that is killed the next moment."""
+        line = self._try(record_file_id)
+        with self._journal_guard:
+            self._journal.add(line)
+        return line
+
+    def _try(self, record_file_id: str) -> ManifestLine:
         try:
             self._go_on(0)
             return self._line(record_file_id)
