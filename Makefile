@@ -47,3 +47,21 @@ bench-calls: environment ## a call list onto disk, beside the floors and others;
 
 bench-recordings: environment ## recordings onto disk, likewise
 	@$(PY) -m benchmarks.recordings --write docs/performance.md $(ARGS)
+
+.PHONY: bench-rotation bench-triggers test-distributed test-deployment environment-distributed
+
+bench-rotation: environment ## one pair, hammered by many processes; ARGS="--mode naive|protocol|redis|airflow"
+	@$(PY) -m benchmarks.rotation $(ARGS)
+
+bench-triggers: environment ## many triggers on one loop
+	@$(PY) -m benchmarks.triggers $(ARGS)
+
+environment-distributed:
+	@tests/distributed/environment .venv-distributed 3.3
+
+test-distributed: environment-distributed ## Celery, two workers, Redis and PostgreSQL: 3,000 recordings over mapped tasks
+	.venv-distributed/bin/python -m pytest tests/distributed/check_mapped_recordings.py -s $(ARGS)
+
+test-deployment: environment-distributed ## tasks side by side on real deployments, Airflow 3.3 and 2.11; takes a quarter of an hour
+	@tests/distributed/environment .venv-distributed-2.11 2.11
+	.venv-distributed/bin/python -m pytest tests/distributed/check_deployments.py -s $(ARGS)

@@ -23,7 +23,7 @@ from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.steps import Join, Lock, Send, Sleep, Step, Unlock
 from airflow_provider_alloincognito.api.token_store import TokenStore, perform
 
-CHUNK = 1 << 18
+CHUNK = 1 << 17
 MOST_CONNECTIONS = 64
 CUT_SHORT = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 

@@ -101,7 +101,8 @@ class EnvelopeReader:
             if self._large_value.rest is None:
                 break
             data, self._large_value = self._large_value.rest, None
-        self.opened = self.opened or bool(pieces) or self._facts.ended
+        begun = not self.opened and self._large_value is not None and self._large_value.has_content
+        self.opened = self.opened or bool(pieces) or begun or self._facts.ended
         return pieces
 
     def _read_envelope(self, data: bytes) -> bytes:

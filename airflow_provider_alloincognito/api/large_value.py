@@ -32,6 +32,11 @@ class LargeValue(ABC, Generic[P_co]):
         self._pending += data
         return self._take() if last or len(self._pending) >= self._due else []
 
+    @property
+    def has_content(self) -> bool:
+        """Whether something of the value is there, though no piece of it may be complete."""
+        return bytes(self._pending.lstrip()[:1]) not in (b"", b"]", b'"')
+
     @abstractmethod
     def _take(self) -> Sequence[P_co]:
         """Remove all that is complete from the pending bytes, and set ``rest`` if the value ends in them."""

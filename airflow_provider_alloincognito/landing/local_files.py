@@ -18,7 +18,7 @@ from typing import BinaryIO
 from airflow_provider_alloincognito.landing.errors import AlloincognitoTargetError
 from airflow_provider_alloincognito.landing.siblings import sibling_name, target_of
 
-BUFFER_BYTES = 1 << 20
+BUFFER_BYTES = 1 << 16
 
 
 @contextmanager

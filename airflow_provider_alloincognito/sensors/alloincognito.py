@@ -72,7 +72,7 @@ class AlloincognitoRequestResultSensor(BaseSensorOperator):
             return None
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Take up the trigger's event, past the base sensor, which with soft_fail would skip for a trigger that broke."""
+        """Take up the event, past the base sensor, which with soft_fail would skip for a trigger that broke."""
         with final_errors():
             return super(BaseSensorOperator, self).resume_execution(next_method, next_kwargs, context)
 

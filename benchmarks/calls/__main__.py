@@ -133,8 +133,10 @@ def _days_table(results: Results) -> str:
     lines = [
         (
             f"{FORMATS[suffix]}, {number} x {ROWS_A_DAY:,} rows",
-            *(f"{each:,.2f}" for each in (figures.wall, figures.cpu)),
-            *(f"{each:,.0f}" for each in (figures.growth, figures.peak)),
+            f"{figures.wall:.2f}",
+            f"{figures.cpu:.2f}",
+            f"{figures.growth:.0f}",
+            f"{figures.peak:.0f}",
         )
         for suffix, days in results.days.items()
         for number, figures in days.items()

@@ -13,10 +13,10 @@ from benchmarks.common.race import ROOT
 
 FOLDER = ROOT / ".bench"
 REQUIREMENTS = {
-    "floors": ("requests==2.34.2", "orjson==3.13.0"),
+    "floors": ("orjson==3.13.0", "requests==2.34.2"),
     "HttpOperator": (
-        f"apache-airflow=={version('apache-airflow')}",
         "apache-airflow-providers-http==6.3.0",
+        f"apache-airflow=={version('apache-airflow')}",
         "apache-airflow-providers-standard",
         "--constraints=constraints/airflow-3.3.txt",
     ),

@@ -32,7 +32,7 @@ def machine(peers: Iterable[str] = ()) -> str:
     processor = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1000**3
     versions = ", ".join(f"{name} {version(name)}" for name in OURS)
-    beside = ", ".join(REQUIREMENTS[peer][-1 if peer == "floors" else 0].partition(" ")[0] for peer in peers)
+    beside = ", ".join(REQUIREMENTS[peer][0].replace("==", " ") for peer in peers)
     return (
         f"Measured on {date.today()}: {processor[1] if processor else platform.machine()}, {os.cpu_count()} cores, "
         f"{gigabytes:.0f} GB, {platform.system()} {platform.release().partition('-')[0]}, "

@@ -55,7 +55,7 @@ def read_plans(arguments: Sequence[str] | None = None) -> list[Plan]:
     parser.add_argument("--processes", default="1,8,32,64", help="numbers of processes, with commas (%(default)s)")
     parser.add_argument("--lifetime", type=float, default=3.0, help="of an access token, seconds (%(default)s)")
     parser.add_argument("--store-latency", type=float, default=0.15, help="D: longest store call, s (%(default)s)")
-    parser.add_argument("--call-seconds", type=float, default=0.5, help="S: bound on a token call, s (%(default)s)")
+    parser.add_argument("--call-seconds", type=float, default=1.0, help="S: bound on a token call, s (%(default)s)")
     parser.add_argument("--api-latency", type=float, default=0.05, help="of the stand's answers, s (%(default)s)")
     parser.add_argument("--seconds", type=float, default=60.0, help="length of a run (%(default)s)")
     parser.add_argument("--kill-every", type=float, default=0.0, help="SIGKILL a process so often, s; 0: never")

@@ -58,8 +58,8 @@ class Report:
 
     @property
     def expiries(self) -> float:
-        """Lifetimes that the run lasted."""
-        return self.elapsed / self.plan.lifetime
+        """Lifetimes that the run lasted; it begins one even if that does not end."""
+        return max(1.0, self.elapsed / self.plan.lifetime)
 
     @property
     def rotations_per_reason(self) -> float:

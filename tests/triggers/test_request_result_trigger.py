@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from trigger_runs import asked_hash, payload_of, run, trigger_on
 from plain_server import RESULT_PATH, PlainServer, Said
+from trigger_runs import asked_hash, payload_of, run, trigger_on
 
 from airflow_provider_alloincognito.api.envelope import Envelope
 from airflow_provider_alloincognito.hooks import async_process
@@ -32,9 +33,7 @@ class TestWaiting:
     @pytest.mark.parametrize(
         ("style", "extra"), [("202", {}), ("no_rowset", {}), ("error_code", {"pending_error_codes": "1100"})]
     )
-    def test_it_polls_until_the_result_is_ready(
-        self, style: str, extra: dict[str, Any], connected: Connected
-    ) -> None:
+    def test_it_polls_until_the_result_is_ready(self, style: str, extra: dict[str, Any], connected: Connected) -> None:
         sandbox = connected(extra, pending_polls=3, pending_style=style, always_awkward_hashes=True)
         request_hash = asked_hash()
         assert run(trigger_on(request_hash, asked=[request_hash, None])) == {
@@ -49,7 +48,7 @@ class TestWaiting:
         sandbox = connected(pending_polls=4)
         run(trigger_on(asked_hash(), poll_interval=0.1, poll_factor=2.0, poll_ceiling=0.4))
         moments = polls(sandbox)
-        waits = [after - before for before, after in zip(moments, moments[1:], strict=False)]
+        waits = [after - before for before, after in itertools.pairwise(moments)]
         for wait, wanted in zip(waits, (0.1, 0.2, 0.4, 0.4), strict=True):
             assert 0.89 * wanted < wait < 1.1 * wanted + 0.3
 

@@ -51,7 +51,7 @@ def main(url: str, file_format: str, folder: str) -> None:
         pipelines_dir=str(Path(folder).parent / "work"),
     )
     with measured():
-        pipeline.run(source, loader_file_format=file_format)  # type: ignore[arg-type]
+        pipeline.run(source, loader_file_format=file_format)
 
 
 if __name__ == "__main__":

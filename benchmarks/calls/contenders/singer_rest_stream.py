@@ -33,7 +33,7 @@ class Calls(RESTStream[Any]):
         return f"http://{urlsplit(self.config['url']).netloc}"
 
     @property
-    def path(self) -> str:  # type: ignore[override]
+    def path(self) -> str:
         return urlsplit(self.config["url"]).path
 
     @property

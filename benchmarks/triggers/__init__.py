@@ -1,0 +1,1 @@
+"""Thousands of triggers on one loop."""
