@@ -78,7 +78,7 @@ def _warm_airflow(stack: ExitStack) -> None:
 
     import airflow_provider_alloincognito.hooks.token_store.redis  # noqa: F401
 
-    RedisHook.get_connection(REDIS_CONNECTION)
+    RedisHook(REDIS_CONNECTION).get_conn().close()
 
 
 def run_tasks(plan: Plan) -> Report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import mmap
 import multiprocessing
@@ -85,6 +86,8 @@ class Crew:
         :param foreign: makes a pair as a stranger does.
         :return: seconds from the first request on.
         """
+        gc.collect()
+        gc.freeze()  # or each process would copy what it inherits, Airflow above all, to count it
         board = mmap.mmap(-1, max(1, self.plan.processes))
         self._seats = [Seat(board, number) for number in range(self.plan.processes)]
         began = time.monotonic() + 0.5 + self.plan.processes / 100  # all at once, on an empty store
