@@ -48,13 +48,16 @@ bench-calls: environment ## a call list onto disk, beside the floors and others;
 bench-recordings: environment ## recordings onto disk, likewise
 	@$(PY) -m benchmarks.recordings --write docs/performance.md $(ARGS)
 
-.PHONY: bench-rotation bench-triggers test-distributed test-deployment environment-distributed
+.PHONY: bench-rotation bench-triggers test-waiting test-distributed test-deployment environment-distributed
 
 bench-rotation: environment ## one pair, hammered by many processes; ARGS="--mode naive|protocol|redis|airflow"
 	@$(PY) -m benchmarks.rotation $(ARGS)
 
 bench-triggers: environment ## many triggers on one loop
 	@$(PY) -m benchmarks.triggers $(ARGS)
+
+test-waiting: environment ## deferred sensors, killed triggerers and workers under a real scheduler; takes minutes
+	$(PY) -m pytest tests/system/check_waiting.py $(ARGS)
 
 environment-distributed:
 	@tests/distributed/environment .venv-distributed 3.3
