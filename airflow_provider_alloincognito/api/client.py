@@ -126,7 +126,8 @@ class Client:
         return retrying(self._send_once, send)
 
     def _send_once(self, send: Send) -> StreamedAnswer:
-        time.sleep(self._rate.reserve())
+        if wait := self._rate.reserve():
+            time.sleep(wait)
         settings, request = self.settings, send.request
         try:
             response = self._session.request(
