@@ -67,6 +67,7 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         *,
         asked: Sequence[str | None],
         query: CallListQuery | None = None,
+        wait_for: str | None = None,
     ) -> CallList | RecordFile:
         """
         Give the result itself: at once, or after waiting for it here, or by way of ``resume``.
@@ -74,6 +75,7 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         :param result: the answer in hand.
         :param asked: the hashes come by so far, for ``resume``.
         :param query: what rows are cut to.
+        :param wait_for: the hash to wait for, deferred, if it is not the result's own.
         :raises AlloincognitoWaitTimeout: if it is not ready in time.
         """
         deadline = time.time() + self.wait_timeout
@@ -84,7 +86,7 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
             if request_hash is None:
                 raise AlloincognitoResponseError("The answer holds neither a result nor a requestHash to ask by.")
             if self.deferrable:
-                self.defer(trigger=self._trigger(request_hash, deadline, asked), method_name="resume")
+                self.defer(trigger=self._trigger(wait_for or request_hash, deadline, asked), method_name="resume")
             self._wait(request_hash, deadline)
             result = self.hook.get_request_result(request_hash, query)
         return result

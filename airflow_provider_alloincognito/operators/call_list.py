@@ -183,18 +183,24 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
 
     def _batches(self, windows: list[CallListQuery], asked: AskedRequests) -> Iterator[RowBatch]:
         """Rows of one window after the other."""
-        for index, window in enumerate(windows):
-            with self._result(index, window, asked) as calls:
+        for index in range(len(windows)):
+            with self._result(index, windows, asked) as calls:
                 if not isinstance(calls, CallList):
                     raise AlloincognitoResponseError("The requestHash of a call list stands for a recording.")
                 yield from calls.batches()
                 asked.note(index, calls.request_hash)
 
-    def _result(self, index: int, window: CallListQuery, asked: AskedRequests) -> CallList | RecordFile:
+    def _result(self, index: int, windows: list[CallListQuery], asked: AskedRequests) -> CallList | RecordFile:
         """A window's result: by the hash of an earlier try, or asked for."""
+        window, wait_for = windows[index], None
         result = self._earlier_result(index, window, asked) or self.hook.list_calls(window)
         asked.note(index, result.request_hash)
-        return self.ready(result, query=window, asked=asked.hashes)
+        if result.is_pending and self.deferrable and None in asked.hashes:
+            # Whoever defers begins again: one wait for the last of all, not one for each.
+            result.close()
+            self._ask(windows, asked)
+            wait_for = asked.hashes[-1]
+        return self.ready(result, query=window, asked=asked.hashes, wait_for=wait_for)
 
     def _earlier_result(self, index: int, window: CallListQuery, asked: AskedRequests) -> CallList | RecordFile | None:
         request_hash = asked.hashes[index]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,23 +18,48 @@ def _airflow_ready(airflow_database: None) -> None:
     """Every test here runs tasks."""
 
 
+def connection_to(sandbox: Sandbox, *, password: str | None = None, **extra: Any) -> dict[str, Any]:
+    """A Connection that leads to a sandbox, with these extras."""
+    address = urlsplit(sandbox.url)
+    return {
+        "conn_type": "alloincognito",
+        "host": address.hostname,
+        "schema": address.scheme,
+        "port": address.port,
+        "password": password or sandbox.authorization_token,
+        "extra": extra,
+    }
+
+
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Have the Connection lead to a sandbox, with these extras."""
 
-    def set_connection(sandbox: Sandbox, *, password: str | None = None, **extra: Any) -> None:
-        address = urlsplit(sandbox.url)
-        connection = {
-            "conn_type": "alloincognito",
-            "host": address.hostname,
-            "schema": address.scheme,
-            "port": address.port,
-            "password": password or sandbox.authorization_token,
-            "extra": extra,
-        }
-        monkeypatch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", json.dumps(connection))
+    def set_connection(sandbox: Sandbox, **values: Any) -> None:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", json.dumps(connection_to(sandbox, **values)))
 
     return set_connection
+
+
+@pytest.fixture
+def connect_in_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """As ``connect``, with a Connection as a user makes it in Airflow's UI."""
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+
+    monkeypatch.delenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", raising=False)
+
+    def forget() -> None:
+        with create_session() as session:
+            session.query(Connection).filter(Connection.conn_id == CONNECTION).delete()
+
+    def set_connection(sandbox: Sandbox, **values: Any) -> None:
+        forget()
+        with create_session() as session:
+            session.add(Connection(conn_id=CONNECTION, **connection_to(sandbox, **values)))
+
+    yield set_connection
+    forget()
 
 
 @pytest.fixture
