@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import ssl
 from collections.abc import Awaitable, Callable
@@ -24,7 +25,10 @@ from airflow_provider_alloincognito.api.token_store import TokenStore, perform
 
 MOST_CONNECTIONS = 64
 
+Attempt = Callable[[Send], Awaitable[AnswerHead]]
 InThread = Callable[..., Awaitable[Any]]
+
+_parsed = functools.lru_cache(maxsize=64)(httpx.URL)  # without a query: a stand has a handful
 
 
 class AsyncClient:
@@ -105,16 +109,23 @@ class AsyncClient:
                 return await self._in_thread(perform, self._store, step)
 
     async def _send(self, send: Send) -> AnswerHead:
+        attempt: Attempt = self._send_once
+        if not send.is_token_call:  # the patience with those begins with the first attempt
+            try:
+                return await self._send_once(send)
+            except retries.Unanswered as error:
+                attempt = _failing_first(error, self._send_once)
         retrying = tenacity.AsyncRetrying(**retries.policy(self.settings, is_token_call=send.is_token_call))
-        return await retrying(self._send_once, send)
+        return await retrying(attempt, send)
 
     async def _send_once(self, send: Send) -> AnswerHead:
-        await asyncio.sleep(self._rate.reserve())
+        if wait := self._rate.reserve():
+            await asyncio.sleep(wait)
         request = send.request
         try:
             async with self._http.stream(
                 request.verb,
-                request.url,
+                _parsed(request.url),
                 params=request.params,
                 json=request.body,
                 headers={"Authorization": f"Bearer {send.token}"},
@@ -138,6 +149,18 @@ class AsyncClient:
             ) from None
         head.end()
         return head
+
+
+def _failing_first(error: Exception, attempt: Attempt) -> Attempt:
+    """An attempt that has been made already, and those that may follow: only these are worth a retrying object."""
+    made = [error]
+
+    async def next_attempt(send: Send) -> AnswerHead:
+        if made:
+            raise made.pop()
+        return await attempt(send)
+
+    return next_attempt
 
 
 async def _join(flight: Future[TokenPair], timeout: float) -> None:

@@ -19,6 +19,7 @@ from airflow_provider_alloincognito.hooks.process import shared_pair
 Loop = asyncio.AbstractEventLoop
 
 _clients: WeakKeyDictionary[Loop, dict[tuple[str, bytes], AsyncClient]] = WeakKeyDictionary()
+_making: WeakKeyDictionary[Loop, asyncio.Lock] = WeakKeyDictionary()
 
 
 async def shared_async_client(alloincognito_conn_id: str) -> AsyncClient:
@@ -28,12 +29,20 @@ async def shared_async_client(alloincognito_conn_id: str) -> AsyncClient:
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     """
     access = await _read_access(alloincognito_conn_id)
-    clients = _clients.setdefault(asyncio.get_running_loop(), {})
+    loop = asyncio.get_running_loop()
+    clients = _clients.setdefault(loop, {})
     key = (access.authorization_token, msgspec.json.encode(access.settings))
     if key not in clients:
-        store, keeper = shared_pair(access.settings, access.authorization_token)
-        clients[key] = AsyncClient(access.settings, store, keeper, in_thread=_run_in_thread)
+        async with _making.setdefault(loop, asyncio.Lock()):
+            if key not in clients:
+                clients[key] = await _run_in_thread(_new_client, access)
     return clients[key]
+
+
+def _new_client(access: Access) -> AsyncClient:
+    """In a thread: to read the certificates of all authorities takes as long as dozens of polls."""
+    store, keeper = shared_pair(access.settings, access.authorization_token)
+    return AsyncClient(access.settings, store, keeper, in_thread=_run_in_thread)
 
 
 async def _run_in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
