@@ -56,8 +56,8 @@ bench-rotation: environment ## one pair, hammered by many processes; ARGS="--mod
 bench-triggers: environment ## many triggers on one loop
 	@$(PY) -m benchmarks.triggers $(ARGS)
 
-test-waiting: environment ## deferred sensors, killed triggerers and workers under a real scheduler; takes minutes
-	$(PY) -m pytest tests/system/check_waiting.py $(ARGS)
+test-waiting: environment environment-2.11 ## deferred sensors, killed triggerers and workers under a real scheduler; takes minutes
+	$(PY) -m pytest tests/system/check_waiting.py tests/system/check_request_results.py $(ARGS)
 
 environment-distributed:
 	@tests/distributed/environment .venv-distributed 3.3

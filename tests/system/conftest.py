@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import pytest
-from standalone import Standalone
+from standalone import Standalone, connection_to
 
 from airflow_provider_alloincognito.sandbox import Sandbox
+
+CHANGED = ("pending_polls", "pending_seconds", "call_list_answer", "calls_per_day")
 
 
 @pytest.fixture(scope="session")
@@ -19,26 +21,37 @@ def standalone_sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
+@pytest.fixture
+def changed_sandbox(standalone_sandbox: Sandbox) -> Iterator[Sandbox]:
+    """The same, for a test that changes its knobs: at the end they are as they were before."""
+    before = standalone_sandbox.settings
+    standalone_sandbox.clear_log()
+    yield standalone_sandbox
+    standalone_sandbox.clear_faults()
+    standalone_sandbox.configure(**{name: getattr(before, name) for name in CHANGED})
+
+
 @pytest.fixture(scope="session")
 def standalone(tmp_path_factory: pytest.TempPathFactory, standalone_sandbox: Sandbox) -> Iterator[Standalone]:
     """A running Airflow, the Connection in its database, without a DAG yet."""
     standalone = Standalone(tmp_path_factory.mktemp("standalone"))
     try:
         standalone.wait_until_healthy()
-        address = urlsplit(standalone_sandbox.url)
-        standalone.ask(
-            "POST",
-            "connections",
-            {
-                "connection_id": "alloincognito_default",
-                "conn_type": "alloincognito",
-                "host": address.hostname,
-                "schema": address.scheme,
-                "port": address.port,
-                "password": standalone_sandbox.authorization_token,
-                "extra": json.dumps({"token_store_seconds": 1, "token_call_seconds": 1}),
-            },
-        )
+        connection = connection_to(standalone_sandbox, token_store_seconds=1, token_call_seconds=1)
+        standalone.ask("POST", "connections", {"connection_id": "alloincognito_default", **connection})
         yield standalone
     finally:
         standalone.stop()
+
+
+@pytest.fixture(scope="session")
+def airflow_2_python() -> str:
+    """The Python of the environment with Airflow 2.11; `make environment-2.11` makes it."""
+    there = Path(__file__).parents[2] / ".venv-2.11" / "bin" / "python"
+    path = os.environ.get("AIRFLOW_2_PYTHON") or str(there)
+    if not Path(path).exists():
+        said = f"no Airflow 2.11 at {path}: make environment-2.11, or say where by AIRFLOW_2_PYTHON"
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(said)
+        pytest.skip(said)
+    return path

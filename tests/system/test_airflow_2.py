@@ -7,62 +7,41 @@ import os
 import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow.parquet
 import pytest
+from standalone import EXAMPLES, connection_to
 
 from airflow_provider_alloincognito.get_provider_info import CONNECTION_FIELDS
 from airflow_provider_alloincognito.sandbox import Sandbox
 
-ROOT = Path(__file__).parents[2]
 DAY = datetime(2026, 3, 3, tzinfo=ZoneInfo("Europe/Moscow"))
 
 pytestmark = pytest.mark.system
 
 
-@pytest.fixture
-def python() -> str:
-    """The Python of the environment with Airflow 2.11; `make environment-2.11` makes it."""
-    path = os.environ.get("AIRFLOW_2_PYTHON") or str(ROOT / ".venv-2.11" / "bin" / "python")
-    if not Path(path).exists():
-        said = f"no Airflow 2.11 at {path}: make environment-2.11, or say where by AIRFLOW_2_PYTHON"
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(said)
-        pytest.skip(said)
-    return path
-
-
 def environment(home: Path, sandbox: Sandbox) -> dict[str, str]:
-    address = urlsplit(sandbox.url)
-    connection = {
-        "conn_type": "alloincognito",
-        "host": address.hostname,
-        "schema": address.scheme,
-        "port": address.port,
-        "password": sandbox.authorization_token,
-        "extra": {"token_store_seconds": 0.3, "token_call_seconds": 0.5},
-    }
+    connection = connection_to(sandbox, token_store_seconds=0.3, token_call_seconds=0.5)
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON"))}
     return {
         **bare,
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLES),
         "AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT": json.dumps(connection),
         "ALLOINCOGNITO_FIRST_DAY": "2026-03-01",
     }
 
 
-def test_the_daily_dag(python: str, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_daily_dag(airflow_2_python: str, sandbox: Sandbox, tmp_path: Path) -> None:
     outcome = tmp_path / "outcome.json"
     dates = [(DAY + timedelta(days=day)).isoformat() for day in (1, 2)]
-    dag_file = ROOT / "example_dags" / "alloincognito_daily_calls.py"
+    dag_file = EXAMPLES / "alloincognito_daily_calls.py"
     script = str(Path(__file__).with_name("run_dag_file.py"))
     ran = subprocess.run(
-        [python, script, str(dag_file), str(outcome), *dates],
+        [airflow_2_python, script, str(dag_file), str(outcome), *dates],
         env=environment(tmp_path, sandbox),
         cwd=tmp_path,
         capture_output=True,
