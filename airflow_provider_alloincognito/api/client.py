@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,7 +23,7 @@ from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.steps import Join, Lock, Send, Sleep, Step, Unlock
 from airflow_provider_alloincognito.api.token_store import TokenStore, perform
 
-CHUNK = 1 << 17
+FIRST_CHUNK, LARGEST_CHUNK = 1 << 16, 1 << 19
 MOST_CONNECTIONS = 64
 CUT_SHORT = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
@@ -229,14 +229,17 @@ class StreamedAnswer(AnswerHead):
         self.close()
 
     def _chunks_of(self, response: requests.Response) -> Iterator[bytes]:
-        chunks = response.iter_content(CHUNK)
-        while True:
-            try:
-                chunk = next(chunks, None)
-            except CUT_SHORT as error:
-                raise AlloincognitoResponseError(
-                    f"The answer to {self.method} was cut off half-way ({type(error).__name__}); nothing of it is kept."
-                ) from None
-            if chunk is None:
-                return
+        """The body in chunks that grow with it. The first is whatever has come: a hash in it outlives a cut."""
+        size = FIRST_CHUNK
+        read = response.raw.read1
+        while chunk := self._read(read, size):
             yield chunk
+            read, size = response.raw.read, min(2 * size, LARGEST_CHUNK)
+
+    def _read(self, read: Callable[..., bytes], size: int) -> bytes:
+        try:
+            return read(size, decode_content=True)
+        except CUT_SHORT as error:
+            raise AlloincognitoResponseError(
+                f"The answer to {self.method} was cut off half-way ({type(error).__name__}); nothing of it is kept."
+            ) from None

@@ -36,20 +36,33 @@ class RecordingContentReader(LargeValue[bytes]):
         self._begun = False
         self._padded = False
 
-    def _take(self) -> Sequence[bytes]:
-        end = _string_end(self._pending)
-        if self._pending[end : end + 1] == b'"':
-            self.rest = bytes(self._pending[end:])
-        text = b"".join((self._carry, memoryview(self._pending)[:end]))
-        del self._pending[:end]
-        try:
-            content = self._decode(text)
-        except ValueError:
-            content = self._undress_and_decode(text)
-        return [content] if content else []
+    def feed(self, data: bytes, *, last: bool = False) -> Sequence[bytes]:
+        """Take the next bytes; many at once are decoded where they lie."""
+        if self._pending or last or len(data) < self._due:
+            return super().feed(data, last=last)
+        end, content = self._read(data)
+        if self.rest is None:
+            self._pending += data[end:]
+        return content
 
-    def _undress_and_decode(self, text: bytes) -> bytes:
-        # What was carried over may have been undressed before; that makes no difference.
+    def _take(self) -> Sequence[bytes]:
+        end, content = self._read(self._pending)
+        del self._pending[:end]
+        return content
+
+    def _read(self, text: bytes | bytearray) -> tuple[int, list[bytes]]:
+        """Decode up to the string's end, or to the end of what can be understood; gives where that is."""
+        end = _string_end(text)
+        if text[end : end + 1] == b'"':
+            self.rest = bytes(text[end:])
+        with memoryview(text)[:end] as string:
+            try:
+                content = self._decode(string)
+            except ValueError:
+                content = self._undress_and_decode(bytes(string))
+        return end, content
+
+    def _undress_and_decode(self, text: bytes) -> list[bytes]:
         try:
             text = msgspec.json.decode(b'"%b"' % text, type=str).encode("ascii")
             text = text.translate(_STANDARD_ALPHABET, delete=b" \t\r\n")
@@ -59,21 +72,34 @@ class RecordingContentReader(LargeValue[bytes]):
         except (msgspec.DecodeError, ValueError):
             raise AlloincognitoResponseError("The answer's fileContent is not base64.") from None
 
-    def _decode(self, text: bytes) -> bytes:
+    def _decode(self, text: bytes | memoryview) -> list[bytes]:
         """Decode the groups of four, or raise ValueError and change nothing."""
-        if self._padded and text:
-            raise ValueError("something follows the padding")
-        if self.rest is not None:
-            text += b"=" * (-len(text) % 4)
-        whole = len(text) // 4 * 4
-        content: bytes = pybase64.b64decode(memoryview(text)[:whole], validate=True)
-        self._begun = self._begun or bool(text)
-        self._padded = self._padded or text.endswith(b"=", 0, whole)
-        self._carry = text[whole:]
+        groups, carry = self._groups(text)
+        padded = self._padded
+        content = []
+        for group in groups:
+            if padded:
+                raise ValueError("something follows the padding")
+            content.append(pybase64.b64decode(group, validate=True))
+            padded = group[-1:] == b"="
+        self._begun, self._padded, self._carry = self._begun or bool(text), padded, carry
         return content
 
+    def _groups(self, text: bytes | memoryview) -> tuple[list[bytes | memoryview], bytes]:
+        """Runs of whole groups of four, the long one not copied, and what is left for the next time."""
+        start = -len(self._carry) % 4
+        stop = start + max(0, len(text) - start) // 4 * 4
+        first, left = self._carry + bytes(text[:start]), bytes(text[stop:])
+        if len(first) % 4:
+            first, left = b"", first
+        if self.rest is not None:  # the padding may be missing
+            left, last = b"", left + b"=" * (-len(left) % 4)
+        else:
+            last = b""
+        return [group for group in (first, text[start:stop], last) if group], left
 
-def _string_end(text: bytearray) -> int:
+
+def _string_end(text: bytes | bytearray) -> int:
     quote = text.find(b'"')
     end = quote if quote >= 0 else len(text)
     if text.find(b"\\", 0, end) < 0:

@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Protocol, TypeAlias
 
 from airflow_provider_alloincognito.api.errors import AlloincognitoAuthError, AlloincognitoError
+from airflow_provider_alloincognito.landing.digest import Digest
 from airflow_provider_alloincognito.landing.errors import AlloincognitoRecordingError
 from airflow_provider_alloincognito.landing.files import leftovers_in, whole_file
 from airflow_provider_alloincognito.landing.manifest import (
@@ -80,18 +81,16 @@ def land_recording(
     :param leftovers: see :func:`~airflow_provider_alloincognito.landing.files.whole_file`.
     :param on_bytes: told the size of each chunk; what it raises ends the recording.
     """
-    digest, size = sha256(), 0
-    with whole_file(path, leftovers=leftovers) as file, fetch(record_file_id) as recording:
+    with whole_file(path, leftovers=leftovers) as file, fetch(record_file_id) as recording, Digest() as digest:
         for chunk in recording:
-            file.write(chunk)
             digest.update(chunk)
-            size += len(chunk)
+            file.write(chunk)
             if on_bytes is not None:
                 on_bytes(len(chunk))
-        if not size:
+        if not digest.size:
             raise AlloincognitoRecordingError("The recording is empty")
         file_name = recording.file_name
-    return ManifestLine(record_file_id, address(path), file_name, size, digest.hexdigest(), "fetched")
+    return ManifestLine(record_file_id, address(path), file_name, digest.size, digest.hexdigest(), "fetched")
 
 
 def land_recordings(

@@ -1,0 +1,54 @@
+"""SHA-256 of what is being read: beside the reading once it is long, since it takes as much time as all the rest."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from hashlib import sha256
+from types import TracebackType
+from typing import Self
+
+LONG = 1 << 20
+"""Bytes from which on a thread gains more than it costs."""
+
+
+class Digest:
+    """Takes chunks one after the other. A context manager: its thread, if it needed one, ends with it."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        """Bytes so far."""
+        self._digest = sha256()
+        self._thread: ThreadPoolExecutor | None = None
+        self._under_way: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._thread is not None:
+            self._thread.shutdown()
+
+    def update(self, chunk: bytes) -> None:
+        """Take the next chunk; it is hashed when this returns, or soon after."""
+        self.size += len(chunk)
+        if self.size <= LONG:
+            self._digest.update(chunk)
+            return
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="digest")
+        self._wait()  # never more than one chunk ahead
+        self._under_way = self._thread.submit(self._digest.update, chunk)
+
+    def hexdigest(self) -> str:
+        """Give the digest of all chunks, in hexadecimal digits."""
+        self._wait()
+        return self._digest.hexdigest()
+
+    def _wait(self) -> None:
+        if self._under_way is not None:
+            self._under_way.result()
