@@ -16,7 +16,7 @@ import msgspec
 from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
 from airflow_provider_alloincognito.api.large_value import LargeValue
 
-WINDOW = 1 << 20
+WINDOW = 1 << 18
 TRIES = 16  # cuts to try where a window ends amid a nested value, before it is scanned: that is 40 times slower
 
 _OPENING_BRACE = ord("{")

@@ -35,7 +35,8 @@ class AskedRequests:
         text = msgspec.json.encode(bodies)
         self._what = hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
         self.hashes: list[str | None] = [None] * len(bodies)
-        known = self._store.get(STATE_KEY) if self._store is not None else None
+        is_first = context["ti"].try_number == 1
+        known = None if is_first or self._store is None else self._store.get(STATE_KEY)
         if isinstance(known, dict) and known.get("what") == self._what:
             self.restore(cast("list[str | None]", known["hashes"]))
             log.info("Of %d requests, an earlier try has asked %d", len(bodies), len(bodies) - self.hashes.count(None))
