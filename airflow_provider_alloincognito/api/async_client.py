@@ -54,8 +54,10 @@ class AsyncClient:
         self._keeper = keeper
         self._in_thread = in_thread
         self._rate = retries.RateLimit(settings.requests_per_second)
+        # Many wait for few connections, and the pool's own queue takes time that grows with its length's square.
+        self._turn = asyncio.Semaphore(MOST_CONNECTIONS)
         self._http = httpx.AsyncClient(
-            timeout=httpx.Timeout(settings.timeout, pool=None),  # many wait for few connections
+            timeout=httpx.Timeout(settings.timeout, pool=None),
             limits=httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS),
             verify=_tls(settings.verify),
             mounts=_mounts(settings),
@@ -123,13 +125,16 @@ class AsyncClient:
             await asyncio.sleep(wait)
         request = send.request
         try:
-            async with self._http.stream(
-                request.verb,
-                _parsed(request.url),
-                params=request.params,
-                json=request.body,
-                headers={"Authorization": f"Bearer {send.token}"},
-            ) as response:
+            async with (
+                self._turn,
+                self._http.stream(
+                    request.verb,
+                    _parsed(request.url),
+                    params=request.params,
+                    json=request.body,
+                    headers={"Authorization": f"Bearer {send.token}"},
+                ) as response,
+            ):
                 if response.status_code in retries.BUSY_STATUSES:
                     raise retries.busy(request.method, response.status_code, response.headers)
                 return await self._head_of(response, send)
