@@ -53,8 +53,8 @@ bench-recordings: environment ## recordings onto disk, likewise
 bench-rotation: environment ## one pair, hammered by many processes; ARGS="--mode naive|protocol|redis|airflow"
 	@$(PY) -m benchmarks.rotation $(ARGS)
 
-bench-triggers: environment ## many triggers on one loop
-	@$(PY) -m benchmarks.triggers $(ARGS)
+bench-triggers: environment ## many triggers on one loop, beside bare httpx, likewise
+	@$(PY) -m benchmarks.triggers --write docs/performance.md $(ARGS)
 
 test-waiting: environment environment-2.11 ## deferred sensors, killed triggerers and workers under a real scheduler; takes minutes
 	$(PY) -m pytest tests/system/check_waiting.py tests/system/check_request_results.py $(ARGS)
