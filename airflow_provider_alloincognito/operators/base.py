@@ -14,13 +14,14 @@ from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, RecordFile
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
+from airflow_provider_alloincognito.operators.killing import StopsWhenKilled
 from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
 
 POLL_INTERVAL = 30.0
 WAIT_TIMEOUT = 3600.0
 
 
-class AlloincognitoOperator(BaseOperator):
+class AlloincognitoOperator(StopsWhenKilled, BaseOperator):
     """
     An operator with a hook.
 
@@ -64,6 +65,7 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
     def ready(
         self,
         result: CallList | RecordFile,
+        request_hash: str | None,
         *,
         asked: Sequence[str | None],
         query: CallListQuery | None = None,
@@ -73,13 +75,13 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         Give the result itself: at once, or after waiting for it here, or by way of ``resume``.
 
         :param result: the answer in hand.
+        :param request_hash: its hash, as far as it is known: "not ready yet" may come without one.
         :param asked: the hashes come by so far, for ``resume``.
         :param query: what rows are cut to.
         :param wait_for: the hash to wait for, deferred, if it is not the result's own.
         :raises AlloincognitoWaitTimeout: if it is not ready in time.
         """
         deadline = time.time() + self.wait_timeout
-        request_hash = result.request_hash
         while result.is_pending:
             result.close()
             request_hash = result.request_hash or request_hash

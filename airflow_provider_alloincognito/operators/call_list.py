@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoApiError, AlloincognitoResponseError
+from airflow_provider_alloincognito.api.errors import (
+    AlloincognitoApiError,
+    AlloincognitoCutOffError,
+    AlloincognitoError,
+    AlloincognitoResponseError,
+)
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, RecordFile
 from airflow_provider_alloincognito.api.rows import RowBatch
@@ -187,7 +192,13 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
             with self._result(index, windows, asked) as calls:
                 if not isinstance(calls, CallList):
                     raise AlloincognitoResponseError("The requestHash of a call list stands for a recording.")
-                yield from calls.batches()
+                try:
+                    yield from calls.batches()
+                except AlloincognitoCutOffError:
+                    raise
+                except AlloincognitoError:
+                    asked.forget(index)  # by its hash, the same may come for ever
+                    raise
                 asked.note(index, calls.request_hash)
 
     def _result(self, index: int, windows: list[CallListQuery], asked: AskedRequests) -> CallList | RecordFile:
@@ -200,7 +211,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
             result.close()
             self._ask(windows, asked)
             wait_for = asked.hashes[-1]
-        return self.ready(result, query=window, asked=asked.hashes, wait_for=wait_for)
+        return self.ready(result, asked.hashes[index], query=window, asked=asked.hashes, wait_for=wait_for)
 
     def _earlier_result(self, index: int, window: CallListQuery, asked: AskedRequests) -> CallList | RecordFile | None:
         request_hash = asked.hashes[index]

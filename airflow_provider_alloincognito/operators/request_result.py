@@ -66,7 +66,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         """Fetch, and land."""
         with final_errors():
             asked = self.hook.get_request_result(self.request_hash)
-            with self.ready(asked, asked=[self.request_hash]) as result:
+            with self.ready(asked, self.request_hash, asked=[self.request_hash]) as result:
                 return self._land_recording(result) if isinstance(result, RecordFile) else self._land_calls(result)
 
     def resume(self, context: Context, event: Any = None) -> dict[str, Any]:

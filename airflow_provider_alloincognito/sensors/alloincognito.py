@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_alloincognito.api.errors import AlloincognitoWaitTimeout
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.operators.final import final_errors
+from airflow_provider_alloincognito.operators.killing import StopsWhenKilled
 from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
 from airflow_provider_alloincognito.triggers.events import ready_event
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 
-class AlloincognitoRequestResultSensor(BaseSensorOperator):
+class AlloincognitoRequestResultSensor(StopsWhenKilled, BaseSensorOperator):
     """
     Wait until the result of an earlier request is ready.
 

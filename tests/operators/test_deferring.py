@@ -140,6 +140,18 @@ def test_a_code_may_mean_not_ready_yet(start: StartSandbox, tmp_path: Path, kind
     assert sandbox.count(BY_HASH) >= 4
 
 
+@pytest.mark.parametrize("deferrable", [True, False])
+@pytest.mark.parametrize("kind", OPERATORS)
+def test_not_ready_yet_may_come_without_a_hash(
+    start: StartSandbox, tmp_path: Path, kind: str, deferrable: bool
+) -> None:
+    sandbox = start(call_list_answer="hash_only")
+    sandbox.add_fault("status", method=BY_HASH, status=202, times=3)
+    run = wait(kind, tmp_path / "calls.jsonl", deferrable=deferrable)
+    assert run.state == "success", run.errors
+    assert sandbox.count(BY_HASH, status=202) == 3
+
+
 @pytest.mark.parametrize("kind", OPERATORS)
 def test_a_wait_that_is_too_long_fails_the_task(start: StartSandbox, tmp_path: Path, kind: str) -> None:
     sandbox = start(**NEVER)

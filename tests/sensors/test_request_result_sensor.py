@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from task_runs import TaskRun
@@ -97,6 +98,13 @@ def test_a_failure_that_may_pass_is_retried(sandbox: Sandbox, wait: Wait) -> Non
     run = wait(sandbox, retries=1, retry_delay=0)
     assert run.state == "success"
     assert run.tries == 2
+
+
+def test_airflows_own_time_out_is_retried(start_sandbox: StartSandbox, wait: Wait) -> None:
+    sandbox = start_sandbox(pending_seconds=3600.0)
+    run = wait(sandbox, execution_timeout=timedelta(seconds=0.5), retries=1, retry_delay=0)
+    assert (run.state, run.tries) == ("failed", 2)
+    assert type(run.error).__name__ == "AirflowTaskTimeout"
 
 
 def test_the_hash_and_the_connection_are_templates() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from forking import Worker
 from standalone import Standalone, connection_to
 
 from airflow_provider_alloincognito.sandbox import Sandbox
@@ -55,3 +56,28 @@ def airflow_2_python() -> str:
             pytest.fail(said)
         pytest.skip(said)
     return path
+
+
+@pytest.fixture(scope="session")
+def _worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Worker, Sandbox]]:
+    knobs = {"calls_per_day": 300, "daily_variation": False, "recording_bytes": (720, 7200), "transfer": "chunked"}
+    with Sandbox(**knobs) as sandbox:
+        worker = Worker(tmp_path_factory.mktemp("worker"), sandbox)
+        yield worker, sandbox
+        worker.close()
+
+
+@pytest.fixture
+def worker(_worker: tuple[Worker, Sandbox]) -> Worker:
+    """A worker whose tasks can be killed."""
+    return _worker[0]
+
+
+@pytest.fixture
+def worker_sandbox(_worker: tuple[Worker, Sandbox]) -> Iterator[Sandbox]:
+    """The sandbox that its Connection leads to."""
+    sandbox = _worker[1]
+    sandbox.clear_log()
+    yield sandbox
+    sandbox.clear_faults()
+    sandbox.configure(latency=0.0)

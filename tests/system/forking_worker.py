@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import traceback
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_alloincognito.operators import alloincognito
+from airflow_provider_alloincognito.operators import alloincognito as operators
+from airflow_provider_alloincognito.sensors import alloincognito as sensors
 
+OPERATORS = {**vars(operators), **vars(sensors)}
 # Airflow logs on stdout.
 _answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
 os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -39,9 +44,14 @@ def run(task: dict[str, Any]) -> None:
     try:
         interval = {name: datetime.fromisoformat(moment) for name, moment in task["interval"].items()}
         with DAG("killed"):
-            operator = getattr(alloincognito, task["operator"])(task_id="task", **task["arguments"])
-        operator.execute(interval)
+            operator = OPERATORS[task["operator"]](task_id="task", **task["arguments"])
+        # As Airflow 3 does: it tells the task, and lets it go on.
+        signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())
+        operator.execute({**interval, "ti": SimpleNamespace(try_number=1)})
         code = 0
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
         os._exit(code)
 

@@ -5,134 +5,23 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import pytest
+from forking import END, KILLED, START, Worker, answering, hidden, until, visible
 
 from airflow_provider_alloincognito.sandbox import Sandbox
 
-MOSCOW = ZoneInfo("Europe/Moscow")
-START, END = datetime(2026, 3, 3, tzinfo=MOSCOW), datetime(2026, 3, 4, tzinfo=MOSCOW)
 # Of a body without a length: all of it comes, but not its end.
 WHOLE_BODY = 1 << 30
-KILLED = -signal.SIGKILL
 
 pytestmark = pytest.mark.system
 
 
-class Worker:
-    """The process that forks; see :mod:`forking_worker`."""
-
-    def __init__(self, home: Path, sandbox_of: Callable[[], Sandbox]) -> None:
-        environment = {**os.environ, "AIRFLOW_HOME": str(home)}
-        self._sandbox_of = sandbox_of
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("forking_worker.py"))],
-            env={**environment, "AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT": self._connection()},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def _connection(self) -> str:
-        sandbox = self._sandbox_of()
-        address = urlsplit(sandbox.url)
-        return json.dumps(
-            {
-                "conn_type": "alloincognito",
-                "host": address.hostname,
-                "schema": address.scheme,
-                "port": address.port,
-                "password": sandbox.authorization_token,
-                "extra": {"token_store": "memory", "retries": 0},
-            }
-        )
-
-    def start(self, operator: str, **arguments: Any) -> int:
-        """Start a task in a process of its own; give its id."""
-        interval = {"data_interval_start": START.isoformat(), "data_interval_end": END.isoformat()}
-        assert self._process.stdin is not None
-        self._process.stdin.write(
-            json.dumps({"operator": operator, "arguments": arguments, "interval": interval}) + "\n"
-        )
-        self._process.stdin.flush()
-        return self._read()["pid"]
-
-    def end(self) -> int:
-        """Wait for the task's end; give its exit code, or minus the signal."""
-        return self._read()["status"]
-
-    def run(self, operator: str, **arguments: Any) -> int:
-        self.start(operator, **arguments)
-        return self.end()
-
-    def kill_when(self, moment: Callable[[], bool], operator: str, **arguments: Any) -> None:
-        """Start a task, and kill it as soon as the moment has come."""
-        pid = self.start(operator, **arguments)
-        until(moment)
-        os.kill(pid, signal.SIGKILL)
-        assert self.end() == KILLED, "it had ended before it could be killed"
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(10)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-    def _read(self) -> dict[str, int]:
-        assert self._process.stdout is not None
-        read: dict[str, int] = json.loads(self._process.stdout.readline())
-        return read
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(calls_per_day=300, daily_variation=False, recording_bytes=(720, 7200), transfer="chunked") as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
-def worker(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    worker = Worker(tmp_path_factory.mktemp("worker"), lambda: sandbox)
-    yield worker
-    worker.close()
-
-
-@pytest.fixture(autouse=True)
-def _clean(sandbox: Sandbox) -> Iterator[None]:
-    sandbox.clear_log()
-    yield
-    sandbox.clear_faults()
-
-
-def until(moment: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not moment():
-        assert time.monotonic() < deadline, "the moment never came"
-        time.sleep(0.0005)
-
-
-def answering(sandbox: Sandbox, method: str) -> bool:
-    """Tell whether an answer is on its way, and has been long enough for what comes of it to have arrived."""
-    asked = [one for one in sandbox.requests if one.method == method and one.status]
-    return bool(asked) and asked[-1].fault == "stall" and time.time() - asked[-1].time > 0.3
-
-
-def hidden(folder: Path) -> list[str]:
-    return sorted(file.name for file in folder.iterdir() if file.name.startswith(".")) if folder.exists() else []
-
-
-def visible(folder: Path) -> list[str]:
-    return sorted(file.name for file in folder.iterdir() if not file.name.startswith(".")) if folder.exists() else []
+@pytest.fixture
+def sandbox(worker_sandbox: Sandbox) -> Sandbox:
+    return worker_sandbox
 
 
 @pytest.mark.parametrize(
