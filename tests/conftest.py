@@ -25,6 +25,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from masking import forget_secrets
 from plain_server import CREATE_PATH, PAIR, RESULT_PATH, PlainServer, Said, listening
+from s3_server import bucket, bucket_name, s3  # noqa: F401 - fixtures
 
 from airflow_provider_alloincognito.api.client import Client
 from airflow_provider_alloincognito.api.pair_keeper import PairKeeper

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Literal, Protocol, cast
 import msgspec
 
 from airflow_provider_alloincognito.landing.files import whole_file
+from airflow_provider_alloincognito.landing.refusals import refusals_explained
 from airflow_provider_alloincognito.landing.targets import (
     Target,
     child,
@@ -154,7 +155,7 @@ class _StoredJournal:
 
     def remove(self) -> None:
         fs, key = store_of(self._path)
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), refusals_explained(key, "remove", FileNotFoundError):
             fs.rm_file(key)
 
     def _write(self) -> None:

@@ -195,11 +195,13 @@ class _Landing:
             raise AlloincognitoRecordingError(
                 "The id is no safe file name: letters, digits, '-', '_' and '.', not first, up to 128"
             )
-        path = child(self._folder, f"{record_file_id}.mp3")
+        name = f"{record_file_id}.mp3"
+        path = child(self._folder, name)
         line = self._existing(record_file_id, path) if self._skip_existing else None
-        return line or land_recording(
-            self._fetch, record_file_id, path, leftovers=self._leftovers, on_bytes=self._go_on
-        )
+        if line is not None:
+            self._leftovers.sweep(name)  # an upload is begun twice where the answer to its first request was lost
+            return line
+        return land_recording(self._fetch, record_file_id, path, leftovers=self._leftovers, on_bytes=self._go_on)
 
     def _existing(self, record_file_id: str, path: Target) -> ManifestLine | None:
         size = size_of(path)

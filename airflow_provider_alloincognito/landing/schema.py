@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, cast, get_args
 
-from airflow_provider_alloincognito.landing.errors import AlloincognitoSchemaError
+from airflow_provider_alloincognito.landing.errors import AlloincognitoSchemaError, AlloincognitoTargetError
 from airflow_provider_alloincognito.landing.targets import Target, open_for_reading
 
 SchemaArgument: TypeAlias = "Mapping[str, str] | Target | None"
@@ -42,6 +42,8 @@ def _schema_file(path: Target) -> Mapping[str, Any]:
     try:
         with open_for_reading(path) as file:
             named = json.loads(file.read())
+    except AlloincognitoTargetError:
+        raise
     except (OSError, ValueError) as error:
         raise AlloincognitoSchemaError(
             f"The schema file {path} cannot be read as JSON ({type(error).__name__}). It is an object like "

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Protocol, cast
 
-from airflow_provider_alloincognito.landing.errors import AlloincognitoLandingError, AlloincognitoTargetError
+from airflow_provider_alloincognito.landing.refusals import refusals_explained
 from airflow_provider_alloincognito.landing.siblings import sibling_name, target_of
 
 PART_BYTES = 8 << 20
@@ -55,7 +55,7 @@ class _Upload(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
-        with _refusals_explained(self._key):
+        with refusals_explained(self._key):
             if self._parts is None and len(self._first) + len(data) > PART_BYTES:
                 self._parts = self._fs.open(self._key, "wb", block_size=PART_BYTES, autocommit=False)
                 self._parts.write(self._first)
@@ -67,7 +67,7 @@ class _Upload(io.RawIOBase):
         return len(data)
 
     def commit(self) -> None:
-        with _refusals_explained(self._key):
+        with refusals_explained(self._key):
             if self._parts is None:
                 self._fs.pipe_file(self._key, bytes(self._first))
             else:
@@ -89,7 +89,7 @@ class _Upload(io.RawIOBase):
 def _renamed_file(fs: Any, key: str) -> Iterator[BinaryIO]:
     folder, _, name = key.rpartition("/")
     sibling = f"{folder}/{sibling_name(name)}" if folder else sibling_name(name)
-    with _refusals_explained(key):
+    with refusals_explained(key):
         fs.makedirs(folder, exist_ok=True)
         file = fs.open(sibling, "wb")
     try:
@@ -97,7 +97,7 @@ def _renamed_file(fs: Any, key: str) -> Iterator[BinaryIO]:
             growing = _Growing(file)
             yield cast(BinaryIO, growing)
             growing.pour()
-        with _refusals_explained(key):
+        with refusals_explained(key):
             fs.mv(sibling, key)
     except BaseException:
         with suppress(Exception):
@@ -125,26 +125,6 @@ class _Growing(io.RawIOBase):
         if self._pending:
             self._file.write(bytes(self._pending))
             self._pending.clear()
-
-
-@contextmanager
-def _refusals_explained(key: str) -> Iterator[None]:
-    try:
-        yield
-    except AlloincognitoLandingError:
-        raise
-    except Exception as error:
-        raise refusal(key, error) from error
-
-
-def refusal(key: str, error: Exception) -> AlloincognitoTargetError:
-    """Say that a store did not take a file, in the store's own words."""
-    said = str(error).partition("\n")[0][:300]
-    return AlloincognitoTargetError(
-        f"The store does not take {key} ({type(error).__name__}: {said}). Usual causes: the path's Airflow "
-        "connection holds other credentials or another endpoint, they lack the right to write, or the bucket "
-        "does not exist"
-    )
 
 
 class Leftovers(Protocol):

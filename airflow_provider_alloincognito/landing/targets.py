@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from airflow_provider_alloincognito.landing.refusals import refusals_explained
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -52,7 +55,8 @@ def size_of(target: Target) -> int | None:
             return os.stat(name).st_size
         fs, key = store_of(target)
         fs.invalidate_cache(key.rpartition("/")[0])  # somebody else may have written since it was listed
-        return int(fs.info(key)["size"])
+        with refusals_explained(key, "give", FileNotFoundError):
+            return int(fs.info(key)["size"])
     except FileNotFoundError:
         return None
 
@@ -63,4 +67,36 @@ def open_for_reading(target: Target) -> Any:
     if name is not None:
         return open(name, "rb")
     fs, key = store_of(target)
-    return fs.open(key, "rb", block_size=4 << 20)
+    with refusals_explained(key, "give", FileNotFoundError):
+        file = fs.open(key, "rb", block_size=4 << 20)
+    return io.BufferedReader(_StoredBytes(file, key), 1 << 16)
+
+
+class _StoredBytes(io.RawIOBase):
+    """Passes on what a store gives, and explains it where that ends too early."""
+
+    def __init__(self, file: Any, key: str) -> None:
+        self._file = file
+        self._key = key
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with refusals_explained(self._key, "give"):
+            data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return int(self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()

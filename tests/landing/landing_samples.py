@@ -50,3 +50,26 @@ class Stand:
         if isinstance(content, Exception):
             raise content
         yield Mp3([content[at : at + 1000] for at in range(0, len(content), 1000)])
+
+
+class Place:
+    """As much of an ``ObjectStoragePath`` as landing needs; Airflow itself would take seconds to import."""
+
+    protocol = "s3"
+
+    def __init__(self, fs: Any, path: str) -> None:
+        self.fs, self.path = fs, path
+
+    def __truediv__(self, name: str) -> Place:
+        return Place(self.fs, f"{self.path}/{name}")
+
+    def __str__(self) -> str:
+        return f"s3://{self.path}"
+
+    @property
+    def parent(self) -> Place:
+        return Place(self.fs, self.path.rpartition("/")[0])
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]

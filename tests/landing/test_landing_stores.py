@@ -15,14 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from landing_samples import Stand, batches_of
+from cutting_proxy import CuttingProxy
+from landing_samples import Place, Stand, batches_of
+from s3_server import S3
 
 from airflow_provider_alloincognito.landing import manifest as manifest_module
-from airflow_provider_alloincognito.landing import stores
+from airflow_provider_alloincognito.landing import schema, stores
 from airflow_provider_alloincognito.landing.errors import AlloincognitoTargetError
 from airflow_provider_alloincognito.landing.files import whole_file
+from airflow_provider_alloincognito.landing.manifest import journal_of, read_manifest
 from airflow_provider_alloincognito.landing.recordings import land_recordings
 from airflow_provider_alloincognito.landing.rows import land_rows
+from airflow_provider_alloincognito.landing.targets import size_of
 
 pytestmark = [
     pytest.mark.system,
@@ -216,3 +220,26 @@ def test_a_wrong_secret_is_a_clear_error(s3: Any, bucket: str, size: int) -> Non
     ):
         file.write(bytes(size))
     assert s3.file_system().ls(bucket) == []
+
+
+def test_an_upload_begun_twice_is_aborted_though_its_recording_is_there(s3: S3, bucket: str) -> None:
+    fs = s3.file_system()
+    fs.pipe_file(f"{bucket}/a.mp3", b"mp3")
+    fs.call_s3("create_multipart_upload", Bucket=bucket, Key="a.mp3")
+    land_recordings(Stand({}), ["a"], Place(fs, bucket))
+    assert fs.list_multipart_uploads(bucket) == []
+
+
+def test_a_store_that_cannot_be_reached_is_a_clear_error(s3: S3, bucket: str) -> None:
+    with CuttingProxy(s3.port) as proxy:
+        fs = S3(proxy.port).file_system()
+        fs.retries = 1
+        fs.pipe_file(f"{bucket}/manifest.jsonl", b"\n" * stores.PART_BYTES)
+        lines = read_manifest(Place(fs, f"{bucket}/manifest.jsonl"))
+        proxy.after(5_000_000, proxy.down)
+        with pytest.raises(AlloincognitoTargetError, match=r"does not give .*/manifest.jsonl \(.*cannot be reached"):
+            list(lines)
+        place = Place(fs, f"{bucket}/schema.json")
+        for step in (lambda: size_of(place), journal_of(place).remove, lambda: schema._schema_file(place)):
+            with pytest.raises(AlloincognitoTargetError, match=r"does not (give|remove) .*cannot be reached"):
+                step()
