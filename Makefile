@@ -48,7 +48,7 @@ bench-calls: environment ## a call list onto disk, beside the floors and others;
 bench-recordings: environment ## recordings onto disk, likewise
 	@$(PY) -m benchmarks.recordings --write docs/performance.md $(ARGS)
 
-.PHONY: bench-rotation bench-triggers test-waiting test-distributed test-deployment environment-distributed
+.PHONY: bench-rotation bench-triggers test-waiting test-stores test-distributed test-deployment environment-distributed
 
 bench-rotation: environment ## one pair, hammered by many processes; ARGS="--mode naive|protocol|redis|airflow"
 	@$(PY) -m benchmarks.rotation $(ARGS)
@@ -58,6 +58,9 @@ bench-triggers: environment ## many triggers on one loop, beside bare httpx, lik
 
 test-waiting: environment environment-2.11 ## deferred sensors, killed triggerers and workers under a real scheduler; takes minutes
 	$(PY) -m pytest tests/system/check_waiting.py tests/system/check_request_results.py $(ARGS)
+
+test-stores: environment ## landings in a real S3, killed or cut off at a hundred random points; takes minutes
+	$(PY) -m pytest tests/landing/check_stores_under_fire.py -s $(ARGS)
 
 environment-distributed:
 	@tests/distributed/environment .venv-distributed 3.3
