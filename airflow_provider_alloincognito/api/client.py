@@ -16,7 +16,7 @@ import urllib3
 from airflow_provider_alloincognito.api import retries, verdict
 from airflow_provider_alloincognito.api.answer_head import AnswerHead
 from airflow_provider_alloincognito.api.envelope import Piece
-from airflow_provider_alloincognito.api.errors import AlloincognitoError, AlloincognitoResponseError
+from airflow_provider_alloincognito.api.errors import AlloincognitoCutOffError, AlloincognitoError
 from airflow_provider_alloincognito.api.methods import ApiRequest
 from airflow_provider_alloincognito.api.pair_keeper import PairKeeper
 from airflow_provider_alloincognito.api.settings import Settings
@@ -240,6 +240,6 @@ class StreamedAnswer(AnswerHead):
         try:
             return read(size, decode_content=True)
         except CUT_SHORT as error:
-            raise AlloincognitoResponseError(
+            raise AlloincognitoCutOffError(
                 f"The answer to {self.method} was cut off half-way ({type(error).__name__}); nothing of it is kept."
             ) from None

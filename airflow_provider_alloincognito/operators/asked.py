@@ -50,13 +50,16 @@ class AskedRequests:
         """Keep a window's hash, as soon as it is known."""
         if request_hash is None or self.hashes[index] == request_hash:
             return
+        self._keep(index, request_hash)
+
+    def forget(self, index: int) -> None:
+        """Drop a hash that is of no use any more."""
+        self._keep(index, None)
+
+    def _keep(self, index: int, request_hash: str | None) -> None:
         self.hashes[index] = request_hash
         if self._store is not None:
             self._store.set(STATE_KEY, {"what": self._what, "hashes": self.hashes})
-
-    def forget(self, index: int) -> None:
-        """Drop a hash that the server does not know any more."""
-        self.hashes[index] = None
 
     def done(self) -> None:
         """All has landed: whoever clears the task wants it asked anew."""

@@ -130,6 +130,16 @@ def test_an_answer_cut_off_is_fetched_by_its_hash(sandbox: Sandbox, tmp_path: Pa
     assert rows_in(path) == sandbox.truth(DAY, NEXT_DAY)
 
 
+def test_an_answer_that_makes_no_sense_is_not_fetched_again_by_its_hash(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.add_fault("malformed_json", method="getcalllist", after_fraction=0.7)
+    sandbox.add_fault("malformed_json", method="getrequestresultbyhash", after_fraction=0.7, times=None)
+    path = tmp_path / "calls.jsonl"
+    run = land(path, lambda _: None)
+    assert run.state == "success", run.errors
+    assert counts(sandbox) == (2, 0)
+    assert rows_in(path) == sandbox.truth(DAY, NEXT_DAY)
+
+
 def test_the_state_holds_hashes_and_nothing_of_the_query(sandbox: Sandbox, tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
     seen: list[Any] = []
