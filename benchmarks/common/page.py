@@ -27,7 +27,7 @@ def promises(kept: dict[str, bool]) -> str:
     return "\n".join(f"- {'Kept' if yes else '**Not kept**'}: {text}" for text, yes in kept.items())
 
 
-def machine(peers: Iterable[str] = ()) -> str:
+def machine(peers: Iterable[str] = (), own_load: str = "about 1") -> str:
     """Say where the figures come from."""
     processor = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1000**3
@@ -37,7 +37,7 @@ def machine(peers: Iterable[str] = ()) -> str:
         f"Measured on {date.today()}: {processor[1] if processor else platform.machine()}, {os.cpu_count()} cores, "
         f"{gigabytes:.0f} GB, {platform.system()} {platform.release().partition('-')[0]}, "
         f"Python {platform.python_version()}; load average at the end {os.getloadavg()[0]:.1f}, this benchmark's own "
-        f"about 1. {versions}{'; beside them ' + beside if beside else ''}."
+        f"{own_load}. {versions}{'; beside them ' + beside if beside else ''}."
     )
 
 

@@ -67,7 +67,7 @@ def main() -> int:
             for count in options.count
         ]
     kept = promises(rounds, idle)
-    told = f"{page.machine()[:-1]}; beside them httpx {version('httpx')}."
+    told = f"{page.machine(own_load='below 0.5')[:-1]}; beside them httpx {version('httpx')}."
     page.publish("triggers", "\n\n".join([told, _table(rounds, idle), page.promises(kept)]), options.write)
     return 0 if all(kept.values()) else 1
 
