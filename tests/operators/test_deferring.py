@@ -30,13 +30,14 @@ from airflow_provider_alloincognito.sensors.alloincognito import AlloincognitoRe
 DAY = datetime(2026, 3, 3, tzinfo=ZoneInfo("Europe/Moscow"))
 NEXT_DAY = datetime(2026, 3, 4, tzinfo=ZoneInfo("Europe/Moscow"))
 BY_HASH = "getrequestresultbyhash"
+in_both_places = pytest.mark.parametrize("start", ["environment", "database"], indirect=True)
 QUICK: dict[str, Any] = {**MEMORY, "token_store_seconds": 0.02, "token_call_seconds": 0.1}
 NOT_YET: dict[str, Any] = {"call_list_answer": "hash_only", "pending_polls": 3}
 NEVER: dict[str, Any] = {"call_list_answer": "hash_only", "pending_seconds": 3600.0}
 OPERATORS = ["call list", "result", "sensor"]
 
 
-@pytest.fixture(params=["environment", "database"])
+@pytest.fixture
 def start(
     request: pytest.FixtureRequest,
     start_sandbox: StartSandbox,
@@ -44,7 +45,8 @@ def start(
     connect_in_database: Callable[..., None],
 ) -> StartSandbox:
     """Start a sandbox with these knobs; the Connection that leads to it is in the environment, or in the database."""
-    set_connection = connect if request.param == "environment" else connect_in_database
+    is_in_database = getattr(request, "param", "environment") == "database"
+    set_connection = connect_in_database if is_in_database else connect
 
     def start(extra: dict[str, Any] | None = None, **knobs: Any) -> Sandbox:
         sandbox = start_sandbox(**knobs)
@@ -93,6 +95,7 @@ def rows_in(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@in_both_places
 @pytest.mark.parametrize(
     ("kind", "polls"),
     # The trigger's, and those of the task itself: before it defers, and to land.
