@@ -108,7 +108,16 @@ class AsyncClient:
             case Join(flight, timeout):
                 return await _join(flight, timeout)
             case _:
-                return await self._in_thread(perform, self._store, step)
+                return await self._in_store(step)
+
+    async def _in_store(self, step: Step) -> Any:
+        running = asyncio.ensure_future(self._in_thread(perform, self._store, step))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # A thread cannot be cancelled; a lock that it takes after it was given back would be nobody's.
+            await asyncio.wait([running])
+            raise
 
     async def _send(self, send: Send) -> AnswerHead:
         attempt: Attempt = self._send_once

@@ -109,7 +109,7 @@ def test_a_recording_that_fails_does_not_keep_the_others(sandbox: Sandbox, tmp_p
     assert len(failed) == 2
     assert "AlloincognitoApiError" in lines[failed[0]]["error"]
     assert "1742" in lines[failed[0]]["error"]
-    assert "AlloincognitoResponseError" in lines[failed[1]]["error"]
+    assert "AlloincognitoCutOffError" in lines[failed[1]]["error"]
     assert "916" not in lines[failed[0]]["error"], "a phone number of the error's text"
     landed = {file.stem for file in (tmp_path / "mp3").glob("*.mp3")}
     assert landed == set(ids) - set(failed)

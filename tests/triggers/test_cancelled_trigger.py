@@ -107,13 +107,7 @@ def test_amid_the_making_of_a_pair(connected: Connected, redis: redis_py.Redis, 
     assert sandbox.count("create") == 2
 
 
-GIVEN_BACK_TOO_EARLY = pytest.mark.xfail(
-    reason="the lock is given back while another thread is still taking it, and is held until its lease ends",
-    strict=True,
-)
-
-
-@pytest.mark.parametrize("place", [pytest.param("taking the lock", marks=GIVEN_BACK_TOO_EARLY), "saving the pair"])
+@pytest.mark.parametrize("place", ["taking the lock", "saving the pair"])
 def test_amid_a_step_that_redis_takes_its_time_for(connected: Connected, redis: redis_py.Redis, place: str) -> None:
     sandbox = connected({"token_store": "redis://tokens", **BOUNDS}, latency={"create": 0.3})
     request_hash = asked_hash()
