@@ -23,7 +23,7 @@ from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.steps import Join, Lock, Send, Sleep, Step, Unlock
 from airflow_provider_alloincognito.api.token_store import TokenStore, perform
 
-FIRST_CHUNK, LARGEST_CHUNK = 1 << 16, 1 << 19
+FIRST_CHUNK, LARGEST_CHUNK = 1 << 16, 1 << 20
 MOST_CONNECTIONS = 64
 CUT_SHORT = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 

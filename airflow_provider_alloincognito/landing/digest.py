@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from types import TracebackType
@@ -9,6 +10,8 @@ from typing import Self
 
 LONG = 1 << 20
 """Bytes from which on a thread gains more than it costs."""
+MOST_AHEAD = 2
+"""So many chunks may wait for it: they are memory."""
 
 
 class Digest:
@@ -19,7 +22,7 @@ class Digest:
         """Bytes so far."""
         self._digest = sha256()
         self._thread: ThreadPoolExecutor | None = None
-        self._under_way: Future[None] | None = None
+        self._under_way: deque[Future[None]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -41,14 +44,14 @@ class Digest:
             return
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="digest")
-        self._wait()  # never more than one chunk ahead
-        self._under_way = self._thread.submit(self._digest.update, chunk)
+        self._under_way.append(self._thread.submit(self._digest.update, chunk))
+        self._wait(MOST_AHEAD)
 
     def hexdigest(self) -> str:
         """Give the digest of all chunks, in hexadecimal digits."""
-        self._wait()
+        self._wait(0)
         return self._digest.hexdigest()
 
-    def _wait(self) -> None:
-        if self._under_way is not None:
-            self._under_way.result()
+    def _wait(self, left: int) -> None:
+        while len(self._under_way) > left:
+            self._under_way.popleft().result()

@@ -73,7 +73,7 @@ def _names(text: str) -> list[str]:
 
 
 def promises(results: Results) -> dict[str, bool]:
-    """What issue 4 wants shown, and whether it was."""
+    """What is promised, and whether it was kept."""
     kept: dict[str, bool] = {}
     for (suffix, rows), medians in results.races.items():
         for ours in OURS:

@@ -1,9 +1,10 @@
-"""The floor and the plain way: ``python -m benchmarks.recordings.contenders.floor to-file|whole URL FOLDER``."""
+"""Floors and the plain way: ``python -m benchmarks.recordings.contenders.floor to-file|hashed|whole URL FOLDER``."""
 
 from __future__ import annotations
 
 import base64
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import requests
@@ -18,6 +19,15 @@ def to_file(url: str, folder: Path) -> None:
             file.write(chunk)
 
 
+def hashed(url: str, folder: Path) -> None:
+    """The same, and the SHA-256 that a manifest wants."""
+    digest = sha256()
+    with measured(), requests.get(url, stream=True) as answer, (folder / "body.json").open("wb") as file:
+        for chunk in answer.iter_content(1 << 18):
+            file.write(chunk)
+            digest.update(chunk)
+
+
 def whole(url: str, folder: Path) -> None:
     """The whole answer at once, as one would write it."""
     with measured():
@@ -27,4 +37,4 @@ def whole(url: str, folder: Path) -> None:
 
 if __name__ == "__main__":
     what, url, folder = sys.argv[1:]
-    {"to-file": to_file, "whole": whole}[what](url, Path(folder))
+    {"to-file": to_file, "hashed": hashed, "whole": whole}[what](url, Path(folder))
