@@ -22,6 +22,7 @@ MOSCOW = ZoneInfo("Europe/Moscow")
 DAY, NEXT_DAY = datetime(2026, 3, 3, tzinfo=MOSCOW), datetime(2026, 3, 4, tzinfo=MOSCOW)
 SENSORS = 50
 LATE = 150
+KEPT_HASHES = ["kept", "run_again", "forgotten"]
 
 DAGS = """
 import os
@@ -53,11 +54,15 @@ with dag("fifty"):
 with dag("late"):
     AlloincognitoCallListOperator(task_id="ask", **DAY) >> sensor("wait", deferrable=True, timeout=LATE)
 
-with dag("killed", retries=2):
-    AlloincognitoCallListOperator(
-        task_id="land", window=timedelta(minutes=48), output_path=f"file://{HOME}/killed.jsonl", **DAY,
-        pre_execute=lambda context: (HOME / f"pid_{context['ti'].try_number}").write_text(str(os.getpid())),
-    )
+def note_pid(context):
+    (HOME / f"{context['ti'].dag_id}_{context['ti'].try_number}.pid").write_text(str(os.getpid()))
+
+
+for name, window in {"killed": timedelta(minutes=48), **dict.fromkeys(KEPT_HASHES)}.items():
+    with dag(name, retries=2):
+        AlloincognitoCallListOperator(
+            task_id="land", window=window, output_path=f"file://{HOME}/{name}.jsonl", pre_execute=note_pid, **DAY
+        )
 """
 
 pytestmark = pytest.mark.system
@@ -66,9 +71,10 @@ pytestmark = pytest.mark.system
 @pytest.fixture(scope="module")
 def airflow(standalone: Standalone) -> Standalone:
     """The running Airflow, with the DAGs above."""
-    numbers = f"SENSORS, LATE = {SENSORS}, {LATE}\n"
-    (standalone.dags / "waiting.py").write_text(numbers + DAGS)
-    standalone.until(lambda: all(name in standalone.text_of("dags") for name in ("fifty", "late", "killed")), 90)
+    named = f"SENSORS, LATE, KEPT_HASHES = {SENSORS}, {LATE}, {KEPT_HASHES}\n"
+    (standalone.dags / "waiting.py").write_text(named + DAGS)
+    names = ("fifty", "late", "killed", *KEPT_HASHES)
+    standalone.until(lambda: all(name in standalone.text_of("dags") for name in names), 90)
     return standalone
 
 
@@ -80,23 +86,47 @@ def rows_in(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_worker_killed_in_the_seventeenth_of_thirty_windows(airflow: Standalone, changed_sandbox: Sandbox) -> None:
-    changed_sandbox.add_fault("stall", method="getcalllist", skip=16, after_fraction=0.8)
-    airflow.start_run("killed")
-    airflow.until(lambda: changed_sandbox.count("getcalllist", status=200) == 17, 180)
+def kill_amid(airflow: Standalone, sandbox: Sandbox, dag_id: str, answers: int) -> None:
+    """Kill the worker that reads so many answers' last one."""
+    sandbox.add_fault("stall", method="getcalllist", skip=answers - 1, after_fraction=0.8)
+    airflow.start_run(dag_id)
+    airflow.until(lambda: sandbox.count("getcalllist", status=200) == answers, 180)
     time.sleep(1)  # the answer's head is on its way
-    os.kill(int((airflow.home / "pid_1").read_text()), signal.SIGKILL)
-    changed_sandbox.clear_faults()
-    airflow.until(lambda: airflow.ended("killed"), 180)
-    assert airflow.run_states("killed")["run"] == "success"
-    assert (airflow.home / "pid_2").read_text() != (airflow.home / "pid_1").read_text()
-    asked = [(one.method, one.status) for one in changed_sandbox.requests if one.method.startswith("get")]
-    assert [method for method, _ in asked] == [
+    os.kill(int((airflow.home / f"{dag_id}_1.pid").read_text()), signal.SIGKILL)
+    sandbox.clear_faults()
+
+
+def await_success_elsewhere(airflow: Standalone, sandbox: Sandbox, dag_id: str) -> list[str]:
+    """Wait for the second try, which another process runs; gives the methods that were asked, in order."""
+    airflow.until(lambda: airflow.ended(dag_id), 180)
+    assert airflow.run_states(dag_id)["run"] == "success"
+    assert (airflow.home / f"{dag_id}_2.pid").read_text() != (airflow.home / f"{dag_id}_1.pid").read_text()
+    assert rows_in(airflow.home / f"{dag_id}.jsonl") == sandbox.truth(DAY, NEXT_DAY)
+    return [one.method for one in sandbox.requests if one.method.startswith("get")]
+
+
+def test_a_worker_killed_in_the_seventeenth_of_thirty_windows(airflow: Standalone, changed_sandbox: Sandbox) -> None:
+    kill_amid(airflow, changed_sandbox, "killed", 17)
+    assert await_success_elsewhere(airflow, changed_sandbox, "killed") == [
         *["getcalllist"] * 17,
         *["getrequestresultbyhash"] * 17,  # of the 17th no more was read than its hash
         *["getcalllist"] * 13,
     ]
-    assert rows_in(airflow.home / "killed.jsonl") == changed_sandbox.truth(DAY, NEXT_DAY)
+
+
+@pytest.mark.parametrize("dag_id", KEPT_HASHES)
+def test_a_worker_killed_after_the_answer_and_before_the_landing(
+    airflow: Standalone, changed_sandbox: Sandbox, dag_id: str
+) -> None:
+    changed_sandbox.configure(hash_reruns_query=dag_id == "run_again")
+    kill_amid(airflow, changed_sandbox, dag_id, 1)
+    if dag_id == "forgotten":
+        changed_sandbox.forget_hashes()
+    assert await_success_elsewhere(airflow, changed_sandbox, dag_id) == [
+        "getcalllist",
+        "getrequestresultbyhash",
+        *["getcalllist"] * (dag_id == "forgotten"),
+    ]
 
 
 def test_fifty_wait_without_a_slot_and_outlive_their_triggerer(airflow: Standalone, changed_sandbox: Sandbox) -> None:

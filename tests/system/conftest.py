@@ -12,7 +12,7 @@ from standalone import Standalone, connection_to
 
 from airflow_provider_alloincognito.sandbox import Sandbox
 
-CHANGED = ("pending_polls", "pending_seconds", "call_list_answer", "calls_per_day")
+CHANGED = ("pending_polls", "pending_seconds", "call_list_answer", "calls_per_day", "hash_reruns_query")
 
 
 @pytest.fixture(scope="session")
