@@ -7,7 +7,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from airflow_provider_alloincognito.api import verdict
-from airflow_provider_alloincognito.api.envelope import Envelope, EnvelopeReader, Piece
+from airflow_provider_alloincognito.api.envelope import CHUNK, Envelope, EnvelopeReader, Piece
 from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
 from airflow_provider_alloincognito.api.settings import Settings
 
@@ -63,6 +63,11 @@ class AnswerHead:
             self.reader.finish()
         except AlloincognitoResponseError:
             self.reader = None
+
+    @property
+    def best_chunk(self) -> int:
+        """How many bytes of the body to take next, at most."""
+        return self.reader.best_chunk if self.reader is not None else CHUNK
 
     @property
     def envelope(self) -> Envelope | None:

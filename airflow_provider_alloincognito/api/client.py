@@ -23,7 +23,7 @@ from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.steps import Join, Lock, Send, Sleep, Step, Unlock
 from airflow_provider_alloincognito.api.token_store import TokenStore, perform
 
-FIRST_CHUNK, LARGEST_CHUNK = 1 << 16, 1 << 20
+FIRST_CHUNK = 1 << 16
 MOST_CONNECTIONS = 64
 CUT_SHORT = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
@@ -234,7 +234,7 @@ class StreamedAnswer(AnswerHead):
         read = response.raw.read1
         while chunk := self._read(read, size):
             yield chunk
-            read, size = response.raw.read, min(2 * size, LARGEST_CHUNK)
+            read, size = response.raw.read, min(2 * size, self.best_chunk)
 
     def _read(self, read: Callable[..., bytes], size: int) -> bytes:
         try:

@@ -24,10 +24,11 @@ from airflow_provider_alloincognito.api.large_value import LargeValue
 from airflow_provider_alloincognito.api.recording_content import RecordingContentReader
 from airflow_provider_alloincognito.api.rows import RowBatch, RowReader
 
-__all__ = ["Envelope", "EnvelopeReader", "Piece"]
+__all__ = ["CHUNK", "Envelope", "EnvelopeReader", "Piece"]
 
 Piece = RowBatch | bytes
 
+CHUNK = 1 << 16
 _KEY_END = re.compile(rb'(?<!\\)"')  # not within a text: the parser begins it anew with every piece
 _BOM = b"\xef\xbb\xbf"
 _LARGE_VALUES: dict[Path, tuple[bytes, Callable[[], LargeValue[Piece]]]] = {
@@ -54,6 +55,11 @@ class EnvelopeReader:
         self._events = ijson.sendable_list()
         self._parser = ijson.basic_parse_coro(self._events)
         self._large_value: LargeValue[Piece] | None = None
+
+    @property
+    def best_chunk(self) -> int:
+        """How many bytes to feed it next, at most."""
+        return self._large_value.chunk if self._large_value is not None else CHUNK
 
     @property
     def envelope(self) -> Envelope:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 P_co = TypeVar("P_co", covariant=True)
 
@@ -15,6 +15,9 @@ class LargeValue(ABC, Generic[P_co]):
 
     :param window: as many bytes are gathered before they are looked at.
     """
+
+    chunk: ClassVar[int]
+    """In chunks of so many bytes it is read fastest."""
 
     def __init__(self, window: int) -> None:
         self.rest: bytes | None = None

@@ -16,6 +16,7 @@ from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
 from airflow_provider_alloincognito.api.large_value import LargeValue
 
 WINDOW = 1 << 16
+CHUNK = 1 << 20  # decoded where it lies: the fewer calls, the better
 
 # Up to the string's closing quote, its end so far, or an escape that is cut off; msgspec judges the escapes.
 _STRING = re.compile(rb'(?:[^"\\]++|\\u.{4}|\\[^u])*+', re.DOTALL)
@@ -29,6 +30,8 @@ class RecordingContentReader(LargeValue[bytes]):
 
     :param window: bytes are decoded whenever so many have gathered.
     """
+
+    chunk = CHUNK
 
     def __init__(self, window: int = WINDOW) -> None:
         super().__init__(window)

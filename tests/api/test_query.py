@@ -163,7 +163,8 @@ def test_a_period_that_has_a_length_is_taken_whatever_its_zone(start: datetime, 
     start = start.astimezone(UTC)
     end = (start + timedelta(seconds=seconds)).astimezone(zone)
     query = checked(period_start=start.astimezone(zone), period_end=end)
-    assert query.period_start == start.replace(microsecond=0)
+    # In UTC: to Python, moments of a repeated hour equal none of another zone (PEP 495).
+    assert query.period_start.astimezone(UTC) == start.replace(microsecond=0)
     with pytest.raises(AlloincognitoQueryError):
         checked(period_start=end, period_end=start.astimezone(zone))
 
