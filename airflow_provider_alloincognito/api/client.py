@@ -15,7 +15,7 @@ import urllib3
 
 from airflow_provider_alloincognito.api import retries, verdict
 from airflow_provider_alloincognito.api.answer_head import AnswerHead
-from airflow_provider_alloincognito.api.envelope import Piece
+from airflow_provider_alloincognito.api.envelope import CHUNK, Piece
 from airflow_provider_alloincognito.api.errors import AlloincognitoCutOffError, AlloincognitoError
 from airflow_provider_alloincognito.api.methods import ApiRequest
 from airflow_provider_alloincognito.api.pair_keeper import PairKeeper
@@ -23,7 +23,6 @@ from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.steps import Join, Lock, Send, Sleep, Step, Unlock
 from airflow_provider_alloincognito.api.token_store import TokenStore, perform
 
-FIRST_CHUNK = 1 << 16
 MOST_CONNECTIONS = 64
 CUT_SHORT = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
@@ -230,7 +229,7 @@ class StreamedAnswer(AnswerHead):
 
     def _chunks_of(self, response: requests.Response) -> Iterator[bytes]:
         """The body in chunks that grow with it. The first is whatever has come: a hash in it outlives a cut."""
-        size = FIRST_CHUNK
+        size = CHUNK
         read = response.raw.read1
         while chunk := self._read(read, size):
             yield chunk
