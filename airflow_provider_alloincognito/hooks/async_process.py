@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import gc
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -36,7 +38,18 @@ async def shared_async_client(alloincognito_conn_id: str) -> AsyncClient:
         async with _making.setdefault(loop, asyncio.Lock()):
             if key not in clients:
                 clients[key] = await _run_in_thread(_new_client, access)
+        _spare_the_collector()
     return clients[key]
+
+
+@functools.cache  # once in a process: what comes later comes and goes with the triggers
+def _spare_the_collector() -> None:
+    """
+    Let Python's garbage collector look no more at what stands now: nearly all of it is what Airflow imported.
+
+    To look at it all holds the loop, and with it every trigger of the process, for some 100 ms at a time.
+    """
+    gc.freeze()
 
 
 def _new_client(access: Access) -> AsyncClient:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import time
@@ -51,6 +52,17 @@ class TestWaiting:
         waits = [after - before for before, after in itertools.pairwise(moments)]
         for wait, wanted in zip(waits, (0.1, 0.2, 0.4, 0.4), strict=True):
             assert 0.89 * wanted < wait < 1.1 * wanted + 0.3
+
+    def test_the_first_wait_and_no_other_takes_what_is_imported_from_the_collector(self, connected: Connected) -> None:
+        connected()
+        request_hash = asked_hash()
+        async_process._spare_the_collector.cache_clear()
+        gc.unfreeze()
+        run(trigger_on(request_hash))
+        spared, looked_at = gc.get_freeze_count(), len(gc.get_objects())
+        assert spared > 5 * looked_at
+        run(trigger_on(request_hash))
+        assert gc.get_freeze_count() <= spared
 
     def test_retry_after_of_a_pending_answer(
         self, plain_server: Callable[..., PlainServer], connect: Callable[..., None]
