@@ -200,7 +200,7 @@ def test_a_pair_is_read_however_it_is_written(
     calls(new_client(sandbox, store=store))
     calls(new_client(sandbox, store=store, refresh_before_expiry=3000))
     assert tokens(sandbox) == (1, 0)
-    calls(new_client(sandbox, store=store, refresh_before_expiry=7190))
+    calls(new_client(sandbox, store=store, refresh_before_expiry=7200))
     assert tokens(sandbox) == (0, 1)
 
 
