@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
+import tenacity
 from leaks import Leaks, rows_of, texts_of
 from standalone import AIRFLOW, EXAMPLES, Standalone
 
@@ -111,11 +112,20 @@ def test_the_scheduler_makes_whole_moscow_days_of_it(
         truth = standalone_sandbox.truth(start, start + timedelta(days=1))
         wanted += [(str(start.date()), str(row["callId"]), row["recordFileId"]) for row in truth]
     last = daily_runs.first + timedelta(days=DAYS)
-    with duckdb.connect(str(standalone.home / "alloincognito.duckdb"), read_only=True) as db:
-        landed = db.execute(
-            "SELECT date::VARCHAR, call_id, record_file_id FROM calls WHERE date < ? ORDER BY ALL", [last.date()]
-        ).fetchall()
+    landed = rows_before(str(last.date()), standalone.home / "alloincognito.duckdb")
     assert landed == sorted(wanted, key=lambda row: row[:2])
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type(duckdb.IOException),  # DuckDB lets nobody else in while a later run loads
+    wait=tenacity.wait_fixed(0.1),
+    stop=tenacity.stop_after_delay(30),
+    reraise=True,
+)
+def rows_before(date: str, database: Path) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(database), read_only=True) as db:
+        query = "SELECT date::VARCHAR, call_id, record_file_id FROM calls WHERE date < ? ORDER BY ALL"
+        return db.execute(query, [date]).fetchall()
 
 
 def test_all_runs_and_tasks_made_one_pair(daily_runs: Ran) -> None:
