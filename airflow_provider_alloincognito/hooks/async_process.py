@@ -28,6 +28,8 @@ async def shared_async_client(alloincognito_conn_id: str) -> AsyncClient:
     """
     Give the client that all triggers of this loop with the same Connection share.
 
+    The first one of a process has Python's garbage collector leave alone what is imported by then.
+
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     """
     access = await _read_access(alloincognito_conn_id)
