@@ -33,7 +33,8 @@ class RowFilter:
 
     def __call__(self, batch: RowBatch) -> RowBatch:
         """Give the batch without the rows of other periods."""
-        return RowBatch([row for row in batch.rows if self._start <= self._start_of(row) < self._end])
+        rows = [row for row in batch.rows if self._start <= self._start_of(row) < self._end]
+        return RowBatch(rows, one_line=batch.one_line)
 
     def _start_of(self, row: msgspec.Raw) -> datetime:
         try:

@@ -7,9 +7,9 @@ or an escape is. Rows stay the slices of bytes that they are; most are never dec
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Iterable, Sequence
+import struct
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -21,7 +21,8 @@ WINDOW = 1 << 18
 CHUNK = 1 << 17  # what is looked at several times had better stay in the processor's cache
 TRIES = 16  # cuts to try where a window ends amid a nested value, before it is scanned: that is 40 times slower
 
-_OPENING_BRACE = set(b"{")
+_FIRST_BYTE = struct.Struct("c").unpack_from  # a buffer's, at the price of a call
+_OPENING_BRACE = {(b"{",)}
 _ARRAY_END = re.compile(rb"[ \t\n\r]*+\]")
 # White space, scalars and strings, also one that is cut off, up to the next bracket or the end.
 _NEXT_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.?)*+(?:"|\Z))*+([{}\[\]]|\Z)', re.DOTALL)
@@ -35,12 +36,14 @@ class RowBatch:
     A run of rows, still as the server's bytes.
 
     :param rows: the rows, each a valid JSON object.
+    :param one_line: True if no row is written over several lines; False if that is still to be looked for.
     """
 
-    __slots__ = ("rows",)
+    __slots__ = ("one_line", "rows")
 
-    def __init__(self, rows: list[msgspec.Raw]) -> None:
+    def __init__(self, rows: list[msgspec.Raw], *, one_line: bool = False) -> None:
         self.rows = rows
+        self.one_line = one_line
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -48,8 +51,7 @@ class RowBatch:
     def json_lines(self) -> bytes:
         """One row a line, each as the server wrote it, or compacted where it wrote it over several lines."""
         rows: Sequence[bytes | msgspec.Raw] = self.rows
-        text = b"".join(rows)
-        if b"\n" in text or b"\r" in text:
+        if not self.one_line and _breaks_lines(b"".join(rows)):
             rows = [msgspec.json.format(row, indent=-1) for row in self.rows]
         return b"\n".join([*rows, b""])
 
@@ -81,10 +83,10 @@ class RowReader(LargeValue[RowBatch]):
             if end := _ARRAY_END.match(self._pending):
                 self.rest = bytes(self._pending[end.end() - 1 :])
                 break
-            rows, cut = self._complete_rows()
+            batch, cut = self._complete_rows()
             if not cut:
                 break
-            batches.append(RowBatch(rows))
+            batches.append(batch)
             # A stand-in for the rows before: so the decoder sees to it that one comma follows them.
             self._before = b"[{}"
             del self._pending[:cut]
@@ -92,39 +94,38 @@ class RowReader(LargeValue[RowBatch]):
         self._due = max(self._window, 2 * len(self._pending))
         return batches
 
-    def _complete_rows(self) -> tuple[list[msgspec.Raw], int]:
+    def _complete_rows(self) -> tuple[RowBatch, int]:
         cut = len(self._pending)
         for _ in range(TRIES):
             cut = self._pending.rfind(b"}", 0, cut)
             if cut < 0:
                 break
             try:
-                return self._rows(cut + 1), cut + 1
+                return self._batch(cut + 1), cut + 1
             except _REFUSED:
                 continue
         cut = _last_boundary(self._pending)
         try:
-            return (self._rows(cut), cut) if cut else ([], 0)
+            return (self._batch(cut), cut) if cut else (RowBatch([]), 0)
         except _REFUSED:
             raise AlloincognitoResponseError(
                 "The answer's rowset is no valid JSON array, or nested too deeply."
             ) from None
 
-    def _rows(self, cut: int) -> list[msgspec.Raw]:
+    def _batch(self, cut: int) -> RowBatch:
         array = b"".join((self._before, memoryview(self._pending)[:cut], b"]"))
         rows = _RAW_ROWS.decode(array)
         if not array.isascii():
             array.decode()  # msgspec looks at the encoding of strings only where it decodes them
         if self._before != b"[":
             del rows[0]
-        if not _first_bytes(rows) <= _OPENING_BRACE:
+        if not set(map(_FIRST_BYTE, rows)) <= _OPENING_BRACE:
             raise AlloincognitoResponseError("The answer's rowset holds something that is not an object.")
-        return rows
+        return RowBatch(rows, one_line=not _breaks_lines(array))
 
 
-def _first_bytes(rows: list[msgspec.Raw]) -> set[int]:
-    views: Iterable[memoryview] = map(memoryview, rows)
-    return set(map(operator.itemgetter(0), views))
+def _breaks_lines(text: bytes) -> bool:
+    return b"\n" in text or b"\r" in text
 
 
 def _last_boundary(array: bytearray) -> int:
