@@ -21,7 +21,9 @@ def main(stand: str, size: str, count: str, concurrency: str, folder: str) -> No
 
     ids = [f"recording-{number}" for number in range(int(count))]
     with measured():
-        land_recordings(fetch, ids, Path(folder), concurrency=int(concurrency))
+        landed = land_recordings(fetch, ids, Path(folder), concurrency=int(concurrency))
+    if landed.fetched != len(ids):
+        raise SystemExit("not every recording has landed")
 
 
 if __name__ == "__main__":
