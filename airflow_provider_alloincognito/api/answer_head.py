@@ -41,14 +41,20 @@ class AnswerHead:
         # Rows may come with any status of success; "not ready yet" and failures are small.
         self._is_small = is_small or status == verdict.ACCEPTED or not 200 <= status < 300
 
-    def take(self, chunk: bytes) -> bool:
-        """Take a chunk of the body; gives whether that is enough."""
+    def take(self, chunk: bytes) -> None:
+        """Take the next chunk of the body."""
         if self._is_small:
             self.body += chunk
+        else:
+            assert self.reader is not None
+            self.pieces += self.reader.feed(chunk)
+
+    @property
+    def can_be_judged(self) -> bool:
+        """Whether enough of the body has come."""
+        if self._is_small:
             return len(self.body) > LARGEST_SMALL_BODY
-        assert self.reader is not None
-        self.pieces += self.reader.feed(chunk)
-        return self.reader.opened
+        return self.reader is not None and self.reader.opened
 
     def end(self) -> None:
         """The body has ended, or goes on for longer than it may."""

@@ -155,7 +155,8 @@ class AsyncClient:
         head = AnswerHead(method, response.status_code, response.headers, self.settings, is_small=send.is_token_call)
         try:
             async for chunk in response.aiter_bytes():
-                if head.take(chunk):
+                head.take(chunk)
+                if head.can_be_judged:
                     return head
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise AlloincognitoCutOffError(

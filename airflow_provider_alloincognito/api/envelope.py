@@ -59,7 +59,7 @@ class EnvelopeReader:
     @property
     def best_chunk(self) -> int:
         """How many bytes to feed it next, at most."""
-        return self._large_value.chunk if self._large_value is not None else CHUNK
+        return self._large_value.best_chunk if self._large_value is not None else CHUNK
 
     @property
     def envelope(self) -> Envelope:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
 P_co = TypeVar("P_co", covariant=True)
 
@@ -15,9 +15,6 @@ class LargeValue(ABC, Generic[P_co]):
 
     :param window: as many bytes are gathered before they are looked at.
     """
-
-    chunk: ClassVar[int]
-    """In chunks of so many bytes it is read fastest."""
 
     def __init__(self, window: int) -> None:
         self.rest: bytes | None = None
@@ -34,6 +31,11 @@ class LargeValue(ABC, Generic[P_co]):
         """
         self._pending += data
         return self._take() if last or len(self._pending) >= self._due else []
+
+    @property
+    @abstractmethod
+    def best_chunk(self) -> int:
+        """How many bytes to feed it next, to be fastest."""
 
     @property
     def has_content(self) -> bool:

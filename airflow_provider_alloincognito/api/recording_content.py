@@ -20,6 +20,7 @@ CHUNK = 1 << 20  # decoded where it lies: the fewer calls, the better
 
 # Up to the string's closing quote, its end so far, or an escape that is cut off; msgspec judges the escapes.
 _STRING = re.compile(rb'(?:[^"\\]++|\\u.{4}|\\[^u])*+', re.DOTALL)
+_QUOTE_OR_ESCAPE = re.compile(rb'["\\]')
 _DATA_PREFIX = re.compile(rb"\Adata:[^,]*;base64,", re.IGNORECASE)
 _STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 
@@ -31,13 +32,16 @@ class RecordingContentReader(LargeValue[bytes]):
     :param window: bytes are decoded whenever so many have gathered.
     """
 
-    chunk = CHUNK
-
     def __init__(self, window: int = WINDOW) -> None:
         super().__init__(window)
         self._carry = b""  # up to three characters that wait for the rest of their group of four
         self._begun = False
         self._padded = False
+
+    @property
+    def best_chunk(self) -> int:
+        """Large ones, that end with a group of four: so nothing is carried over from one to the next."""
+        return CHUNK - len(self._carry)
 
     def feed(self, data: bytes, *, last: bool = False) -> Sequence[bytes]:
         """Take the next bytes; many at once are decoded where they lie."""
@@ -55,15 +59,19 @@ class RecordingContentReader(LargeValue[bytes]):
 
     def _read(self, text: bytes | bytearray) -> tuple[int, list[bytes]]:
         """Decode up to the string's end, or to the end of what can be understood; gives where that is."""
+        if not _QUOTE_OR_ESCAPE.search(text[-3:]):  # up to three characters are not decoded yet
+            try:  # what the decoder takes as it stands holds no quote and no escape: no need to look for them
+                return len(text), self._decode(memoryview(text))
+            except ValueError:
+                pass
         end = _string_end(text)
         if text[end : end + 1] == b'"':
             self.rest = bytes(text[end:])
-        with memoryview(text)[:end] as string:
-            try:
-                content = self._decode(string)
-            except ValueError:
-                content = self._undress_and_decode(bytes(string))
-        return end, content
+        string = bytes(text[:end])
+        try:
+            return end, self._decode(string)
+        except ValueError:
+            return end, self._undress_and_decode(string)
 
     def _undress_and_decode(self, text: bytes) -> list[bytes]:
         try:

@@ -70,12 +70,15 @@ class RowReader(LargeValue[RowBatch]):
     :param window: rows are looked for whenever so many bytes have gathered.
     """
 
-    chunk = CHUNK
-
     def __init__(self, window: int = WINDOW) -> None:
         super().__init__(window)
         self._window = window
         self._before = b"["
+
+    @property
+    def best_chunk(self) -> int:
+        """Small ones: a row is looked at several times."""
+        return CHUNK
 
     def _take(self) -> Sequence[RowBatch]:
         batches = []

@@ -548,6 +548,18 @@ def test_proxies_are_used(plain_server: StartPlain, new_client: NewClient) -> No
     assert proxy.paths == [f"http://stand.invalid:80{CREATE_PATH}"]
 
 
+def test_the_environments_proxies_are_used_but_for_whom_it_excepts(
+    plain_server: StartPlain, new_client: NewClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, stand = plain_server({}), plain_server()
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    monkeypatch.setenv("http_proxy", proxy.url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    error_of_hash(new_client("http://stand.invalid:80"), AlloincognitoError)
+    assert calls_by_hash(new_client(stand.url), NOBODYS_HASH) == []
+    assert proxy.paths == [f"http://stand.invalid:80{CREATE_PATH}"]
+
+
 def error_of_hash(client: Client, kind: type[AlloincognitoError]) -> Any:
     with pytest.raises(kind) as caught:
         calls_by_hash(client, NOBODYS_HASH)
