@@ -181,7 +181,8 @@ class StreamedAnswer(AnswerHead):
         super().__init__(method, response.status_code, response.headers, settings, is_small=is_small)
         self._response = response
         self._secrets = secrets
-        self._size = 0  # of the last chunk; the first is whatever has come: a hash in it outlives a cut
+        self._read_some = response.raw.read1  # the first chunk is whatever has come: a hash in it outlives a cut
+        self._size = CHUNK
 
     def __enter__(self) -> Self:
         return self
@@ -231,14 +232,14 @@ class StreamedAnswer(AnswerHead):
 
     def _read(self) -> bool:
         """Read the next chunk, and keep nothing of it but what it held; chunks grow with the body."""
-        read = self._response.raw.read if self._size else self._response.raw.read1
-        self._size = min(2 * self._size, self.best_chunk) or CHUNK
         try:
-            chunk = read(self._size, decode_content=True)
+            chunk = self._read_some(self._size, decode_content=True)
         except CUT_SHORT as error:
             raise AlloincognitoCutOffError(
                 f"The answer to {self.method} was cut off half-way ({type(error).__name__}); nothing of it is kept."
             ) from None
         if chunk:
             self.take(chunk)
+            self._read_some = self._response.raw.read
+            self._size = min(2 * self._size, self.best_chunk)
         return bool(chunk)

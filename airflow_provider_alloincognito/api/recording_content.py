@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 import pybase64
@@ -20,9 +21,9 @@ CHUNK = 1 << 20  # decoded where it lies: the fewer calls, the better
 
 # Up to the string's closing quote, its end so far, or an escape that is cut off; msgspec judges the escapes.
 _STRING = re.compile(rb'(?:[^"\\]++|\\u.{4}|\\[^u])*+', re.DOTALL)
-_QUOTE_OR_ESCAPE = re.compile(rb'["\\]')
 _DATA_PREFIX = re.compile(rb"\Adata:[^,]*;base64,", re.IGNORECASE)
-_STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
+_URL_SAFE_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+_STANDARD = re.compile(rb"[A-Za-z0-9+/=]*")
 
 
 class RecordingContentReader(LargeValue[bytes]):
@@ -59,33 +60,33 @@ class RecordingContentReader(LargeValue[bytes]):
 
     def _read(self, text: bytes | bytearray) -> tuple[int, list[bytes]]:
         """Decode up to the string's end, or to the end of what can be understood; gives where that is."""
-        if not _QUOTE_OR_ESCAPE.search(text[-3:]):  # up to three characters are not decoded yet
-            try:  # what the decoder takes as it stands holds no quote and no escape: no need to look for them
-                return len(text), self._decode(memoryview(text))
-            except ValueError:
-                pass
+        with suppress(ValueError):  # what is decoded as it stands holds no quote and no escape: nothing to look for
+            return len(text), self._decode(memoryview(text), ended=False)
         end = _string_end(text)
-        if text[end : end + 1] == b'"':
+        ended = text[end : end + 1] == b'"'
+        if ended:
             self.rest = bytes(text[end:])
         string = bytes(text[:end])
         try:
-            return end, self._decode(string)
+            return end, self._decode(string, ended=ended)
         except ValueError:
-            return end, self._undress_and_decode(string)
+            return end, self._undress_and_decode(string, ended=ended)
 
-    def _undress_and_decode(self, text: bytes) -> list[bytes]:
+    def _undress_and_decode(self, text: bytes, *, ended: bool) -> list[bytes]:
         try:
             text = msgspec.json.decode(b'"%b"' % text, type=str).encode("ascii")
-            text = text.translate(_STANDARD_ALPHABET, delete=b" \t\r\n")
+            text = text.translate(_URL_SAFE_TO_STANDARD, delete=b" \t\r\n")
             if not self._begun:
                 text = _DATA_PREFIX.sub(b"", text)
-            return self._decode(text)
+            return self._decode(text, ended=ended)
         except (msgspec.DecodeError, ValueError):
             raise AlloincognitoResponseError("The answer's fileContent is not base64.") from None
 
-    def _decode(self, text: bytes | memoryview) -> list[bytes]:
+    def _decode(self, text: bytes | memoryview, *, ended: bool) -> list[bytes]:
         """Decode the groups of four, or raise ValueError and change nothing."""
-        groups, carry = self._groups(text)
+        groups, carry = self._groups(text, ended=ended)
+        if not _STANDARD.fullmatch(carry):
+            raise ValueError("what waits for the rest of its group is no base64 as it stands")
         padded = self._padded
         content = []
         for group in groups:
@@ -96,14 +97,14 @@ class RecordingContentReader(LargeValue[bytes]):
         self._begun, self._padded, self._carry = self._begun or bool(text), padded, carry
         return content
 
-    def _groups(self, text: bytes | memoryview) -> tuple[list[bytes | memoryview], bytes]:
+    def _groups(self, text: bytes | memoryview, *, ended: bool) -> tuple[list[bytes | memoryview], bytes]:
         """Runs of whole groups of four, the long one not copied, and what is left for the next time."""
         start = -len(self._carry) % 4
         stop = start + max(0, len(text) - start) // 4 * 4
         first, left = self._carry + bytes(text[:start]), bytes(text[stop:])
         if len(first) % 4:
             first, left = b"", first
-        if self.rest is not None:  # the padding may be missing
+        if ended:  # the padding may be missing
             left, last = b"", left + b"=" * (-len(left) % 4)
         else:
             last = b""

@@ -93,6 +93,8 @@ def test_a_recording_of_many_windows() -> None:
         "QUJDdata:audio/mpeg;base64,QUJD",
         "QU\nJD",
         "QU\\xJD",
+        'QUJD\\"',
+        'QUJD\\"QUJD',
         "QU\\u00zzJD",
         "QU\\ud800JD",
     ],
@@ -103,7 +105,20 @@ def test_what_is_not_base64_in_a_json_string(string: str) -> None:
             read(string.encode() + b'"}', chunk, window)
 
 
-@pytest.mark.parametrize("string", [b"", b"QUJD", b"QUJD\\", b"QUJD\\u00", b'QUJD\\"'])
+@pytest.mark.parametrize(
+    ("dressed", "plain"),
+    [("\\/", "/"), ("\\u002f", "/"), ("_", "/"), ("_-", "/+"), ("/ ", "/"), ("/\\n", "/"), ("\\n/\\n", "/")],
+)
+def test_dressing_that_begins_where_a_chunk_ends(dressed: str, plain: str) -> None:
+    """Groups of four that need no undressing, and then characters that wait for the rest of their group."""
+    chunk = "A" * (1 << 16)
+    rest = "A" * (8 - len(plain))
+    reader = RecordingContentReader()
+    pieces = [*reader.feed(f"{chunk}{dressed}".encode()), *reader.feed(f'{rest}"'.encode(), last=True)]
+    assert b"".join(pieces) == base64.b64decode(chunk + plain + rest)
+
+
+@pytest.mark.parametrize("string", [b"", b"QUJD", b"QUJD\\", b"QUJD\\u00"])
 def test_a_string_that_does_not_end_has_no_rest(string: bytes) -> None:
     for chunk in [1, 100]:
         assert read(string, chunk)[1] is None
