@@ -53,6 +53,13 @@ class Result:
         """Whether the answer holds the result, by a check of the user's own if there is one."""
         return is_ready(self._answer, ready_check)
 
+    def _require_ready(self) -> None:
+        if self.is_pending:
+            raise AlloincognitoResponseError(
+                f"The result is not ready yet. Ask again for it by its requestHash ({self.request_hash}), with "
+                "get_request_result, until is_pending is false."
+            )
+
     @property
     def is_recording(self) -> bool:
         """Whether the answer is a recording; otherwise it is a call list."""
@@ -78,11 +85,7 @@ class CallList(Result):
 
         :raises AlloincognitoResponseError: if the answer holds no rows yet, which is not to be taken for a quiet day.
         """
-        if self.is_pending:
-            raise AlloincognitoResponseError(
-                f"The result is not ready yet. Ask again for it by its requestHash ({self.request_hash}), with "
-                "get_request_result, until is_pending is false."
-            )
+        self._require_ready()
         for piece in self._answer.stream():
             if not isinstance(piece, RowBatch):
                 raise AlloincognitoResponseError("The answer holds a recording where calls were expected.")
@@ -103,9 +106,17 @@ class RecordFile(Result):
         return envelope.file_name if envelope is not None else None
 
     def __iter__(self) -> Iterator[bytes]:
+        """
+        Give the mp3 as it arrives.
+
+        :raises AlloincognitoResponseError: if the answer holds no recording yet, or one without a byte.
+        """
+        self._require_ready()
+        size = 0
         for piece in self._answer.stream():
             if not isinstance(piece, bytes):
                 raise AlloincognitoResponseError("The answer holds calls where a recording was expected.")
+            size += len(piece)
             yield piece
-        if not self.is_recording:
-            raise AlloincognitoResponseError("The answer holds no recording; it may not be ready yet.")
+        if not size:
+            raise AlloincognitoResponseError("The answer holds no recording, or one without a byte.")

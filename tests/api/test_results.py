@@ -143,13 +143,25 @@ def test_one_kind_is_not_taken_for_the_other(client: Client, sandbox: Sandbox) -
 
 
 @pytest.mark.parametrize(
-    "result", [b"{}", b'{"fileContent": null, "requestHash": "h"}', b'{"rowset": []}', b'{"rowset": null}']
+    ("result", "status", "said"),
+    [
+        (b"{}", 200, "not ready yet"),
+        (b'{"fileContent": null, "requestHash": "h"}', 200, "not ready yet"),
+        (b'{"fileContent": "QUJD", "requestHash": "h"}', 202, "not ready yet"),
+        (b'{"fileContent": ""}', 200, "no recording"),
+        (b'{"rowset": []}', 200, "no recording"),
+        (b'{"rowset": null}', 200, "no recording"),
+    ],
 )
 def test_no_recording_is_not_an_empty_one(
-    result: bytes, plain_server: Callable[..., PlainServer], new_client: Callable[..., Client]
+    result: bytes,
+    status: int,
+    said: str,
+    plain_server: Callable[..., PlainServer],
+    new_client: Callable[..., Client],
 ) -> None:
-    server = plain_server({RECORD_FILE_PATH: Said(b'{"error": null, "result": ' + result + b"}")})
-    with pytest.raises(AlloincognitoResponseError, match="no recording"):
+    server = plain_server({RECORD_FILE_PATH: Said(b'{"error": null, "result": ' + result + b"}", status)})
+    with pytest.raises(AlloincognitoResponseError, match=said):
         recording(new_client(server.url), "some-id")
 
 
