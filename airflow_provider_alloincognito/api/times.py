@@ -34,26 +34,27 @@ def parse_moment(value: datetime | str, zone: ZoneInfo) -> datetime:
     return moment.replace(microsecond=0)
 
 
-def parse_api_time(value: object, zone: ZoneInfo) -> datetime | None:
+def parse_api_time(value: object, zone: ZoneInfo, *, fold: int = 0) -> datetime | None:
     """
     Read a time that the API gave, in a format that its text leaves open (assumed).
 
     ISO 8601, ``yyyy-mm-dd hh:mm:ss`` in the API's zone, and epoch seconds or milliseconds are understood.
 
+    :param fold: 1 for the second of the two moments that a text means in the hour that its zone repeats.
     :return: the aware moment in UTC, or None if the value cannot be read.
     """
     try:
         number = float(str(value))
     except ValueError:
-        return _parse_text(str(value), zone)
+        return _parse_text(str(value), zone, fold)
     if not 0 < number < LARGEST_EPOCH_SECONDS * 1000:
         return None
     return datetime.fromtimestamp(number / 1000 if number > LARGEST_EPOCH_SECONDS else number, UTC)
 
 
-def _parse_text(text: str, zone: ZoneInfo) -> datetime | None:
+def _parse_text(text: str, zone: ZoneInfo, fold: int) -> datetime | None:
     try:
         parsed = datetime.fromisoformat(text.strip())
-        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone, fold=fold)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -63,6 +64,23 @@ def test_a_row_without_a_readable_start_is_an_error_that_names_the_setting(row: 
         kept(row)
     assert "'startTime'" in str(caught.value)
     assert "916" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [20250602100000, "20250602100000", 20250602, "1970-01-01 00:00:00"])
+def test_a_time_ages_away_was_misread_and_its_row_is_not_dropped(value: Any) -> None:
+    with pytest.raises(AlloincognitoResponseError, match="no readable time"):
+        kept({"startTime": value})
+
+
+def test_in_the_hour_that_a_zone_repeats_no_call_is_lost() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    hours = [datetime(2026, 10, 25, hour, tzinfo=UTC) for hour in range(4)]
+    rows = {time: {"startTime": f"2026-10-25 {time}"} for time in ("02:30:00", "03:30:00")}
+    batch = RowBatch([msgspec.Raw(json.dumps(row).encode()) for row in rows.values()])
+    kept_in = [RowFilter("startTime", start, end, berlin)(batch).decode() for start, end in pairwise(hours)]
+    assert kept_in == [[rows["02:30:00"]], [rows["02:30:00"]], [rows["03:30:00"]]]
+    named = RowBatch([msgspec.Raw(b'{"startTime": "2026-10-25T02:30:00+02:00"}')])
+    assert [len(RowFilter("startTime", start, end, berlin)(named)) for start, end in pairwise(hours)] == [1, 0, 0]
 
 
 def test_a_row_that_is_no_object_is_an_error() -> None:
