@@ -61,7 +61,7 @@ class AskedRequests:
         if self._store is not None:
             self._store.set(STATE_KEY, {"what": self._what, "hashes": self.hashes})
 
-    def done(self) -> None:
-        """All has landed: whoever clears the task wants it asked anew."""
+    def forget_all(self) -> None:
+        """Keep nothing for another try: all has landed, or what was asked is of no use."""
         if self._store is not None:
             self._store.delete(STATE_KEY)

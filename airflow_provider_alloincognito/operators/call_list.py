@@ -21,6 +21,7 @@ from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, RecordFile
 from airflow_provider_alloincognito.api.rows import RowBatch
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
+from airflow_provider_alloincognito.landing.errors import AlloincognitoTooFewRowsError
 from airflow_provider_alloincognito.landing.rows import land_rows
 from airflow_provider_alloincognito.operators.asked import AskedRequests
 from airflow_provider_alloincognito.operators.base import AlloincognitoWaitingOperator, file_metadata
@@ -154,8 +155,12 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
                 manifest: dict[str, Any] = {"path": None, "format": None, "rows": None, "bytes": 0}
             else:
                 batches = with_fields(self._batches(windows, asked), self.required_fields)
-                manifest = self._land(batches, self.output_path, query, asked)
-            asked.done()
+                try:
+                    manifest = self._land(batches, self.output_path, query, asked)
+                except AlloincognitoTooFewRowsError:
+                    asked.forget_all()  # by their hashes, the same few may come for ever
+                    raise
+            asked.forget_all()
             return {**manifest, "request_hashes": asked.hashes, **self._sent_period(query)}
 
     def _query(self, context: Context) -> CallListQuery:
@@ -190,9 +195,9 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         """Rows of one window after the other."""
         for index in range(len(windows)):
             with self._result(index, windows, asked) as calls:
-                if not isinstance(calls, CallList):
-                    raise AlloincognitoResponseError("The requestHash of a call list stands for a recording.")
                 try:
+                    if not isinstance(calls, CallList):
+                        raise AlloincognitoResponseError("The requestHash of a call list stands for a recording.")
                     yield from calls.batches()
                 except AlloincognitoCutOffError:
                     raise
@@ -219,8 +224,10 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
             return None
         try:
             return self.hook.get_request_result(request_hash, window)
-        except AlloincognitoApiError as error:
-            self.log.info("Request %s is not known any more (%s); asking anew", request_hash, error.code)
+        except AlloincognitoCutOffError:
+            raise
+        except (AlloincognitoApiError, AlloincognitoResponseError) as error:
+            self.log.info("The result of request %s cannot be had any more (%s); asking anew", request_hash, error)
             asked.forget(index)
             return None
 

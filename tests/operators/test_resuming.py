@@ -140,6 +140,26 @@ def test_an_answer_that_makes_no_sense_is_not_fetched_again_by_its_hash(sandbox:
     assert rows_in(path) == sandbox.truth(DAY, NEXT_DAY)
 
 
+@pytest.mark.parametrize("kind", ["html", "empty_body", "no_result"])
+def test_a_hash_that_gives_nothing_at_all_is_asked_anew(sandbox: Sandbox, tmp_path: Path, kind: str) -> None:
+    sandbox.add_fault(kind, method="getrequestresultbyhash", times=None)
+    path = tmp_path / "calls.jsonl"
+    run = land(path, Blocked(path, 1))
+    assert (run.state, run.tries["land"]) == ("success", 2), run.errors
+    assert counts(sandbox) == (2, 1)
+    assert rows_in(path) == sandbox.truth(DAY, NEXT_DAY)
+
+
+def test_too_few_rows_are_asked_for_anew(sandbox: Sandbox, tmp_path: Path) -> None:
+    """By the first answer's hash, calls that appear later would never come."""
+    path = tmp_path / "calls.jsonl"
+    run = land(path, lambda _: None, min_rows=10_000)
+    assert (run.state, run.tries["land"], len(run.errors)) == ("failed", 2, 2), run.errors
+    assert "min_rows" in str(run.errors[-1])
+    assert counts(sandbox) == (2, 0)
+    assert kept_state() == []
+
+
 def test_the_state_holds_hashes_and_nothing_of_the_query(sandbox: Sandbox, tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
     seen: list[Any] = []
