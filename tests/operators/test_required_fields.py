@@ -1,0 +1,35 @@
+"""Fields that rows must have."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from airflow_provider_alloincognito.api.errors import AlloincognitoFieldError
+from airflow_provider_alloincognito.api.rows import RowBatch
+from airflow_provider_alloincognito.operators.fields import with_fields
+
+ROWS = [b'{"a": 1}', b'{"a": 2, "b": 1e999}', b'{"c": {"d": 3}}']
+
+
+def passed(*required: str, rows: list[bytes] = ROWS) -> list[bytes]:
+    batches = [RowBatch([msgspec.Raw(row)]) for row in rows]
+    return [bytes(row) for batch in with_fields(batches, required) for row in batch.rows]
+
+
+@pytest.mark.parametrize("required", [(), ("a",), ("a", "b", "c")])
+def test_rows_that_have_them_among_themselves_pass(required: tuple[str, ...]) -> None:
+    """Also with numbers that are out of range: nobody looks at values."""
+    assert passed(*required) == ROWS
+
+
+def test_no_rows_pass() -> None:
+    assert passed("a", rows=[]) == []
+
+
+@pytest.mark.parametrize("missing", ["d", "A"])
+def test_a_field_that_no_row_has_is_named_beside_those_that_they_have(missing: str) -> None:
+    with pytest.raises(AlloincognitoFieldError) as caught:
+        passed("a", missing)
+    for part in (f"['{missing}']", "['a', 'b', 'c']", "mapping"):
+        assert part in str(caught.value)
