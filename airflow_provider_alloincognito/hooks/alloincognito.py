@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -48,6 +49,7 @@ class AlloincognitoHook(BaseHook):
         super().__init__()
         self.alloincognito_conn_id = alloincognito_conn_id
         self.start_time_field = start_time_field
+        self._making = Lock()
 
     @cached_property
     def access(self) -> Access:
@@ -63,7 +65,8 @@ class AlloincognitoHook(BaseHook):
 
     def get_conn(self) -> Client:
         """The client, for requests that have no method here."""
-        return self._client
+        with self._making:
+            return self._client
 
     @cached_property
     def _client(self) -> Client:
@@ -113,7 +116,7 @@ class AlloincognitoHook(BaseHook):
     def list_calls(self, query: CallListQuery) -> CallList:
         """As :meth:`get_call_list`, for a query that has been checked already."""
         with self._naming_the_connection():
-            answer = self._client.open(methods.call_list(self.settings, query))
+            answer = self.get_conn().open(methods.call_list(self.settings, query))
         return CallList(answer, self._row_filter(query))
 
     def get_call_record_file(self, record_file_id: str, target: Any = None) -> RecordFile:
@@ -126,7 +129,7 @@ class AlloincognitoHook(BaseHook):
         :raises AlloincognitoApiError: if there is no such recording.
         """
         with self._naming_the_connection():
-            answer = self._client.open(methods.call_record_file(self.settings, record_file_id))
+            answer = self.get_conn().open(methods.call_record_file(self.settings, record_file_id))
         recording = RecordFile(answer)
         if target is not None:
             from airflow_provider_alloincognito.landing.files import whole_file
@@ -146,7 +149,7 @@ class AlloincognitoHook(BaseHook):
         :raises AlloincognitoApiError: if the hash is unknown or has expired (assumed: any error of the API's).
         """
         with self._naming_the_connection():
-            answer = self._client.open(methods.request_result(self.settings, request_hash))
+            answer = self.get_conn().open(methods.request_result(self.settings, request_hash))
         if answer.envelope is not None and answer.envelope.file_content == "string":
             return RecordFile(answer)
         return CallList(answer, self._row_filter(query) if query is not None else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any, BinaryIO
 
@@ -34,9 +34,12 @@ def read_record_file_ids(calls: Target, field: str) -> Iterator[str]:
         else:
             text = stack.enter_context(_plain(file, form.compression))
             values = _from_json_lines(text, field) if form.name == "jsonl" else _from_csv(text, field)
-        for value in values:
-            if value not in (None, ""):
-                yield str(value)
+        yield from usable_ids(values)
+
+
+def usable_ids(values: Iterable[Any]) -> Iterator[str]:
+    """Give the ids among what rows have in their place: calls without a recording have nothing there."""
+    return (str(value) for value in values if value not in (None, ""))
 
 
 def _plain(file: BinaryIO, compression: Compression | None) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import AirflowException, ObjectStoragePath
 
 from airflow_provider_alloincognito.api.errors import AlloincognitoQueryError
-from airflow_provider_alloincognito.landing.record_file_ids import read_record_file_ids
+from airflow_provider_alloincognito.landing.record_file_ids import read_record_file_ids, usable_ids
 from airflow_provider_alloincognito.landing.recordings import land_recordings
 from airflow_provider_alloincognito.operators.base import AlloincognitoOperator
 from airflow_provider_alloincognito.operators.final import final_errors
@@ -24,7 +24,8 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     A recording that fails does not keep the others from landing. Running again fetches only what is missing.
 
     :param output_path: the folder (any ``ObjectStoragePath``).
-    :param record_file_ids: the ids; give these or ``calls``.
+    :param record_file_ids: the ids; give these or ``calls``. None and empty texts, of calls without a recording, are
+        passed over.
     :param calls: the file that :class:`AlloincognitoCallListOperator` landed, whose rows hold the ids.
     :param record_file_id_field: the rows' field with the id; default the Connection's setting of that name.
     :param concurrency: how many recordings to fetch at a time, by threads over one connection pool.
@@ -71,6 +72,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch all, then judge."""
         with final_errors():
+            self.hook.get_conn()  # a Connection that cannot be used is no matter of single recordings
             landed = land_recordings(
                 self.hook.get_call_record_file,
                 self._ids(),
@@ -101,4 +103,9 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         if self.calls is not None:
             field = self.record_file_id_field or self.hook.settings.record_file_id_field
             return read_record_file_ids(ObjectStoragePath(self.calls), field)
-        return list(self.record_file_ids or ())
+        if isinstance(self.record_file_ids, str):
+            raise AlloincognitoQueryError(
+                "record_file_ids is a text, not a list of ids. A template gives a list only in a DAG with "
+                "render_template_as_native_obj=True; without it, hand over the task's output itself (task.output)."
+            )
+        return list(usable_ids(self.record_file_ids or ()))

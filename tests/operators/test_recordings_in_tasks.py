@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 from dag_runs import Run, StartSandbox, one_task_dag, run_dag
 
 from airflow_provider_alloincognito.api.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.api.settings import AlloincognitoSettingsError
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
     AlloincognitoRecordingOperator,
@@ -145,6 +146,34 @@ def test_ids_given_by_hand(connected_sandbox: StartSandbox, tmp_path: Path) -> N
     assert run.state == "success", run.errors
     assert {file.stem for file in (tmp_path / "mp3").glob("*.mp3")} == set(some)
     assert sandbox.count("getcallrecordfile") == 2
+
+
+def test_ids_as_rows_have_them(connected_sandbox: StartSandbox, tmp_path: Path) -> None:
+    sandbox = connected_sandbox(calls_per_day=20)
+    some = ids_of(sandbox)[:1]
+    run = land(tmp_path, record_file_ids=[None, *some, "", 17], on_error="skip")
+    assert run.state == "success", run.errors
+    assert [(line["id"], line["status"]) for line in manifest(tmp_path)] == [(some[0], "fetched"), ("17", "failed")]
+
+
+def test_a_text_in_place_of_ids_is_an_error(sandbox: Sandbox, tmp_path: Path) -> None:
+    run = land(tmp_path, record_file_ids="{{ ['ab', 'cd'] }}", on_error="skip")
+    assert isinstance(run.error, AlloincognitoQueryError)
+    assert "render_template_as_native_obj" in str(run.error)
+    assert sandbox.count("getcallrecordfile") == 0
+
+
+@pytest.mark.parametrize("on_error", ["fail", "skip"])
+def test_a_connection_that_cannot_be_used_fails_the_task(
+    connected_sandbox: StartSandbox, tmp_path: Path, on_error: str
+) -> None:
+    connected_sandbox({"timezone": "Europe/Nowhere"})
+    operator = AlloincognitoRecordingOperator(
+        task_id="recordings", output_path=tmp_path.as_uri(), record_file_ids=["a"], on_error=on_error
+    )
+    with pytest.raises(AlloincognitoSettingsError, match="timezone"):
+        operator.execute({})
+    assert not list(tmp_path.iterdir())
 
 
 def test_neither_ids_nor_calls_is_an_error(sandbox: Sandbox, tmp_path: Path) -> None:
