@@ -24,34 +24,33 @@ BUFFER_BYTES = 1 << 16
 @contextmanager
 def whole_local_file(path: str, *, mode: int, fsync: bool) -> Iterator[BinaryIO]:
     """Write a sibling of ``path`` and rename it at the end of the ``with``; an exception leaves nothing."""
-    try:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        sibling, descriptor = _locked_sibling(path, mode)
-    except OSError as error:
-        raise AlloincognitoTargetError(f"Cannot write {path}: {error.strerror}") from error
-    with open(descriptor, "wb", buffering=BUFFER_BYTES) as file:
-        try:
+    sibling = os.path.join(os.path.dirname(path), sibling_name(os.path.basename(path)))
+    try:  # from before it is there: what ends the task may be raised anywhere
+        with _locked_sibling(path, sibling, mode) as file:
             yield file
             file.flush()
             if fsync:
-                os.fsync(descriptor)
+                os.fsync(file.fileno())
             os.replace(sibling, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(sibling)
-            raise
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(sibling)
+        raise
 
 
-def _locked_sibling(path: str, mode: int) -> tuple[str, int]:
-    while True:
-        sibling = os.path.join(os.path.dirname(path), sibling_name(os.path.basename(path)))
-        descriptor = os.open(sibling, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        os.fchmod(descriptor, mode)  # whatever the umask took away
-        with suppress(OSError):  # a mount without locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:
-            return sibling, descriptor
-        os.close(descriptor)  # another run swept it between its making and its lock
+def _locked_sibling(path: str, sibling: str, mode: int) -> BinaryIO:
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        while True:
+            descriptor = os.open(sibling, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+            os.fchmod(descriptor, mode)  # whatever the umask took away
+            with suppress(OSError):  # a mount without locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                return open(descriptor, "wb", buffering=BUFFER_BYTES)
+            os.close(descriptor)  # another run swept it between its making and its lock
+    except OSError as error:
+        raise AlloincognitoTargetError(f"Cannot write {path}: {error.strerror}") from error
 
 
 class LocalLeftovers:

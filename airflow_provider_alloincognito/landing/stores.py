@@ -89,10 +89,10 @@ class _Upload(io.RawIOBase):
 def _renamed_file(fs: Any, key: str) -> Iterator[BinaryIO]:
     folder, _, name = key.rpartition("/")
     sibling = f"{folder}/{sibling_name(name)}" if folder else sibling_name(name)
-    with refusals_explained(key):
-        fs.makedirs(folder, exist_ok=True)
-        file = fs.open(sibling, "wb")
-    try:
+    try:  # from before it is there: what ends the task may be raised anywhere
+        with refusals_explained(key):
+            fs.makedirs(folder, exist_ok=True)
+            file = fs.open(sibling, "wb")
         with file:
             growing = _Growing(file)
             yield cast(BinaryIO, growing)

@@ -94,6 +94,7 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         return result
 
     def _wait(self, request_hash: str, deadline: float) -> None:
+        self.stop_if_told()
         if time.time() + self.poll_interval > deadline:
             raise AlloincognitoWaitTimeout(
                 f"The result of request {request_hash} was not ready within {self.wait_timeout:.0f} s (wait_timeout). "

@@ -15,6 +15,8 @@ except ImportError:  # Airflow 2
 class StopsWhenKilled:
     """What operators and sensors have in common on SIGTERM."""
 
+    _told_to_end = False
+
     def on_kill(self) -> None:
         """
         Leave ``execute`` by an exception, which closes connections and removes unfinished files.
@@ -23,4 +25,14 @@ class StopsWhenKilled:
         """
         # After a time-out it has been left already.
         if not isinstance(sys.exc_info()[1], AirflowTaskTimeout):
+            self._told_to_end = True
+            self.stop_if_told()
+
+    def stop_if_told(self) -> None:
+        """
+        Leave ``execute`` if that was asked for: to be called where a wait goes round.
+
+        Python drops in silence what is raised while it finalizes a file, an answer's connection for one.
+        """
+        if self._told_to_end:
             raise AirflowTaskTerminated("The task was told to end (SIGTERM).")

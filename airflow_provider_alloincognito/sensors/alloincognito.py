@@ -88,6 +88,7 @@ class AlloincognitoRequestResultSensor(StopsWhenKilled, BaseSensorOperator):
 
     def poke(self, context: Context) -> bool:
         """Ask once; no more of the answer is read than its head."""
+        self.stop_if_told()
         with self.hook.get_request_result(self.request_hash) as result:
             ready = result.is_ready(self.ready_check)
         self.log.info("Result %s is %s", self.request_hash, "ready" if ready else "not ready yet")

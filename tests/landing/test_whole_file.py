@@ -43,6 +43,16 @@ def test_only_the_owner_may_read_it_unless_told(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "calls").stat().st_mode) == 0o600
 
 
+def test_a_signal_while_it_is_being_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told_to_end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fcntl, "flock", told_to_end)
+    with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "calls"):
+        pass
+    assert names(tmp_path) == []
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, GeneratorExit])
 def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
     target = tmp_path / "calls"

@@ -1,0 +1,43 @@
+"""A task that is told to end, where Python drops what the signal raises: while it finalizes a file, for one."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from dag_runs import StartSandbox
+
+from airflow_provider_alloincognito.operators.alloincognito import AlloincognitoRequestResultOperator
+from airflow_provider_alloincognito.operators.killing import AirflowTaskTerminated
+from airflow_provider_alloincognito.sensors.alloincognito import AlloincognitoRequestResultSensor
+
+BY_HASH = "getrequestresultbyhash"
+
+
+def told_to_end_unheard(task: Any) -> Any:
+    with suppress(AirflowTaskTerminated):
+        task.on_kill()
+    return task
+
+
+def test_a_wait_goes_round_once_at_most(connected_sandbox: StartSandbox, tmp_path: Path) -> None:
+    sandbox = connected_sandbox()
+    sandbox.add_fault("status", method=BY_HASH, status=202, times=None)
+    path = (tmp_path / "calls.jsonl").as_uri()
+    operator = AlloincognitoRequestResultOperator(
+        task_id="result", request_hash="h==", output_path=path, poll_interval=0.01, wait_timeout=5
+    )
+    with pytest.raises(AirflowTaskTerminated):
+        told_to_end_unheard(operator).execute({"ti": SimpleNamespace(try_number=1)})
+    assert sandbox.count(BY_HASH) == 1
+
+
+def test_a_sensor_pokes_no_more(connected_sandbox: StartSandbox) -> None:
+    sandbox = connected_sandbox()
+    sensor = AlloincognitoRequestResultSensor(task_id="ready", request_hash="h==")
+    with pytest.raises(AirflowTaskTerminated):
+        told_to_end_unheard(sensor).poke({})
+    assert sandbox.count(BY_HASH) == 0
