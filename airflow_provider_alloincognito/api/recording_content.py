@@ -17,7 +17,7 @@ from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
 from airflow_provider_alloincognito.api.large_value import LargeValue
 
 WINDOW = 1 << 16
-CHUNK = 1 << 20  # decoded where it lies: the fewer calls, the better
+CHUNK = 1 << 19  # decoded where it lies: the fewer calls, the better
 
 # Up to the string's closing quote, its end so far, or an escape that is cut off; msgspec judges the escapes.
 _STRING = re.compile(rb'(?:[^"\\]++|\\u.{4}|\\[^u])*+', re.DOTALL)

@@ -1,16 +1,16 @@
-"""SHA-256 of what is being read: beside the reading once it is long, since it takes as much time as all the rest."""
+"""SHA-256 of a recording, beside its reading once it is long, since it takes as much time as all the rest."""
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
+from queue import SimpleQueue
+from threading import Semaphore, Thread
 from types import TracebackType
 from typing import Self
 
 LONG = 1 << 20
 """Bytes from which on a thread gains more than it costs."""
-MOST_AHEAD = 2
+MOST_AHEAD = 8
 """So many chunks may wait for it: they are memory."""
 
 
@@ -21,8 +21,9 @@ class Digest:
         self.size = 0
         """Bytes so far."""
         self._digest = sha256()
-        self._thread: ThreadPoolExecutor | None = None
-        self._under_way: deque[Future[None]] = deque()
+        self._chunks: SimpleQueue[bytes | None] = SimpleQueue()
+        self._room = Semaphore(MOST_AHEAD)
+        self._thread: Thread | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -33,8 +34,7 @@ class Digest:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._thread is not None:
-            self._thread.shutdown()
+        self._finish()
 
     def update(self, chunk: bytes) -> None:
         """Take the next chunk; it is hashed when this returns, or soon after."""
@@ -43,15 +43,23 @@ class Digest:
             self._digest.update(chunk)
             return
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="digest")
-        self._under_way.append(self._thread.submit(self._digest.update, chunk))
-        self._wait(MOST_AHEAD)
+            self._thread = Thread(target=self._hash, name="digest")
+            self._thread.start()
+        self._room.acquire()
+        self._chunks.put(chunk)
 
     def hexdigest(self) -> str:
         """Give the digest of all chunks, in hexadecimal digits."""
-        self._wait(0)
+        self._finish()
         return self._digest.hexdigest()
 
-    def _wait(self, left: int) -> None:
-        while len(self._under_way) > left:
-            self._under_way.popleft().result()
+    def _hash(self) -> None:
+        for chunk in iter(self._chunks.get, None):
+            self._digest.update(chunk)
+            self._room.release()
+
+    def _finish(self) -> None:
+        if self._thread is not None:
+            self._chunks.put(None)
+            self._thread.join()
+            self._thread = None

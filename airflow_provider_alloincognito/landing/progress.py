@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 LOG_SECONDS = 5.0
 
@@ -22,7 +23,7 @@ class Log(Protocol):
 
 class Progress:
     """
-    Counts recordings and bytes, from any thread.
+    Counts recordings and bytes, from any thread. A context manager: within it, a thread of its own logs.
 
     :param total: how many recordings there will be; None if nobody knows.
     """
@@ -33,9 +34,27 @@ class Progress:
         self._clock = clock
         self._lock = threading.Lock()
         self._start = clock()
-        self._next = self._start + LOG_SECONDS
         self._done = 0
         self._bytes = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._log_now_and_then, name="progress", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _log_now_and_then(self) -> None:
+        while not self._ended.wait(LOG_SECONDS):
+            self._log.info("%s", self.text())
 
     def add_bytes(self, count: int) -> None:
         """Count bytes that have arrived."""
@@ -46,17 +65,6 @@ class Progress:
         """Count a recording that is done with, however it ended."""
         with self._lock:
             self._done += 1
-
-    def seconds_to_next(self) -> float:
-        """Say how long :meth:`log_if_due` has nothing to do."""
-        return max(0.0, self._next - self._clock())
-
-    def log_if_due(self) -> None:
-        """Log how far it is, if the last time was a while ago."""
-        now = self._clock()
-        if now >= self._next:
-            self._next = now + LOG_SECONDS
-            self._log.info("%s", self.text())
 
     def text(self) -> str:
         """Say how far it is: recordings, megabytes, rate, time left."""

@@ -7,7 +7,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -119,7 +119,9 @@ def land_recordings(
         raise ValueError(f"concurrency is the number of recordings at a time, 1 or more, not {concurrency}")
     manifest = manifest if manifest is not None else child(folder, "manifest.jsonl")
     log = log or logging.getLogger(__name__)
-    progress = Progress(log, len(ids) if isinstance(ids, Sized) else None)
+    number = len(ids) if isinstance(ids, Sized) else None
+    concurrency = min(concurrency, number or concurrency)
+    progress = Progress(log, number)
     journal = journal_of(manifest)
     earlier: dict[str, ManifestLine] = {}
     if skip_existing:
@@ -129,8 +131,8 @@ def land_recordings(
     counts = {"fetched": 0, "skipped": 0, "failed": 0}
     size = 0
     try:
-        with whole_file(manifest) as file:
-            for line in _in_order(landing, _once_each(ids), concurrency, progress):
+        with progress, whole_file(manifest) as file:
+            for line in _in_order(landing, _once_each(ids), concurrency):
                 file.write(encode_line(line))
                 counts[line.status] += 1
                 size += line.bytes or 0
@@ -221,30 +223,30 @@ class _Landing:
         self._progress.add_bytes(count)
 
 
-def _in_order(landing: _Landing, ids: Iterator[str], concurrency: int, progress: Progress) -> Iterator[ManifestLine]:
-    """Land many at a time and give their lines in the order of the ids, never far ahead of them."""
+def _in_order(landing: _Landing, ids: Iterator[str], concurrency: int) -> Iterator[ManifestLine]:
+    """Land recordings and give their lines in the order of the ids."""
+    if concurrency == 1:  # in this very thread, which would only wait for another
+        return map(landing.land, ids)
+    return _many_at_a_time(landing, ids, concurrency)
+
+
+def _many_at_a_time(landing: _Landing, ids: Iterator[str], concurrency: int) -> Iterator[ManifestLine]:
+    """Land so many at a time, never far ahead of the one whose turn it is."""
     waiting: deque[Future[ManifestLine]] = deque()
     with ThreadPoolExecutor(concurrency, thread_name_prefix="recording") as threads:
         try:
             for record_file_id in ids:
                 waiting.append(threads.submit(landing.land, record_file_id))
                 if len(waiting) >= concurrency * WAITING_PER_THREAD:
-                    yield _result(waiting.popleft(), progress)
+                    yield waiting.popleft().result()
             while waiting:
-                yield _result(waiting.popleft(), progress)
+                yield waiting.popleft().result()
         except BaseException as error:
             landing.stop.set()
             threads.shutdown(wait=True, cancel_futures=True)
             if isinstance(error, _Stopped):
                 _raise_rejection(waiting)
             raise
-
-
-def _result(future: Future[ManifestLine], progress: Progress) -> ManifestLine:
-    while not wait([future], timeout=progress.seconds_to_next()).done:
-        progress.log_if_due()
-    progress.log_if_due()
-    return future.result()
 
 
 def _raise_rejection(futures: Iterable[Future[ManifestLine]]) -> None:

@@ -135,17 +135,17 @@ def test_recordings_land_and_are_skipped(store: Store, monkeypatch: pytest.Monke
     ]
 
 
-def test_a_journal_in_a_store_spares_reading(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    def ids() -> Iterator[str]:
-        yield from ("a", "b")
+def test_a_journal_in_a_store_spares_reading(store: Store) -> None:
+    def interrupted(*ids: str) -> Iterator[str]:
+        yield from ids
         raise KeyboardInterrupt
 
+    stand = Stand({"a": b"mp3", "b": b"mp3"})
     with pytest.raises(KeyboardInterrupt):
-        land_recordings(Stand({"a": b"mp3", "b": b"mp3"}), ids(), store.path(), concurrency=1)
-    assert ".manifest.jsonl.journal" not in store.files()  # nothing was due, nothing was done with
-    monkeypatch.setattr("airflow_provider_alloincognito.landing.recordings.WAITING_PER_THREAD", 1)
+        land_recordings(stand, interrupted(), store.path(), concurrency=1)
+    assert ".manifest.jsonl.journal" not in store.files()  # nothing was done
     with pytest.raises(KeyboardInterrupt):
-        land_recordings(Stand({"a": b"mp3", "b": b"mp3"}), ids(), store.path(), concurrency=1)
+        land_recordings(stand, interrupted("a", "b"), store.path(), concurrency=1)
     assert len(store.files()[".manifest.jsonl.journal"].splitlines()) == 2
     land_recordings(Stand({}), ["a", "b"], store.path())
     assert list(store.files()) == ["a.mp3", "b.mp3", "manifest.jsonl"]

@@ -200,29 +200,19 @@ def test_concurrency_is_a_number_of_recordings(tmp_path: Path) -> None:
 
 def test_progress_says_rate_and_time_left() -> None:
     now = 100.0
-    said: list[str] = []
-
-    class Log:
-        def info(self, msg: str, *args: object) -> None:
-            said.append(msg % args)
-
-        warning = info
-
-    progress = Progress(Log(), 500, clock=lambda: now)
+    log = logging.getLogger(__name__)
+    progress = Progress(log, 500, clock=lambda: now)
     for _ in range(100):
         progress.add_bytes(300_000)
         progress.add_recording()
-    now += 4
-    progress.log_if_due()
-    assert (said, progress.seconds_to_next()) == ([], 1.0)
-    now += 6
-    progress.log_if_due()
-    assert said == ["Recordings: 100 of 500, 30.0 MB, 3.0 MB/s, about 0 min 40 s left"]
-    assert Progress(Log(), None, clock=lambda: now).text() == "Recordings: 0, 0.0 MB, 0.0 MB/s"
+    now += 10
+    assert progress.text() == "Recordings: 100 of 500, 30.0 MB, 3.0 MB/s, about 0 min 40 s left"
+    assert Progress(log, None, clock=lambda: now).text() == "Recordings: 0, 0.0 MB, 0.0 MB/s"
 
 
+@pytest.mark.parametrize("ids", [["a"], ["a", "b"]])
 def test_progress_is_logged_while_one_takes_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ids: list[str]
 ) -> None:
     monkeypatch.setattr(progress_module, "LOG_SECONDS", 0.05)
 
@@ -232,8 +222,9 @@ def test_progress_is_logged_while_one_takes_long(
         yield Mp3([b"mp3"])
 
     with caplog.at_level(logging.INFO):
-        land_recordings(slow, ["a"], tmp_path)
-    assert caplog.text.count("Recordings: 0 of 1") >= 3
+        land_recordings(slow, ids, tmp_path)
+    assert caplog.text.count(f"Recordings: 0 of {len(ids)}") >= 3
+    assert "progress" not in {thread.name for thread in threading.enumerate()}
 
 
 KILLED = """

@@ -74,3 +74,12 @@ def test_recordings_are_whole_or_not_there(
         assert (tmp_path / name).read_bytes() == worker_sandbox.recording(name.removesuffix(".mp3"))
     assert worker.run("AlloincognitoRecordingOperator", **arguments) == 0
     assert visible(tmp_path) == sorted([*(f"{one}.mp3" for one in ids), "manifest.jsonl"])
+
+
+def test_a_recording_that_stalls_is_left_at_once(worker: Worker, worker_sandbox: Sandbox, tmp_path: Path) -> None:
+    one = next(row["recordFileId"] for row in worker_sandbox.truth(START, END) if row["recordFileId"])
+    worker_sandbox.add_fault("stall", method="getcallrecordfile", after_fraction=0.5)
+    arguments = {"output_path": tmp_path.as_uri(), "record_file_ids": [one]}
+    answers = lambda: answering(worker_sandbox, "getcallrecordfile")  # noqa: E731
+    terminate_when(worker, answers, "AlloincognitoRecordingOperator", **arguments)
+    assert list(tmp_path.iterdir()) == []
