@@ -43,8 +43,9 @@ class Digest:
             self._digest.update(chunk)
             return
         if self._thread is None:
-            self._thread = Thread(target=self._hash, name="digest")
-            self._thread.start()
+            thread = Thread(target=self._hash, name="digest", daemon=True)
+            thread.start()
+            self._thread = thread  # not before: what ends the task may be raised anywhere, and then it is joined
         self._room.acquire()
         self._chunks.put(chunk)
 
