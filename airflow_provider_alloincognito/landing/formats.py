@@ -37,17 +37,24 @@ def file_format_of(path: str, file_format: str | None = None) -> FileFormat:
     Decide on a file's format.
 
     :param path: its suffix decides on compression and, unless told otherwise, on the format.
-    :param file_format: ``parquet``, ``jsonl`` or ``csv``.
+    :param file_format: ``parquet``, ``jsonl`` or ``csv``; must not contradict a suffix that says one of them, by
+        which whoever reads the file will open it.
     """
     *_, before, last = ["", "", *path.replace("\\", "/").rpartition("/")[2].lower().split(".")]
     compression = cast(Compression, last) if last in get_args(Compression) else None
     suffix = before if compression else last
-    name = file_format or _SUFFIXES.get(suffix)
+    by_suffix = _SUFFIXES.get(suffix)
+    name = file_format or by_suffix
     if name not in get_args(FormatName):
         said = f"The file format {file_format!r}" if file_format else f"The suffix {f'.{suffix}' if suffix else ''!r}"
         raise AlloincognitoFormatError(
             f"{said} is not known. Allowed are file_format='parquet', 'jsonl' or 'csv', or a path that ends in "
             ".parquet, .jsonl, .json, .ndjson or .csv; text also with .gz or .zst after it"
+        )
+    if by_suffix not in (None, name):
+        raise AlloincognitoFormatError(
+            f"file_format={name!r}, but the path ends in .{suffix}: whoever reads the file would take it for the "
+            "latter. Change one of them, or leave file_format out"
         )
     if name == "parquet" and compression:
         raise AlloincognitoFormatError(f"Parquet is compressed within: leave .{compression} out of the path")

@@ -50,7 +50,8 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     :param duration_to: longest call, in seconds.
     :param is_call_record: True for only the calls that have a recording.
     :param is_read: the API's voicemail flag, 0 or 1; no limit by default.
-    :param file_format: ``parquet``, ``jsonl`` or ``csv``; default by the path's suffix, ``.gz`` and ``.zst`` for texts.
+    :param file_format: ``parquet``, ``jsonl`` or ``csv``; default by the path's suffix (with ``.gz`` or ``.zst`` for
+        texts), which it must not contradict.
     :param schema: column name to type name, or the path of a JSON file with that; inferred by default.
     :param start_time_field: the row's field with the call's start: rows are then cut to the period exactly, whatever
         the stand takes ``periodEnd`` for. Default the Connection's setting of that name.

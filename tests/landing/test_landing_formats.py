@@ -31,6 +31,7 @@ ROWS = [{"id": 1, "number": "79120000001", "note": None}, {"id": 2, "number": No
         ("calls.zst", "csv", FileFormat("csv", "zst")),
         ("calls", "parquet", FileFormat("parquet")),
         ("calls.dat", "jsonl", FileFormat("jsonl")),
+        ("calls.json", "jsonl", FileFormat("jsonl")),
     ],
 )
 def test_the_format(path: str, said: str | None, found: FileFormat) -> None:
@@ -46,6 +47,12 @@ def test_an_unknown_suffix_names_the_known_ones(path: str) -> None:
 def test_an_unknown_format_names_the_known_ones() -> None:
     with pytest.raises(AlloincognitoFormatError, match=r"'xlsx' is not known\. Allowed are file_format='parquet'"):
         file_format_of("calls.csv", "xlsx")
+
+
+@pytest.mark.parametrize("path", ["calls.parquet", "calls.csv", "calls.csv.gz", "CALLS.CSV.ZST"])
+def test_a_format_other_than_the_suffix_says_is_refused(path: str) -> None:
+    with pytest.raises(AlloincognitoFormatError, match=r"file_format='jsonl'.* ends in \.(parquet|csv)"):
+        file_format_of(path, "jsonl")
 
 
 def test_parquet_is_not_compressed_again() -> None:
