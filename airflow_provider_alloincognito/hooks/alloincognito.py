@@ -37,7 +37,8 @@ class AlloincognitoHook(BaseHook):
     Threads may share a hook. Nothing is asked of Airflow or of the stand before the first method is called.
 
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
-    :param start_time_field: the row's field with the call's start, in place of the Connection's setting.
+    :param start_time_field: the row's field with the call's start, in place of the Connection's setting; ``""`` for
+        none: rows are not cut to their period.
     """
 
     conn_name_attr = "alloincognito_conn_id"
@@ -59,9 +60,9 @@ class AlloincognitoHook(BaseHook):
     @cached_property
     def settings(self) -> Settings:
         """The Connection's settings."""
-        if not self.start_time_field:
+        if self.start_time_field is None:
             return self.access.settings
-        return msgspec.structs.replace(self.access.settings, start_time_field=self.start_time_field)
+        return msgspec.structs.replace(self.access.settings, start_time_field=self.start_time_field or None)
 
     def get_conn(self) -> Client:
         """The client, for requests that have no method here."""

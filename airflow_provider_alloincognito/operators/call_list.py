@@ -132,7 +132,10 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     @cached_property
     def hook(self) -> AlloincognitoHook:
         """The hook, made when the task runs."""
-        return AlloincognitoHook(self.alloincognito_conn_id, start_time_field=self.start_time_field)
+        field = self.start_time_field or None
+        if self.output_path is None:
+            field = ""  # whoever fetches the rows may not cut them: then the request has to be exact
+        return AlloincognitoHook(self.alloincognito_conn_id, start_time_field=field)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask, and land."""

@@ -13,7 +13,7 @@ from airflow_provider_alloincognito.api.token_pair import utc_now
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-GIVEN = ("", "None", None)
+NOT_GIVEN = ("", "None", None)
 
 
 def period_of(
@@ -45,7 +45,7 @@ def period_of(
 
 
 def _moment(argument: str, given: datetime | str | None, context: Context, key: str, zone: ZoneInfo) -> datetime:
-    value: Any = given if given not in GIVEN else context.get(key)
+    value: Any = given if given not in NOT_GIVEN else context.get(key)
     if value is None:
         raise AlloincognitoQueryError(
             f"{argument} is not given, and this run has no data interval to take it from (a run triggered by hand or "

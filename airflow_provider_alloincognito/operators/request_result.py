@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+from airflow_provider_alloincognito.api.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, RecordFile
+from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.landing.recordings import land_recording
 from airflow_provider_alloincognito.landing.rows import land_rows
 from airflow_provider_alloincognito.operators.base import AlloincognitoWaitingOperator, file_metadata
 from airflow_provider_alloincognito.operators.final import final_errors
+from airflow_provider_alloincognito.operators.period import NOT_GIVEN, period_of
 from airflow_provider_alloincognito.triggers.events import ready_event
 
 if TYPE_CHECKING:
@@ -25,6 +31,10 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
 
     :param request_hash: ``requestHash`` of any answer, raw.
     :param output_path: the file (any ``ObjectStoragePath``).
+    :param period_start: for calls: the first moment of the period that was asked for. With it rows are cut to the
+        period exactly, as :class:`AlloincognitoCallListOperator` does; without it they land as they come.
+    :param period_end: for calls: the moment after that period.
+    :param start_time_field: for calls: the field that they are cut by; default the Connection's setting of that name.
     :param file_format: for calls; see :class:`AlloincognitoCallListOperator`.
     :param schema: for calls; likewise.
     :param unknown_fields: for calls; likewise.
@@ -40,7 +50,16 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
     :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
     """
 
-    template_fields: Sequence[str] = ("alloincognito_conn_id", "request_hash", "output_path", "file_format", "schema")
+    template_fields: Sequence[str] = (
+        "alloincognito_conn_id",
+        "request_hash",
+        "output_path",
+        "period_start",
+        "period_end",
+        "start_time_field",
+        "file_format",
+        "schema",
+    )
     template_fields_renderers = {"schema": "json"}  # noqa: RUF012 - Airflow declares it as an instance's
 
     def __init__(
@@ -48,6 +67,9 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         *,
         request_hash: str,
         output_path: str | ObjectStoragePath,
+        period_start: datetime | str | None = None,
+        period_end: datetime | str | None = None,
+        start_time_field: str | None = None,
         file_format: str | None = None,
         schema: Mapping[str, str] | str | None = None,
         unknown_fields: Literal["keep", "refuse"] = "keep",
@@ -57,16 +79,25 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         super().__init__(**kwargs)
         self.request_hash = request_hash
         self.output_path = output_path
+        self.period_start = period_start
+        self.period_end = period_end
+        self.start_time_field = start_time_field
         self.file_format = file_format
         self.schema = schema
         self.unknown_fields = unknown_fields
         self.min_rows = min_rows
 
+    @cached_property
+    def hook(self) -> AlloincognitoHook:
+        """The hook, made when the task runs."""
+        return AlloincognitoHook(self.alloincognito_conn_id, start_time_field=self.start_time_field or None)
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch, and land."""
         with final_errors():
-            asked = self.hook.get_request_result(self.request_hash)
-            with self.ready(asked, self.request_hash, asked=[self.request_hash]) as result:
+            query = self._query(context)
+            asked = self.hook.get_request_result(self.request_hash, query)
+            with self.ready(asked, self.request_hash, asked=[self.request_hash], query=query) as result:
                 return self._land_recording(result) if isinstance(result, RecordFile) else self._land_calls(result)
 
     def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
@@ -74,6 +105,19 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         with final_errors():
             ready_event(event)
         return self.execute(context)
+
+    def _query(self, context: Context) -> CallListQuery | None:
+        """What rows are cut to."""
+        if self.period_start in NOT_GIVEN and self.period_end in NOT_GIVEN:
+            return None
+        zone, field = self.hook.settings.zone, self.hook.settings.start_time_field
+        if field is None:
+            raise AlloincognitoQueryError(
+                "A period is given to cut the rows to, but not the field with the call's start. Give start_time_field, "
+                "here or as the Connection's setting, or leave out period_start and period_end."
+            )
+        start, end = period_of(context, self.period_start, self.period_end, zone, allow_incomplete=True)
+        return CallListQuery.checked(period_start=start, period_end=end)
 
     def _land_calls(self, calls: CallList) -> dict[str, Any]:
         landed = land_rows(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from dag_runs import Run, StartSandbox, one_task_dag, run_dag
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoApiError
+from airflow_provider_alloincognito.api.errors import AlloincognitoApiError, AlloincognitoQueryError
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
@@ -25,7 +26,7 @@ DAY = datetime(2026, 3, 3, tzinfo=ZoneInfo("Europe/Moscow"))
 NEXT_DAY = datetime(2026, 3, 4, tzinfo=ZoneInfo("Europe/Moscow"))
 
 
-def ask_and_land(path: Path, *, mode: str = "poke") -> Run:
+def ask_and_land(path: Path, *, mode: str = "poke", logical_date: datetime = NEXT_DAY, **period: Any) -> Run:
     def make() -> None:
         ask = AlloincognitoCallListOperator(task_id="ask", output_path=None)
         request_hash = "{{ ti.xcom_pull('ask')['request_hashes'][0] }}"
@@ -33,11 +34,35 @@ def ask_and_land(path: Path, *, mode: str = "poke") -> Run:
             task_id="ready", request_hash=request_hash, mode=mode, poke_interval=0.1, timeout=60
         )
         land = AlloincognitoRequestResultOperator(
-            task_id="land", request_hash=request_hash, output_path=path.as_uri(), poll_interval=0.1
+            task_id="land", request_hash=request_hash, output_path=path.as_uri(), poll_interval=0.1, **period
         )
         ask >> ready >> land
 
-    return run_dag(one_task_dag("results", make), NEXT_DAY)
+    return run_dag(one_task_dag("results", make), logical_date)
+
+
+@pytest.mark.parametrize("setting", ["inclusive", "unknown"])
+def test_days_that_are_asked_for_and_fetched_share_no_call(
+    connected_sandbox: Callable[..., Sandbox], tmp_path: Path, setting: str
+) -> None:
+    # One who knows what the stand takes periodEnd for needs no more; another has the rows cut where they land.
+    sandbox = connected_sandbox({"start_time_field": "startTime", "period_end": setting}, period_end="inclusive")
+    landed = []
+    for number in range(3):
+        start, end = DAY + timedelta(days=number), DAY + timedelta(days=number + 1)
+        period = {} if setting == "inclusive" else {"period_start": start, "period_end": end}
+        path = tmp_path / f"{number}.jsonl"
+        run = ask_and_land(path, logical_date=end, **period)
+        assert run.state == "success", run.errors
+        landed += [json.loads(line)["callId"] for line in path.read_text().splitlines()]
+    assert sorted(landed) == sorted(call["callId"] for call in sandbox.truth(DAY, DAY + timedelta(days=3)))
+
+
+def test_a_period_without_a_field_to_cut_by(sandbox: Sandbox, tmp_path: Path) -> None:
+    run = ask_and_land(tmp_path / "calls.jsonl", period_start=DAY, period_end=NEXT_DAY)
+    assert isinstance(run.error, AlloincognitoQueryError)
+    assert "Give start_time_field" in str(run.error)
+    assert list(tmp_path.iterdir()) == []
 
 
 def land_by_hash(request_hash: str, path: Path) -> Run:
