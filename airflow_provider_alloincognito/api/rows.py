@@ -2,20 +2,26 @@
 
 A window of bytes is cut at its last ``}``, and msgspec says whether ``[window]`` is a complete array. What
 begins on a row's boundary and is accepted so ends on a boundary too: nobody has to know by hand what a string
-or an escape is. Rows stay the slices of bytes that they are; most are never decoded.
+or an escape is. Rows stay the slices of bytes that they are; most are never decoded. Only half a surrogate
+pair is replaced in them: JSON can hold one, no file format can.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
 from airflow_provider_alloincognito.api.large_value import LargeValue
+from airflow_provider_alloincognito.api.surrogates import replace_half_pairs
+
+log = logging.getLogger(__name__)
 
 WINDOW = 1 << 18
 CHUNK = 1 << 17  # what is looked at several times had better stay in the processor's cache
@@ -49,7 +55,7 @@ class RowBatch:
         return len(self.rows)
 
     def json_lines(self) -> bytes:
-        """One row a line, each as the server wrote it, or compacted where it wrote it over several lines."""
+        """One row a line, each as the server wrote it, but compacted where it wrote it over several lines."""
         rows: Sequence[bytes | msgspec.Raw] = self.rows
         if not self.one_line and _breaks_lines(b"".join(rows)):
             rows = [msgspec.json.format(row, indent=-1) for row in self.rows]
@@ -74,6 +80,7 @@ class RowReader(LargeValue[RowBatch]):
         super().__init__(window)
         self._window = window
         self._before = b"["
+        self._told = False
 
     @property
     def best_chunk(self) -> int:
@@ -108,12 +115,29 @@ class RowReader(LargeValue[RowBatch]):
             except _REFUSED:
                 continue
         cut = _last_boundary(self._pending)
+        return (self._mended_batch(cut), cut) if cut else (RowBatch([]), 0)
+
+    def _mended_batch(self, cut: int) -> RowBatch:
+        """The rows up to a boundary that was scanned for: refused again, they hold half a pair or are broken."""
+        with suppress(*_REFUSED):
+            return self._batch(cut)
+        self._pending[:cut] = replace_half_pairs(bytes(self._pending[:cut]))
         try:
-            return (self._batch(cut), cut) if cut else (RowBatch([]), 0)
+            batch = self._batch(cut)
         except _REFUSED:
             raise AlloincognitoResponseError(
                 "The answer's rowset is no valid JSON array, or nested too deeply."
             ) from None
+        self._tell_once()
+        return batch
+
+    def _tell_once(self) -> None:
+        if not self._told:
+            log.warning(
+                "Texts in the answer's rows held half a surrogate pair, which no file format can hold: "
+                "U+FFFD stands in its place"
+            )
+        self._told = True
 
     def _batch(self, cut: int) -> RowBatch:
         array = b"".join((self._before, memoryview(self._pending)[:cut], b"]"))

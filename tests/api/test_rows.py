@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import time
 from typing import Any
 
 import msgspec
 import pytest
+from half_pairs import whole
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,7 +60,13 @@ def rows_of(batches: list[RowBatch]) -> list[dict[str, Any]]:
         b'{"a":1,}]',
         b'{"a" 1}]',
         b'{"a":[1}]}]',
-        b'{"a":"\\ud800"}]',
+        b'{"a":"\\ud80"}]',
+        b'{"a":"\\ud800","b":"\\x"}]',
+        b'{"a":"\\Ud800"}]',
+        b'{"a":\\ud800}]',
+        b'{"a":"\\ud800\n"}]',
+        b'{"a":"\\\\\\ud800\\"}]',
+        b'{"a":"\xed\xa0\x80"}]',
         b'{"a":/**/1}]',
         b'{"a":"\xff"}]',
         b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}]",
@@ -93,6 +102,105 @@ def test_brackets_and_quotes_anyhow(array: str, chunk: int, window: int) -> None
 
 
 @pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        (b"\\ud800", b"\\ufffd"),
+        (b"a\\uDFFFb", b"a\\ufffdb"),
+        (b"\\ud83d\\n", b"\\ufffd\\n"),
+        (b"\\ude00\\ud83d", b"\\ufffd\\ufffd"),
+        (b"\\ud83d\\ud83d\\uDE00\\ude00", b"\\ufffd\\ud83d\\uDE00\\ufffd"),
+        (b"\\\\ud800\\ud800", b"\\\\ud800\\ufffd"),
+        (b"\\\\\\ud800\\\\", b"\\\\\\ufffd\\\\"),
+        (b"\\ud83d\\\\ude00", b"\\ufffd\\\\ude00"),
+        (b"\\ud83d}", b"\\ufffd}"),
+        (b"\\u0430\\ud7ff\\ue000\\ud800", b"\\u0430\\ud7ff\\ue000\\ufffd"),
+    ],
+)
+@pytest.mark.parametrize("row", [b'{"a":"%b"}', b'{"%b":1}', b'{"a":[{"b":{"%b":["%b","%b"]}}]}'])
+@pytest.mark.parametrize("window", [1, 20, 1 << 20])
+def test_half_a_surrogate_pair_is_replaced_and_nothing_else(
+    written: bytes, read_as: bytes, row: bytes, window: int
+) -> None:
+    other = b'{"a":"\\ud83d\\ude00 \\\\ud800"}'
+    array = b",".join([other, row.replace(b"%b", written), other])
+    for chunk in [1, 7, 1 << 18]:
+        batches, rest = read(array + b']}"\\ud800"', chunk, window)
+        lines = b"".join(batch.json_lines() for batch in batches).splitlines()
+        assert lines == [other, row.replace(b"%b", read_as), other]
+        assert rest == b']}"\\ud800"'
+
+
+pieces = st.sampled_from(
+    ["\ud83d", "\ude00", "\ud800", "\udfff", "\\", "\\ud800", "ud800", '"', "}", "]", ",", "\n", "я", "😀"]
+)
+texts = st.lists(pieces, max_size=6).map("".join) | st.text(st.characters(), max_size=8)
+half_pairs = st.recursive(
+    st.none() | st.booleans() | st.integers() | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(
+    rows=st.lists(st.dictionaries(texts, half_pairs, max_size=4), max_size=8),
+    after=half_pairs,
+    ensure_ascii=st.booleans(),
+    chunk=st.integers(1, 60),
+    window=st.integers(1, 200) | st.just(1 << 20),
+)
+def test_any_texts_with_half_pairs_read_as_json_reads_them(
+    rows: list[dict[str, Any]], after: Any, ensure_ascii: bool, chunk: int, window: int
+) -> None:
+    array, rest = (
+        json.dumps(value, ensure_ascii=ensure_ascii).encode("utf-8", "backslashreplace") for value in (rows, after)
+    )
+    batches, left = read(array[1:] + rest, chunk, window)
+    # Not ``rows``: two halves that met are a pair once they are written.
+    assert rows_of(batches) == whole(json.loads(array))
+    assert [json.loads(line) for batch in batches for line in batch.json_lines().split(b"\n")[:-1]] == [
+        whole(row) for row in json.loads(array)
+    ]
+    assert left == b"]" + rest
+
+
+def test_a_pair_is_no_half_because_the_bytes_end_amid_it() -> None:
+    row = b'{"a":"}\\ud83d\\ude00}","b":"\\ud83d}"}'
+    for window in range(1, len(row) + 8):
+        for chunk in range(1, len(row) + 8):
+            batches, _ = read(row + b"," + row + b"]", chunk, window)
+            assert rows_of(batches) == [{"a": "}😀}", "b": "\ufffd}"}] * 2
+
+
+def test_half_pairs_are_told_once_an_answer_and_without_content(caplog: pytest.LogCaptureFixture) -> None:
+    rows = b'{"name":"Ivan \\ud83d"},' * 100
+    for _ in range(2):
+        read(rows + b"{}]", chunk=50, window=200)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+    [message, _] = caplog.messages
+    assert "half a surrogate pair" in message
+    assert "U+FFFD" in message
+    assert "Ivan" not in message
+    assert "name" not in message
+
+
+@pytest.mark.parametrize(
+    "array",
+    [b'{"a":"\\ud83d\\ude00"}]', b'{"a":"\\\\ud800"}]', b'{}],"b":"\\ud800' + b"}" * 30, b'{"a":"\\ud800","b":01}]'],
+    ids=["a pair", "a backslash", "behind the rows", "broken rows"],
+)
+def test_nothing_is_told_where_nothing_was_replaced(array: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with contextlib.suppress(AlloincognitoResponseError):
+        read(array)
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("fault", [b'{"a":01}', b'{"a":"\xff"}', b'{"a":"\\x"}', b'{"a":"\\ud80"}'])
+def test_a_fault_beside_half_a_pair_is_told_as_ever(fault: bytes) -> None:
+    with pytest.raises(AlloincognitoResponseError, match="is no valid JSON array, or nested too deeply"):
+        read(b'{"a":"\\ud800"},' + fault + b',{"a":"\\ud800"}]')
+
+
+@pytest.mark.parametrize(
     "row",
     [
         b'{"a":"' + b"}" * 4_000_000 + b'"}',
@@ -111,6 +219,27 @@ def test_huge_and_crooked_rows_take_linear_time(row: bytes) -> None:
     assert sum(map(len, batches)) == count
     assert rest == b"]}"
     assert all(bytes(raw) == row for batch in batches for raw in batch.rows)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b'{"a":"\\ud800"}',
+        b'{"a":"' + b"\\ud800" * 700_000 + b'"}',
+        b'{"a":"' + b"\\\\" * 2_000_000 + b'\\ud800"}',
+        b'{"a":"' + b"\\ud83d\\ude00" * 350_000 + b'\\ude00"}',
+        b'{"a":"' + b"\\ud83d}" * 600_000 + b'"}',
+        b'{"a":[' + b'{"\\ud83d":{}},' * 300_000 + b"{}]}",
+    ],
+    ids=["many rows", "many halves", "backslashes", "pairs", "braces", "many objects"],
+)
+def test_half_pairs_take_linear_time(row: bytes) -> None:
+    count = max(2, 4_000_000 // len(row))
+    start = time.monotonic()
+    batches, rest = read(b",".join([row] * count) + b"]}", chunk=1 << 14, window=1 << 18)
+    assert time.monotonic() - start < 20  # about 1 s; quadratic: minutes
+    assert rows_of(batches) == [whole(json.loads(row))] * count
+    assert rest == b"]}"
 
 
 def test_a_window_gives_what_is_complete_in_it() -> None:
