@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,14 @@ from airflow_provider_alloincognito.landing.values import read_date, read_timest
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LAST_YEAR = 2036
+"""The last that the tables of zones have in full: after their end pyarrow keeps to the last offset for ever."""
+
+_FIRST_DAY = (date.min - _EPOCH.date()).days
+_DAYS = range(_FIRST_DAY, (date.max - _EPOCH.date()).days + 1)
+_MICROSECONDS = range(
+    timedelta(_FIRST_DAY) // _MICROSECOND, (datetime(_LAST_YEAR + 1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+)
 _IN_JSON: dict[TypeName, Any] = {
     "string": pyarrow.string(),
     "int64": pyarrow.int64(),
@@ -38,6 +46,7 @@ class TableReader:
     def __init__(self, schema: Schema, timezone: str) -> None:
         self._columns = schema
         self._zone = ZoneInfo(timezone)
+        self._arrow_knows_zone = _arrow_knows(self._zone)
         self._rows = RowReader(schema, timezone)
         in_file = _IN_JSON | {
             "timestamp": pyarrow.timestamp("us", tz=timezone),
@@ -56,7 +65,7 @@ class TableReader:
         :param first_row: the number of its first row, for errors.
         """
         quick = None if self._in_json is None else read_window(window, self._in_json)
-        if quick is None:
+        if quick is None or not all(map(_is_finite, quick.columns)):
             return self._exact_table(window, first_row)
         columns = [
             self._converted(quick.column(column), column, type_name, first_row)
@@ -75,16 +84,21 @@ class TableReader:
         if type_name not in ("timestamp", "date"):
             return texts
         texts = pyarrow.compute.if_else(pyarrow.compute.equal(texts, ""), None, texts)
-        try:
-            return self._times_by_arrow(texts, type_name)
-        except pyarrow.ArrowInvalid:  # an offset in a text, an hour that summer time skips, no zone database, ...
-            return self._times_one_by_one(texts, column, type_name, first_row)
+        times = self._times_by_arrow(texts, type_name)
+        return self._times_one_by_one(texts, column, type_name, first_row) if times is None else times
 
     def _times_by_arrow(self, texts: Any, type_name: TypeName) -> Any:
-        if type_name == "date":
-            return texts.cast(pyarrow.date32())
-        local = texts.cast(pyarrow.timestamp("us"))
-        return pyarrow.compute.assume_timezone(local, self._zone.key, ambiguous="earliest", nonexistent="raise")
+        """Give None where pyarrow cannot read a time, or could read it otherwise than the exact way."""
+        try:
+            if type_name == "date":
+                days = texts.cast(pyarrow.date32())
+                return days if _is_within(days, _DAYS) else None
+            local = texts.cast(pyarrow.timestamp("us"))
+            if not self._arrow_knows_zone or not _is_within(local, _MICROSECONDS):
+                return None
+            return _in_zone(local, self._zone)
+        except pyarrow.ArrowInvalid:  # an offset in a text, an hour that summer time skips, ...
+            return None
 
     def _times_one_by_one(self, texts: Any, column: str, type_name: TypeName, first_row: int) -> Any:
         moments: list[Any] = []
@@ -102,3 +116,30 @@ class TableReader:
 def _storable(values: Any) -> list[Any]:
     """Moments as microseconds: pyarrow's own way from a datetime does not reach the ends of the calendar."""
     return [(value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else value for value in values]
+
+
+def _in_zone(local: Any, zone: ZoneInfo) -> Any:
+    return pyarrow.compute.assume_timezone(local, zone.key, ambiguous="earliest", nonexistent="raise")
+
+
+def _arrow_knows(zone: ZoneInfo) -> bool:
+    """Tell whether pyarrow has a full table of the zone: a slim database has a rule in place of the coming years."""
+    months = [datetime(_LAST_YEAR, month, 1, 12) for month in range(1, 13)]
+    try:
+        found = _in_zone(pyarrow.array(months, type=pyarrow.timestamp("us")), zone)
+    except pyarrow.ArrowInvalid:
+        return False
+    return bool(found.cast(pyarrow.int64()).to_pylist() == _storable([month.replace(tzinfo=zone) for month in months]))
+
+
+def _is_within(times: Any, bounds: range) -> bool:
+    """Tell whether no time is out of bounds, in the unit of its type."""
+    ends = pyarrow.compute.min_max(times)
+    return all(ends[end].value in bounds for end in ("min", "max") if ends[end].is_valid)
+
+
+def _is_finite(values: Any) -> bool:
+    """Tell whether there is no ``NaN`` and no infinity: pyarrow makes the latter of numbers that are too large."""
+    if not pyarrow.types.is_floating(values.type):
+        return True
+    return pyarrow.compute.all(pyarrow.compute.is_finite(values)).as_py() is not False

@@ -41,11 +41,11 @@ def readers(timezone: str) -> dict[TypeName, Reader]:
     return {
         "string": read_string,
         "json": lambda raw: None if raw == b"null" else _json_text(raw),
-        "int64": _unquoted(read_int64),
-        "float64": _unquoted(read_float64),
-        "bool": _unquoted(_BOOLS.__getitem__),
-        "timestamp": _quoted(lambda text: read_timestamp(text, zone)),
-        "date": _quoted(read_date),
+        "int64": _from_text_or_number(read_int64),
+        "float64": _from_text_or_number(read_float64),
+        "bool": _from_text_or_number(_BOOLS.__getitem__),
+        "timestamp": _from_text_only(lambda text: read_timestamp(text, zone)),
+        "date": _from_text_only(read_date),
     }
 
 
@@ -89,7 +89,9 @@ def _json_text(raw: bytes) -> str:
     return (msgspec.json.format(raw, indent=-1) if raw[:1] in b"{[" else raw).decode()
 
 
-def _unquoted(read: Callable[[str], Any]) -> Reader:
+def _from_text_or_number(read: Callable[[str], Any]) -> Reader:
+    """Let a text's content be read, or the JSON text of a number, or of anything else that ``read`` takes."""
+
     def read_raw(raw: bytes) -> Any:
         text = read_string(raw)
         return read(text) if text else None
@@ -97,11 +99,12 @@ def _unquoted(read: Callable[[str], Any]) -> Reader:
     return read_raw
 
 
-def _quoted(read: Callable[[str], Any]) -> Reader:
-    read_text = _unquoted(read)
+def _from_text_only(read: Callable[[str], Any]) -> Reader:
+    """Let a text's content be read, and refuse all else but null."""
+    read_text = _from_text_or_number(read)
 
     def read_raw(raw: bytes) -> Any:
-        if raw[:1] not in b'"n':
+        if raw != b"null" and not raw.startswith(b'"'):
             raise ValueError
         return read_text(raw)
 
