@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from airflow_provider_alloincognito.api.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.api.scrubbing import scrub
@@ -92,8 +93,14 @@ class CallListQuery:
                 "that long. Both are seconds; have they been swapped?"
             )
 
-    def split(self, window: timedelta | None) -> list[CallListQuery]:
-        """Cut the period into windows that follow each other; the last may be shorter."""
+    def split(self, window: timedelta | None, api_zone: ZoneInfo) -> list[CallListQuery]:
+        """
+        Cut the period into windows that follow each other; the last may be shorter.
+
+        :param window: the longest, but for those that would meet in an hour that ``api_zone`` repeats: its clock, and
+            so the API's text, cannot say which of the two moments is meant.
+        :param api_zone: the zone of the API's times.
+        """
         if window is None:
             return [self]
         if window < timedelta(seconds=1):
@@ -105,7 +112,10 @@ class CallListQuery:
         start, last = (datetime.fromtimestamp(one.timestamp(), UTC) for one in (self.period_start, self.period_end))
         parts = []
         while start < last:
-            end = min(start + length, last)
+            end = start + length
+            while end < last and _comes_twice(end, api_zone):
+                end += length
+            end = min(end, last)
             parts.append(replace(self, period_start=start.astimezone(zone), period_end=end.astimezone(zone)))
             start = end
         return parts
@@ -114,13 +124,21 @@ class CallListQuery:
         """
         The request's body, with unset filters as the API's text wants them: 0 for ``direction`` and
         ``isCallRecord``, null for the other three, the numbers left out.
+
+        :raises AlloincognitoQueryError: if the API's times cannot say the period, since its clock goes back within it.
         """
-        end = self.period_end
+        start, end = to_api(self.period_start, settings.zone), to_api(self.period_end, settings.zone)
+        if start >= end:
+            raise AlloincognitoQueryError(
+                f"In the API's zone, {settings.timezone}, the clock goes back within the period: it would start at "
+                f"{start} and end at {end}, and the API's times cannot say which of the two hours is meant. "
+                "Ask for a longer period, such as a day."
+            )
         if settings.period_end == "inclusive" and settings.start_time_field is None:
-            end -= timedelta(seconds=1)
+            end = to_api(self.period_end - timedelta(seconds=1), settings.zone)
         body: dict[str, Any] = {
-            "periodStart": to_api(self.period_start, settings.zone),
-            "periodEnd": to_api(end, settings.zone),
+            "periodStart": start,
+            "periodEnd": end,
             "direction": self.direction,
             "durationFrom": self.duration_from,
             "durationTo": self.duration_to,
@@ -130,6 +148,11 @@ class CallListQuery:
         if self.numbers:
             body[settings.numbers_field] = list(self.numbers)
         return body
+
+
+def _comes_twice(moment: datetime, zone: ZoneInfo) -> bool:
+    local = moment.astimezone(zone)
+    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
 
 
 def _numbers(given: Iterable[str] | str | None) -> tuple[str, ...]:
@@ -166,7 +189,7 @@ def _shown(given: object) -> str:
 
 
 def _direction(given: int | str | None) -> int:
-    if given is None or given == "":
+    if given is None or given in ("", "None"):
         return 0
     code = DIRECTIONS.get(str(given).strip().lower())
     if code is None and str(given).strip() in ("0", "1", "2"):

@@ -52,7 +52,8 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     :param is_read: the API's voicemail flag, 0 or 1; no limit by default.
     :param file_format: ``parquet``, ``jsonl`` or ``csv``; default by the path's suffix (with ``.gz`` or ``.zst`` for
         texts), which it must not contradict.
-    :param schema: column name to type name, or the path of a JSON file with that; inferred by default.
+    :param schema: column name to type name, or the path of a JSON file with that; inferred by default. A period without
+        calls has columns only by a schema: without one, many readers refuse its Parquet or CSV file.
     :param start_time_field: the row's field with the call's start: rows are then cut to the period exactly, whatever
         the stand takes ``periodEnd`` for. Default the Connection's setting of that name.
     :param required_fields: it is an error if there are rows, and one of these fields is in none of them.
@@ -103,7 +104,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         file_format: str | None = None,
         schema: Mapping[str, str] | str | None = None,
         start_time_field: str | None = None,
-        required_fields: Iterable[str] = (),
+        required_fields: Iterable[str] | str = (),
         unknown_fields: Literal["keep", "refuse"] = "keep",
         min_rows: int = 0,
         window: timedelta | None = None,
@@ -150,7 +151,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     def _ask_and_land(self, context: Context, hashes: Sequence[str | None] = ()) -> dict[str, Any]:
         with final_errors():
             query = self._query(context)
-            windows = query.split(self.window)
+            windows = query.split(self.window, self.hook.settings.zone)
             bodies = [window.body(self.hook.settings) for window in windows]
             asked = AskedRequests(context, bodies, self.hook.access.authorization_token)
             asked.restore(hashes)

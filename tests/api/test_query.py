@@ -169,33 +169,65 @@ def test_a_period_that_has_a_length_is_taken_whatever_its_zone(start: datetime, 
         checked(period_start=end, period_end=start.astimezone(zone))
 
 
-@given(moments, st.integers(1, 3 * 86400), st.integers(1000, 2 * 86_400_000), zones)
-def test_windows_cover_the_period_exactly(start: datetime, seconds: int, window_ms: int, zone: Any) -> None:
+@given(moments, st.integers(1, 3 * 86400), st.integers(1000, 2 * 86_400_000), zones, zones)
+def test_windows_cover_the_period_exactly(
+    start: datetime, seconds: int, window_ms: int, zone: Any, api_zone: Any
+) -> None:
     window = timedelta(milliseconds=window_ms)
     assume(seconds / window.total_seconds() < 300)
     start = start.astimezone(UTC)  # an hour that a zone skips is none that a schedule gives
     end = (start + timedelta(seconds=seconds)).astimezone(zone)
     query = checked(period_start=start.astimezone(zone), period_end=end, numbers="112", direction=1)
-    parts = query.split(window)
+    parts = query.split(window, api_zone)
     assert parts[0].period_start == query.period_start
     assert parts[-1].period_end == query.period_end
     for one, following in pairwise(parts):
         assert one.period_end == following.period_start
     for part in parts:
         length = part.period_end.astimezone(UTC) - part.period_start.astimezone(UTC)
-        assert timedelta() < length <= window
+        assert timedelta() < length <= window or goes_back_in(part, api_zone)
         assert length == timedelta(seconds=int(length.total_seconds())), "the API has whole seconds"
         assert (part.numbers, part.direction) == (("112",), 1)
 
 
+def goes_back_in(query: CallListQuery, zone: Any) -> bool:
+    """Whether the zone's clock shows an hour for the second time before the period is long over."""
+    before, after = (moment.astimezone(zone) for moment in (query.period_start, query.period_end + timedelta(hours=3)))
+    return before.utcoffset() > after.utcoffset()
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+AUTUMN = datetime(2025, 10, 26, tzinfo=BERLIN)  # its clock shows 02:00 to 03:00 twice
+
+
+@pytest.mark.parametrize("minutes", [15, 30, 45, 60, 90])
+def test_windows_never_meet_in_an_hour_that_the_apis_clock_shows_twice(minutes: int) -> None:
+    settings = Settings(timezone="Europe/Berlin")
+    query = checked(period_start=AUTUMN, period_end=AUTUMN + timedelta(days=1))
+    bodies = [part.body(settings) for part in query.split(timedelta(minutes=minutes), BERLIN)]
+    assert bodies[0]["periodStart"] == "2025-10-26 00:00:00"
+    assert bodies[-1]["periodEnd"] == "2025-10-27 00:00:00"
+    for one, following in pairwise(bodies):
+        assert one["periodStart"] < one["periodEnd"] == following["periodStart"]
+    assert not [one for one in bodies if "02:00" <= one["periodEnd"][11:16] < "03:00"]
+
+
+@pytest.mark.parametrize("period_end", ["exclusive", "inclusive"])
+def test_a_period_within_such_an_hour_is_refused(period_end: str) -> None:
+    start = datetime(2025, 10, 26, 0, 45, tzinfo=UTC)
+    settings = Settings(timezone="Europe/Berlin", period_end=period_end)
+    with pytest.raises(AlloincognitoQueryError, match="the clock goes back within the period"):
+        body(settings, period_start=start, period_end=start + timedelta(minutes=15))
+
+
 def test_no_window_is_the_whole_period() -> None:
-    assert checked().split(None) == [checked()]
+    assert checked().split(None, MOSCOW) == [checked()]
 
 
 @pytest.mark.parametrize("window", [timedelta(), timedelta(seconds=-5), timedelta(milliseconds=999)])
 def test_a_window_of_no_length_is_an_error(window: timedelta) -> None:
     with pytest.raises(AlloincognitoQueryError, match="window"):
-        checked().split(window)
+        checked().split(window, MOSCOW)
 
 
 def test_no_number_is_shown() -> None:
