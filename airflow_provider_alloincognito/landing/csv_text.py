@@ -1,4 +1,5 @@
-"""CSV as RFC 4180 has it, with line feeds: a null is nothing, an empty text is ``""``.
+"""CSV as RFC 4180 has it, with line feeds: a null is nothing, an empty text is ``""``; in the only
+column of a file, where nothing would be an empty line, a null is ``""`` as well.
 
 The ``csv`` module of Python 3.11 cannot keep the two apart, and pyarrow is not needed for it.
 """

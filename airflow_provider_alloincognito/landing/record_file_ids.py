@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any, BinaryIO
@@ -83,11 +84,12 @@ def _from_json_lines(text: BinaryIO, field: str) -> Iterator[Any]:
 
 
 def _from_csv(text: BinaryIO, field: str) -> Iterator[Any]:
-    reader = csv.DictReader(io.TextIOWrapper(text, encoding="utf-8", newline=""))
-    for row in reader:
-        if field not in row:
-            raise _no_such_column(field)
-        yield row[field]
+    csv.field_size_limit(sys.maxsize)  # of the whole process: a cell that landed can be read
+    with io.TextIOWrapper(text, encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            if field not in row:
+                raise _no_such_column(field)
+            yield row[field]
 
 
 def _no_such_column(field: str) -> AlloincognitoFormatError:
