@@ -1,11 +1,16 @@
-"""JSON lines: the rows as they came, one a line. Nothing is decoded on the way."""
+"""JSON lines: the rows as they came, one a line. Nothing is decoded on the way, unless it is to be checked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from typing import BinaryIO
 
+import msgspec
+
 from airflow_provider_alloincognito.api.rows import RowBatch
+from airflow_provider_alloincognito.landing.errors import AlloincognitoUnknownFieldError
+
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])  # values stay what they are, even numbers out of range
 
 
 def write_json_lines(batches: Iterable[RowBatch], sink: BinaryIO) -> int:
@@ -15,3 +20,19 @@ def write_json_lines(batches: Iterable[RowBatch], sink: BinaryIO) -> int:
         sink.write(batch.json_lines())
         rows += len(batch)
     return rows
+
+
+def refuse_unknown_fields(batches: Iterable[RowBatch], known: Container[str]) -> Iterator[RowBatch]:
+    """
+    Pass rows on as long as they have no field beyond the known ones.
+
+    :raises AlloincognitoUnknownFieldError: naming the first other field, and its row.
+    """
+    number = 0
+    for batch in batches:
+        for row in batch.rows:
+            number += 1
+            for field in _FIELDS.decode(row):
+                if field not in known:
+                    raise AlloincognitoUnknownFieldError(field, number)
+        yield batch

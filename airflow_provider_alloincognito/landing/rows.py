@@ -11,13 +11,14 @@ from airflow_provider_alloincognito.api.rows import RowBatch
 from airflow_provider_alloincognito.landing.compression import compressed
 from airflow_provider_alloincognito.landing.csv_text import write_csv
 from airflow_provider_alloincognito.landing.errors import (
+    AlloincognitoSchemaError,
     AlloincognitoTooFewRowsError,
     AlloincognitoUnknownFieldError,
 )
 from airflow_provider_alloincognito.landing.files import whole_file
 from airflow_provider_alloincognito.landing.formats import FileFormat, file_format_of
 from airflow_provider_alloincognito.landing.inference import infer_schema
-from airflow_provider_alloincognito.landing.json_lines import write_json_lines
+from airflow_provider_alloincognito.landing.json_lines import refuse_unknown_fields, write_json_lines
 from airflow_provider_alloincognito.landing.parquet import require_pyarrow, write_parquet
 from airflow_provider_alloincognito.landing.schema import Schema, SchemaArgument, read_schema
 from airflow_provider_alloincognito.landing.targets import Target, address
@@ -55,7 +56,7 @@ def land_rows(
     :param file_format: ``parquet``, ``jsonl`` or ``csv``; by default the path's suffix decides.
     :param schema: column names and types (``string``, ``int64``, ``float64``, ``bool``, ``timestamp``, ``date``,
         ``json``) for Parquet and CSV, or the path of a JSON file with them; inferred from all rows if not given.
-        JSON lines take the rows as they came.
+        JSON lines take the rows as they came, whatever their types.
     :param timezone: the zone of timestamps that name none.
     :param unknown_fields: ``keep`` appends fields that the schema does not name as text columns; ``refuse`` makes
         them an error.
@@ -63,14 +64,14 @@ def land_rows(
     :param metadata: asked once the rows have ended; goes into Parquet's key-value metadata.
     """
     if unknown_fields not in ("keep", "refuse"):
-        raise ValueError(f"unknown_fields is 'keep' or 'refuse', not {unknown_fields!r}")
+        raise AlloincognitoSchemaError(f"unknown_fields is 'keep' or 'refuse', not {unknown_fields!r}")
     chosen = file_format_of(str(path), file_format)
     landing = _Landing(batches, path, chosen, timezone, min_rows, metadata)
     columns = read_schema(schema)
     if chosen.name == "parquet":
         require_pyarrow()
     if chosen.name == "jsonl":
-        landing.write(lambda sink: write_json_lines(landing.batches, sink))
+        landing.write_lines(columns if unknown_fields == "refuse" else None)
     elif columns is not None and unknown_fields == "refuse":
         landing.write_table(cut_windows(landing.batches), columns)
     else:
@@ -124,6 +125,10 @@ class _Landing:
             if self.rows < self._min_rows:
                 raise AlloincognitoTooFewRowsError(self.rows, self._min_rows, address(self._path))
             self.bytes = counting.bytes
+
+    def write_lines(self, known: Schema | None) -> None:
+        batches = self.batches if known is None else refuse_unknown_fields(self.batches, known)
+        self.write(lambda sink: write_json_lines(batches, sink))
 
     def write_table(self, windows: Iterable[bytes], columns: Schema) -> None:
         if self._format.name == "csv":

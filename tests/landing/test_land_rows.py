@@ -215,7 +215,7 @@ def test_unknown_fields_are_kept_as_texts(target: Path, way: str) -> None:
     assert table.num_rows == 11
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
 def test_unknown_fields_are_refused(tmp_path: Path, way: str, suffix: str) -> None:
     rows: list[dict[str, Any]] = [{"a": 1}] * 10 + [{"a": 2, "new": "canary"}]
     with pytest.raises(AlloincognitoUnknownFieldError, match="Row 11 has the field 'new'") as raised:
