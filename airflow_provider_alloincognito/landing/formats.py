@@ -18,6 +18,8 @@ _SUFFIXES: dict[str, FormatName] = {
     "csv": "csv",
 }
 
+_OTHER_COMPRESSIONS = {"gzip", "zstd", "bz2", "xz", "zip", "lz4", "snappy", "br"}
+
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
@@ -43,6 +45,10 @@ def file_format_of(path: str, file_format: str | None = None) -> FileFormat:
     *_, before, last = ["", "", *path.replace("\\", "/").rpartition("/")[2].lower().split(".")]
     compression = cast(Compression, last) if last in get_args(Compression) else None
     suffix = before if compression else last
+    if file_format and last in _OTHER_COMPRESSIONS:
+        raise AlloincognitoFormatError(
+            f"The path ends in .{last}, but nothing is compressed that way. Known are .gz and .zst"
+        )
     by_suffix = _SUFFIXES.get(suffix)
     name = file_format or by_suffix
     if name not in get_args(FormatName):

@@ -55,6 +55,12 @@ def test_a_format_other_than_the_suffix_says_is_refused(path: str) -> None:
         file_format_of(path, "jsonl")
 
 
+@pytest.mark.parametrize("path", ["calls.csv.bz2", "calls.csv.GZIP", "calls.zip"])
+def test_a_compression_that_is_not_known_is_refused(path: str) -> None:
+    with pytest.raises(AlloincognitoFormatError, match=r"\.gz and \.zst"):
+        file_format_of(path, "csv")
+
+
 def test_parquet_is_not_compressed_again() -> None:
     with pytest.raises(AlloincognitoFormatError, match=r"leave \.gz out"):
         file_format_of("calls.parquet.gz")
