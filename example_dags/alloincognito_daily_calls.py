@@ -3,7 +3,7 @@
 
 Needs the Connection `alloincognito_default`, and the names of your stand's row fields in `FIELDS`.
 
-A run covers one whole Moscow day. Running it again gives the same files and the same rows in the table.
+A run covers one whole Moscow day. Running it again gives the same rows, in the files and in the table.
 """
 
 from __future__ import annotations

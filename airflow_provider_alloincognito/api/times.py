@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pendulum
 
+YEAR_AND_MONTH = re.compile(r"\s*\d{4}-?\d\d")
 API_FORMAT = "%Y-%m-%d %H:%M:%S"
 # Above this, a number of seconds since the epoch would lie in the year 5138: it is milliseconds.
 LARGEST_EPOCH_SECONDS = 100_000_000_000
@@ -23,13 +25,17 @@ def parse_moment(value: datetime | str, zone: ZoneInfo) -> datetime:
 
     :param value: a datetime, or a text in ISO 8601 or ``yyyy-mm-dd hh:mm:ss``.
     :param zone: the zone of a value that names none.
-    :raises ValueError: if it is no time.
+    :raises ValueError: if it is no time, or one without a date, which would mean today.
     """
     if isinstance(value, str):
+        if not YEAR_AND_MONTH.match(value):
+            raise ValueError("no date")
         parsed = pendulum.parse(value.strip(), tz=zone.key)
         if not isinstance(parsed, datetime):
             raise ValueError("not a point in time")
         value = parsed
+    if not isinstance(value, datetime):
+        raise ValueError("not a point in time")
     moment = value if value.tzinfo else value.replace(tzinfo=zone)
     return moment.replace(microsecond=0)
 

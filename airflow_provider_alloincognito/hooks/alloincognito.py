@@ -165,7 +165,7 @@ class AlloincognitoHook(BaseHook):
     def _moment(self, argument: str, given: datetime | str) -> datetime:
         try:
             return parse_moment(given, self.settings.zone)
-        except (ValueError, TypeError, AttributeError):
+        except ValueError:
             raise AlloincognitoQueryError(
                 f"{argument} is no time. Allowed are a datetime and a text such as '2026-03-01 00:00:00' or "
                 "'2026-03-01T00:00:00+03:00'."

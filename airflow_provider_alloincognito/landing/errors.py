@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_alloincognito.api.errors import AlloincognitoError
+from airflow_provider_alloincognito.api.scrubbing import scrub
 
 
 class AlloincognitoLandingError(AlloincognitoError):
@@ -46,7 +47,7 @@ class AlloincognitoUnknownFieldError(AlloincognitoLandingError):
         self.field = field
         self.row = row
         super().__init__(
-            f"Row {row} has the field {field!r}, which the schema does not name. "
+            f"Row {row} has the field {scrub(repr(field))}, which the schema does not name. "
             "Name it in the schema, or keep such fields as text columns with unknown_fields='keep'"
         )
 

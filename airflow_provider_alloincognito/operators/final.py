@@ -9,10 +9,12 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_alloincognito.api.errors import (
     AlloincognitoAuthError,
+    AlloincognitoError,
     AlloincognitoFieldError,
     AlloincognitoQueryError,
 )
 from airflow_provider_alloincognito.api.settings import AlloincognitoSettingsError
+from airflow_provider_alloincognito.landing.errors import AlloincognitoFormatError, AlloincognitoSchemaError
 
 
 class FinalAuthError(AlloincognitoAuthError, AirflowFailException):
@@ -31,16 +33,29 @@ class FinalSettingsError(AlloincognitoSettingsError, AirflowFailException):
     """A Connection's setting cannot be used: Airflow does not retry the task."""
 
 
+class FinalFormatError(AlloincognitoFormatError, AirflowFailException):
+    """A file's format cannot be meant: Airflow does not retry the task."""
+
+
+class FinalSchemaError(AlloincognitoSchemaError, AirflowFailException):
+    """A schema cannot be meant: Airflow does not retry the task."""
+
+
+_FINAL: dict[type[AlloincognitoError], type[AlloincognitoError]] = {
+    AlloincognitoAuthError: FinalAuthError,
+    AlloincognitoQueryError: FinalQueryError,
+    AlloincognitoFieldError: FinalFieldError,
+    AlloincognitoSettingsError: FinalSettingsError,
+    AlloincognitoFormatError: FinalFormatError,
+    AlloincognitoSchemaError: FinalSchemaError,
+}
+
+
 @contextmanager
 def final_errors() -> Iterator[None]:
     """Tell Airflow not to retry what cannot get better by itself."""
     try:
         yield
-    except AlloincognitoAuthError as error:
-        raise FinalAuthError(*error.args) from error
-    except AlloincognitoQueryError as error:
-        raise FinalQueryError(*error.args) from error
-    except AlloincognitoFieldError as error:
-        raise FinalFieldError(*error.args) from error
-    except AlloincognitoSettingsError as error:
-        raise FinalSettingsError(*error.args) from error
+    except tuple(_FINAL) as error:
+        final = next(final for kind, final in _FINAL.items() if isinstance(error, kind))
+        raise final(*error.args) from error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from airflow_provider_alloincognito.api.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.api.scrubbing import scrub
 from airflow_provider_alloincognito.api.times import parse_moment
 from airflow_provider_alloincognito.api.token_pair import utc_now
 
@@ -55,6 +56,6 @@ def _moment(argument: str, given: datetime | str | None, context: Context, key: 
         return parse_moment(value, zone)
     except ValueError:
         raise AlloincognitoQueryError(
-            f"{argument} is {value!r}, which is no time. Allowed are a datetime and a text such as "
+            f"{argument} is {scrub(repr(value))}, which is no time. Allowed are a datetime and a text such as "
             "'2026-03-01 00:00:00' or '2026-03-01T00:00:00+03:00'."
         ) from None

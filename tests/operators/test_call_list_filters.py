@@ -133,6 +133,8 @@ def test_the_numbers_field_has_the_name_that_the_connection_says(
         ({"period_end": "2026-03-01 00:00:00"}, ["period_start", "is after", "A period must end after it starts"]),
         ({"period_start": "2026-03-04 00:00:00"}, ["the period is empty", "The usual cause"]),
         ({"period_start": "the other day"}, ["period_start", "no time", "2026-03-01 00:00:00"]),
+        ({"period_start": "00:00:00"}, ["period_start is '00:00:00', which is no time"]),
+        ({"period_start": "+7 916 000-11-22"}, ["period_start is '<number>', which is no time"]),
         ({"duration_from": -1}, ["duration_from is -1", "0 or more"]),
         ({"duration_to": "long"}, ["duration_to is 'long'", "whole number of seconds"]),
         ({"duration_from": 10, "duration_to": 5}, ["duration_from (10)", "duration_to (5)", "swapped"]),
@@ -140,8 +142,13 @@ def test_the_numbers_field_has_the_name_that_the_connection_says(
         ({"direction": 3}, ["direction is 3", "0, 1, 2"]),
         ({"is_read": 2}, ["is_read is 2", "0, 1"]),
         ({"numbers": ["+7 (916) 000-11-22", "reception"]}, ["numbers[1]", "digits", "usual cause"]),
+        ({"numbers": "+7 (916) 000-11-22 / +7 (916) 000-11-23"}, ["numbers[0] is no telephone number"]),
+        ({"numbers": "/etc"}, ["numbers", "cannot be read (IsADirectoryError)"]),
         ({"numbers": "{{ '' }}"}, ["numbers", "holds no number", "usual cause"]),
-        ({"numbers": "/nowhere/numbers.txt"}, ["numbers", "does not exist", "/nowhere/numbers.txt"]),
+        (
+            {"numbers": "/nowhere/numbers.txt"},
+            ["numbers", "cannot be read (FileNotFoundError)", "/nowhere/numbers.txt"],
+        ),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
@@ -154,9 +161,20 @@ def test_an_impossible_query_is_refused_before_anything_is_sent(
     for part in says:
         assert part in str(run.error)
     assert "reception" not in str(run.error)
+    assert "000-11" not in str(run.error)
     assert run.tries == {"calls": 1}, "it was retried, though no retry can mend it"
     assert sandbox.requests == []
     assert not (tmp_path / "landed").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"file_format": "csv"}, {"schema": {"callId": "text"}}, {"unknown_fields": "drop"}], ids=str
+)
+def test_what_the_file_cannot_be_is_not_retried(sandbox: Sandbox, tmp_path: Path, arguments: Row) -> None:
+    run, _ = land(tmp_path, retries=3, **arguments)
+    assert run.state == "failed"
+    assert run.tries == {"calls": 1}
+    assert [one.method for one in sandbox.requests if one.method == "getcalllist"] == []
 
 
 def same(number: str) -> str:

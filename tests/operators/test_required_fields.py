@@ -23,6 +23,11 @@ def test_rows_that_have_them_among_themselves_pass(required: tuple[str, ...]) ->
     assert passed(*required) == ROWS
 
 
+def test_one_name_is_one_field() -> None:
+    batches = [RowBatch([msgspec.Raw(b'{"call": 1}')])]
+    assert list(with_fields(batches, "call")) == batches
+
+
 def test_no_rows_pass() -> None:
     assert passed("a", rows=[]) == []
 
