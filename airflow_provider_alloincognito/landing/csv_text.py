@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any, BinaryIO
 
-from airflow_provider_alloincognito.landing.exact_rows import RowReader
+from airflow_provider_alloincognito.landing.exact_rows import ExactRowReader
 from airflow_provider_alloincognito.landing.schema import Schema
 
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$|^$')
@@ -19,7 +19,7 @@ _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$|^$')
 
 def write_csv(windows: Iterable[bytes], sink: BinaryIO, schema: Schema, timezone: str) -> None:
     """Write a line of column names, and a line for each row."""
-    reader = RowReader(schema, timezone)
+    reader = ExactRowReader(schema, timezone)
     if schema:
         sink.write((",".join(map(_quoted, schema)) + "\n").encode())
     first_row = 1

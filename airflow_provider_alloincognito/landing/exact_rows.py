@@ -33,7 +33,7 @@ def raw_rows(window: bytes, first_row: int = 1) -> Iterator[tuple[int, dict[str,
         yield number, {field: bytes(raw) for field, raw in fields.items()}
 
 
-class RowReader:
+class ExactRowReader:
     """
     Reads rows under a schema.
 

@@ -27,7 +27,10 @@ def infer_schema(windows: Iterable[bytes]) -> Schema:
     """Go through all rows once and say which columns they have."""
     kinds: Kinds = {}
     for window in windows:
-        for column, met in (_kinds_by_arrow(window) or _kinds_by_row(window)).items():
+        seen = _kinds_by_arrow(window)
+        if seen is None:
+            seen = _kinds_by_row(window)
+        for column, met in seen.items():
             kinds.setdefault(column, set()).update(met)
     return {column: _type_of(met) for column, met in kinds.items()}
 

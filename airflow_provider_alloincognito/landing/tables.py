@@ -11,7 +11,7 @@ import pyarrow.compute
 
 from airflow_provider_alloincognito.landing.arrow_json import read_window
 from airflow_provider_alloincognito.landing.errors import AlloincognitoValueError
-from airflow_provider_alloincognito.landing.exact_rows import RowReader
+from airflow_provider_alloincognito.landing.exact_rows import ExactRowReader
 from airflow_provider_alloincognito.landing.schema import Schema, TypeName
 from airflow_provider_alloincognito.landing.values import read_date, read_timestamp
 
@@ -47,7 +47,7 @@ class TableReader:
         self._columns = schema
         self._zone = ZoneInfo(timezone)
         self._arrow_knows_zone = _arrow_knows(self._zone)
-        self._rows = RowReader(schema, timezone)
+        self._rows = ExactRowReader(schema, timezone)
         in_file = _IN_JSON | {
             "timestamp": pyarrow.timestamp("us", tz=timezone),
             "date": pyarrow.date32(),

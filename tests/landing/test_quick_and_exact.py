@@ -18,7 +18,7 @@ from landing_samples import batches_of, raw_batches
 
 from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
 from airflow_provider_alloincognito.landing.errors import AlloincognitoValueError
-from airflow_provider_alloincognito.landing.exact_rows import RowReader
+from airflow_provider_alloincognito.landing.exact_rows import ExactRowReader
 from airflow_provider_alloincognito.landing.rows import land_rows
 
 
@@ -114,7 +114,7 @@ def test_ordinary_rows_are_not_slowed_down(tmp_path: Path, monkeypatch: pytest.M
         raise AssertionError("went row by row")
 
     tables = "airflow_provider_alloincognito.landing.tables"
-    monkeypatch.setattr(RowReader, "rows", row_by_row)
+    monkeypatch.setattr(ExactRowReader, "rows", row_by_row)
     monkeypatch.setattr(f"{tables}.read_timestamp", row_by_row)
     monkeypatch.setattr(f"{tables}.read_date", row_by_row)
     row = {"t": "2026-07-01 12:00:00", "d": "9999-12-31", "f": 1e300}
