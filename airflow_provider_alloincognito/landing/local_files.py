@@ -13,7 +13,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import BinaryIO, TypeGuard
 
 from airflow_provider_alloincognito.landing.errors import AlloincognitoTargetError
 from airflow_provider_alloincognito.landing.siblings import sibling_name, target_of
@@ -26,20 +26,52 @@ def whole_local_file(path: str, *, mode: int, fsync: bool) -> Iterator[BinaryIO]
     """Write a sibling of ``path`` and rename it at the end of the ``with``; an exception leaves nothing."""
     sibling = os.path.join(os.path.dirname(path), sibling_name(os.path.basename(path)))
     try:  # from before it is there: what ends the task may be raised anywhere
-        with _locked_sibling(path, sibling, mode) as file:
+        file = _locked_sibling(path, sibling, mode)
+        try:
             yield file
-            file.flush()
-            if fsync:
-                os.fsync(file.fileno())
-            os.replace(sibling, path)
-    except BaseException:
+            with local_refusals_explained(path):
+                file.flush()
+                if fsync:
+                    os.fsync(file.fileno())
+                os.replace(sibling, path)
+                file.close()
+        finally:
+            with suppress(OSError):  # of a file that is thrown away; the first error is the one to tell
+                file.close()
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(sibling)
+        if _is_of_a_write(error):
+            raise _refusal(path, "write", error) from error
         raise
 
 
-def _locked_sibling(path: str, sibling: str, mode: int) -> BinaryIO:
+@contextmanager
+def local_refusals_explained(path: str, does: str = "write", *but: type[OSError]) -> Iterator[None]:
+    """
+    Say which file cannot be written, or whatever was to be done with it, and why.
+
+    :param but: errors that the caller knows better.
+    """
     try:
+        yield
+    except OSError as error:
+        if isinstance(error, (AlloincognitoTargetError, *but)):
+            raise
+        raise _refusal(path, does, error) from error
+
+
+def _refusal(path: str, does: str, error: OSError) -> AlloincognitoTargetError:
+    return AlloincognitoTargetError(f"Cannot {does} {path}: {error.strerror}")
+
+
+def _is_of_a_write(error: BaseException) -> TypeGuard[OSError]:
+    """A refused write is a plain OSError that names no file; what else may go wrong meanwhile has more of its own."""
+    return type(error) is OSError and error.errno is not None and error.filename is None
+
+
+def _locked_sibling(path: str, sibling: str, mode: int) -> BinaryIO:
+    with local_refusals_explained(path):
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         while True:
             descriptor = os.open(sibling, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -49,8 +81,6 @@ def _locked_sibling(path: str, sibling: str, mode: int) -> BinaryIO:
             if os.fstat(descriptor).st_nlink:
                 return open(descriptor, "wb", buffering=BUFFER_BYTES)
             os.close(descriptor)  # another run swept it between its making and its lock
-    except OSError as error:
-        raise AlloincognitoTargetError(f"Cannot write {path}: {error.strerror}") from error
 
 
 class LocalLeftovers:
@@ -67,6 +97,10 @@ class LocalLeftovers:
         """Remove those of one target that no living writer holds."""
         for sibling in self._siblings.pop(name, ()):
             _remove_if_abandoned(sibling)
+
+    def sweep_outdated(self, name: str) -> None:
+        """Do the same: the locks tell."""
+        self.sweep(name)
 
 
 def _remove_if_abandoned(sibling: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import stat
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from airflow_provider_alloincognito.landing.local_files import local_refusals_explained
 from airflow_provider_alloincognito.landing.refusals import refusals_explained
 
 if TYPE_CHECKING:
@@ -52,13 +55,27 @@ def size_of(target: Target) -> int | None:
     name = local_path(target)
     try:
         if name is not None:
-            return os.stat(name).st_size
-        fs, key = store_of(target)
-        fs.invalidate_cache(key.rpartition("/")[0])  # somebody else may have written since it was listed
+            return _local_size(name)
+        fs, key = _now_in_store(target)
         with refusals_explained(key, "give", FileNotFoundError):
             return int(fs.info(key)["size"])
     except FileNotFoundError:
         return None
+
+
+def _local_size(name: str) -> int:
+    with local_refusals_explained(name, "read", FileNotFoundError):
+        found = os.stat(name)
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+        return found.st_size
+
+
+def _now_in_store(target: Target) -> tuple[Any, str]:
+    """Forget what was listed: somebody else may have written since."""
+    fs, key = store_of(target)
+    fs.invalidate_cache(key.rpartition("/")[0])
+    return fs, key
 
 
 def open_for_reading(target: Target) -> Any:
@@ -66,7 +83,7 @@ def open_for_reading(target: Target) -> Any:
     name = local_path(target)
     if name is not None:
         return open(name, "rb")
-    fs, key = store_of(target)
+    fs, key = _now_in_store(target)
     with refusals_explained(key, "give", FileNotFoundError):
         file = fs.open(key, "rb", block_size=4 << 20)
     return io.BufferedReader(_StoredBytes(file, key), 1 << 16)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import resource
 import signal
 import stat
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from landing_samples import Stand
 
 from airflow_provider_alloincognito.landing.errors import AlloincognitoTargetError
 from airflow_provider_alloincognito.landing.files import leftovers_in, whole_file
+from airflow_provider_alloincognito.landing.manifest import read_manifest
+from airflow_provider_alloincognito.landing.recordings import land_recordings
 from airflow_provider_alloincognito.landing.siblings import sibling_name, target_of
 
 
@@ -71,6 +78,78 @@ def test_a_place_that_takes_no_file_is_named(tmp_path: Path) -> None:
         whole_file(tmp_path / "file" / "calls"),
     ):
         pass
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """No file may grow beyond this: what a full disk does, for any file and without a disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [1, 384 << 10])  # gathered until the end; written at once
+def test_a_full_disk_is_named(tmp_path: Path, size: int) -> None:
+    target = tmp_path / "calls"
+    with (
+        room_for(0),
+        pytest.raises(AlloincognitoTargetError, match=f"^Cannot write {target}: File too large$"),
+        whole_file(target) as file,
+    ):
+        file.write(bytes(size))
+    assert names(tmp_path) == []
+
+
+def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "calls").mkdir()
+    with (
+        pytest.raises(AlloincognitoTargetError, match=r"Cannot write .*/calls: Is a directory"),
+        whole_file(tmp_path / "calls"),
+    ):
+        pass
+    assert names(tmp_path) == ["calls"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("rows"),
+        AlloincognitoTargetError("The store does not give it"),
+        OSError("as pyarrow says it"),
+        ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
+        OSError(errno.ENOSPC, "No space left on device", "another file"),
+    ],
+)
+def test_an_error_of_the_rows_is_told_as_it_is(tmp_path: Path, error: Exception) -> None:
+    with room_for(0), pytest.raises(type(error)) as raised, whole_file(tmp_path / "calls") as file:  # noqa: PT012
+        file.write(b"not on the disk yet")
+        raise error
+    assert raised.value is error
+    assert names(tmp_path) == []
+
+
+def test_recordings_say_why_they_cannot_be_written(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifests" / "day.jsonl"
+    file = tmp_path / "file"
+    file.touch()
+    (tmp_path / "records" / "a.mp3").mkdir(parents=True)
+    stand = Stand({"a": b"mp3", "b": bytes(90_000)})
+    with room_for(50_000):
+        land_recordings(stand, ["a", "b"], tmp_path / "records", manifest=manifest)
+    assert [line.error for line in read_manifest(manifest)] == [
+        f"AlloincognitoTargetError: Cannot read {tmp_path}/records/a.mp3: Is a directory",
+        f"AlloincognitoTargetError: Cannot write {tmp_path}/records/b.mp3: File too large",
+    ]
+    land_recordings(stand, ["b"], file, manifest=manifest)
+    [line] = read_manifest(manifest)
+    assert line.error == f"AlloincognitoTargetError: Cannot read {file}/b.mp3: Not a directory"
+    with pytest.raises(AlloincognitoTargetError, match=f"^Cannot read {file}/manifest.jsonl: Not a directory$"):
+        land_recordings(stand, ["b"], file)
+    with pytest.raises(AlloincognitoTargetError, match=f"^Cannot read {manifest.parent}: Is a directory$"):
+        land_recordings(stand, ["b"], tmp_path / "records", manifest=manifest.parent)
 
 
 def test_a_text_with_a_scheme_is_no_local_path() -> None:
