@@ -24,21 +24,30 @@ def whole_file(
     :param path: where it goes; missing parents are made.
     :param mode: its permissions, in a local file system.
     :param fsync: wait for the disk before the rename: for a machine that may lose its power.
-    :param leftovers: what :func:`leftovers_in` found in the folder, where many files go to one.
+    :param leftovers: what :func:`leftovers_in` found in the folder, where many files go to one, or
+        :func:`leftovers_of` of a file that is written many times.
     """
+    leftovers = leftovers or leftovers_of(path)
     name = local_path(path)
     if name is not None:
-        directory, base = os.path.split(name)
-        (leftovers or LocalLeftovers(directory)).sweep(base)
+        leftovers.sweep(os.path.basename(name))
         with whole_local_file(name, mode=mode, fsync=fsync) as file:
             yield file
     else:
         fs, key = store_of(path)
-        protocol = cast(Any, path).protocol
-        folder, _, base = key.rpartition("/")
-        (leftovers or StoredLeftovers(fs, folder, protocol, base)).sweep(base)
-        with whole_stored_file(fs, key, protocol) as file:
+        leftovers.sweep(key.rpartition("/")[2])
+        with whole_stored_file(fs, key, cast(Any, path).protocol) as file:
             yield file
+
+
+def leftovers_of(path: Target) -> Leftovers:
+    """Look once for what earlier runs left unfinished of one file."""
+    name = local_path(path)
+    if name is not None:
+        return LocalLeftovers(os.path.dirname(name))
+    fs, key = store_of(path)
+    folder, _, base = key.rpartition("/")
+    return StoredLeftovers(fs, folder, cast(Any, path).protocol, base)
 
 
 def leftovers_in(folder: Target) -> Leftovers:

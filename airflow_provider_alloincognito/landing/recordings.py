@@ -109,7 +109,8 @@ def land_recordings(
     :param fetch: opens a recording by its id; called from several threads.
     :param ids: the ``recordFileId`` of each; taken as they are needed. One that comes twice is fetched once.
     :param folder: where the files go.
-    :param manifest: where the manifest goes: ``manifest.jsonl`` in the folder unless told.
+    :param manifest: where the manifest goes: ``manifest.jsonl`` in the folder unless told. It belongs to one set of
+        ids: runs with others that share the folder need one each, or they forget what was known of theirs.
     :param concurrency: how many recordings are fetched at a time.
     :param skip_existing: leave files alone whose size is that of the manifest of an earlier run; one that no
         manifest knows is read once, for its digest: a file that has its name is whole.
@@ -122,7 +123,7 @@ def land_recordings(
     number = len(ids) if isinstance(ids, Sized) else None
     concurrency = min(concurrency, number or concurrency)
     progress = Progress(log, number)
-    journal = journal_of(manifest)
+    journal = journal_of(manifest, log)
     earlier: dict[str, ManifestLine] = {}
     if skip_existing:
         known = (line for source in (read_manifest(manifest), journal.read()) for line in source)
@@ -138,8 +139,9 @@ def land_recordings(
                 size += line.bytes or 0
                 if line.status == "failed":
                     log.warning("Recording %s failed: %s", _loggable(line.id), line.error)
-    finally:
-        journal.close()
+    except BaseException:
+        journal.keep()
+        raise
     journal.remove()
     log.info("%s. Fetched %d, there before %d, failed %d", progress.text(), *counts.values())
     return RecordingsLanded(address(manifest), **counts, bytes=size)
@@ -201,7 +203,7 @@ class _Landing:
         path = child(self._folder, name)
         line = self._existing(record_file_id, path) if self._skip_existing else None
         if line is not None:
-            self._leftovers.sweep(name)  # an upload is begun twice where the answer to its first request was lost
+            self._leftovers.sweep_outdated(name)  # begun twice: the answer to an upload's first request was lost
             return line
         return land_recording(self._fetch, record_file_id, path, leftovers=self._leftovers, on_bytes=self._go_on)
 

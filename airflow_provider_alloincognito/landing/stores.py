@@ -14,6 +14,7 @@ import io
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any, BinaryIO, Protocol, cast
 
 from airflow_provider_alloincognito.landing.refusals import refusals_explained
@@ -133,6 +134,9 @@ class Leftovers(Protocol):
     def sweep(self, name: str) -> None:
         """Remove what was to become this file."""
 
+    def sweep_outdated(self, name: str) -> None:
+        """Remove what was begun before the file that stands was written; another run may be at work on the rest."""
+
 
 class StoredLeftovers:
     """
@@ -144,7 +148,7 @@ class StoredLeftovers:
     def __init__(self, fs: Any, folder: str, protocol: str, name: str | None = None) -> None:
         self._fs = fs
         self._folder = folder
-        self._uploads: dict[str, list[str]] = defaultdict(list)
+        self._uploads: dict[str, dict[str, datetime]] = defaultdict(dict)
         self._siblings: dict[str, list[str]] = defaultdict(list)
         if protocol in _S3 and hasattr(fs, "call_s3"):
             self._find_uploads(name or "")
@@ -153,13 +157,39 @@ class StoredLeftovers:
 
     def sweep(self, name: str) -> None:
         """Remove what was to become this file."""
-        bucket, _, _ = self._folder.partition("/")
         for upload in self._uploads.pop(name, ()):
-            with suppress(Exception):  # finished or aborted by now
-                self._fs.abort_mpu(bucket, self._key(name), upload)
+            self._abort(name, upload)
         for sibling in self._siblings.pop(name, ()):
-            with suppress(Exception):
-                self._fs.rm_file(sibling)
+            self._remove(sibling)
+
+    def sweep_outdated(self, name: str) -> None:
+        """Remove what was begun before the file that stands was written, by the store's own clock."""
+        uploads, siblings = self._uploads.pop(name, {}), self._siblings.pop(name, [])
+        if not uploads and not siblings:
+            return
+        with suppress(Exception):  # where there is no telling, it stays
+            written = self._fs.modified(f"{self._folder}/{name}")
+            for upload, begun in uploads.items():
+                if begun < written or (begun == written and self._has_no_part(name, upload)):
+                    self._abort(name, upload)
+            for sibling in siblings:
+                if self._fs.modified(sibling) < written:
+                    self._remove(sibling)
+
+    def _has_no_part(self, name: str, upload: str) -> bool:
+        """An upload that was begun twice: its other one may have been begun, and so dated, in the same second."""
+        bucket, _, _ = self._folder.partition("/")
+        page = self._fs.call_s3("list_parts", Bucket=bucket, Key=self._key(name), UploadId=upload, MaxParts=1)
+        return not page.get("Parts")
+
+    def _abort(self, name: str, upload: str) -> None:
+        bucket, _, _ = self._folder.partition("/")
+        with suppress(Exception):  # finished or aborted by now
+            self._fs.abort_mpu(bucket, self._key(name), upload)
+
+    def _remove(self, sibling: str) -> None:
+        with suppress(Exception):
+            self._fs.rm_file(sibling)
 
     def _key(self, name: str) -> str:
         _, _, prefix = self._folder.partition("/")
@@ -173,7 +203,8 @@ class StoredLeftovers:
             with suppress(Exception):  # the right to list uploads is not needed to land a file
                 page = self._fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **marker)
                 for upload in page.get("Uploads") or ():
-                    self._uploads[upload["Key"].rpartition("/")[2]].append(upload["UploadId"])
+                    begun = upload["Initiated"].replace(microsecond=0)  # as exact as what a file's HEAD tells
+                    self._uploads[upload["Key"].rpartition("/")[2]][upload["UploadId"]] = begun
                 if page.get("IsTruncated"):
                     marker = {
                         "KeyMarker": page["NextKeyMarker"],

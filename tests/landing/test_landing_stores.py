@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,10 @@ from airflow_provider_alloincognito.landing import manifest as manifest_module
 from airflow_provider_alloincognito.landing import schema, stores
 from airflow_provider_alloincognito.landing.errors import AlloincognitoTargetError
 from airflow_provider_alloincognito.landing.files import whole_file
-from airflow_provider_alloincognito.landing.manifest import journal_of, read_manifest
+from airflow_provider_alloincognito.landing.manifest import read_manifest
 from airflow_provider_alloincognito.landing.recordings import land_recordings
 from airflow_provider_alloincognito.landing.rows import land_rows
+from airflow_provider_alloincognito.landing.siblings import sibling_name
 from airflow_provider_alloincognito.landing.targets import size_of
 
 pytestmark = [
@@ -224,10 +226,44 @@ def test_a_wrong_secret_is_a_clear_error(s3: Any, bucket: str, size: int) -> Non
 
 def test_an_upload_begun_twice_is_aborted_though_its_recording_is_there(s3: S3, bucket: str) -> None:
     fs = s3.file_system()
-    fs.pipe_file(f"{bucket}/a.mp3", b"mp3")
     fs.call_s3("create_multipart_upload", Bucket=bucket, Key="a.mp3")
+    fs.pipe_file(f"{bucket}/a.mp3", b"mp3")
     land_recordings(Stand({}), ["a"], Place(fs, bucket))
     assert fs.list_multipart_uploads(bucket) == []
+
+
+def test_a_run_that_skips_a_recording_lets_another_finish_it_anew(store: Store) -> None:
+    store.fs.pipe_file(f"{store.folder}/a.mp3", b"before")
+    with whole_file(store.path("a.mp3")) as file:
+        file.write(bytes(PARTS))
+        assert land_recordings(Stand({}), ["a"], store.path()).skipped == 1
+    assert store.files()["a.mp3"] == bytes(PARTS)
+    assert not store.unfinished()
+
+
+def test_what_was_begun_before_a_recording_that_stands_is_swept(store: Store) -> None:
+    if store.protocol == "s3":
+        upload = {"Bucket": store.folder, "Key": "a.mp3"}
+        upload |= {"UploadId": store.fs.call_s3("create_multipart_upload", **upload)["UploadId"]}
+        store.fs.call_s3("upload_part", **upload, PartNumber=1, Body=b"half")
+    else:
+        store.fs.pipe_file(f"{store.folder}/{sibling_name('a.mp3')}", b"half")
+    time.sleep(1.1)  # both servers tell whole seconds
+    store.fs.pipe_file(f"{store.folder}/a.mp3", b"mp3")
+    assert land_recordings(Stand({}), ["a"], store.path()).skipped == 1
+    assert list(store.files()) == ["a.mp3", "manifest.jsonl"]
+    assert not store.unfinished()
+
+
+def test_what_another_worker_wrote_since_a_folder_was_listed_is_read(s3: S3, bucket: str) -> None:
+    here, elsewhere = s3.file_system(), s3.file_system()
+    elsewhere.pipe_file(f"{bucket}/x", b"")
+    for ids in (["a"], ["a", "b"]):
+        assert here.ls(bucket)
+        land_recordings(Stand({"a": b"mp3", "b": b"mp3"}), ids, Place(elsewhere, bucket))
+        assert land_recordings(Stand({}), ids, Place(here, bucket)).skipped == len(ids)
+        lines = [json.loads(line) for line in elsewhere.cat_file(f"{bucket}/manifest.jsonl").splitlines()]
+        assert [line["file_name"] for line in lines] == ["79120000001.mp3"] * len(ids)
 
 
 def test_a_store_that_cannot_be_reached_is_a_clear_error(s3: S3, bucket: str) -> None:
@@ -240,6 +276,6 @@ def test_a_store_that_cannot_be_reached_is_a_clear_error(s3: S3, bucket: str) ->
         with pytest.raises(AlloincognitoTargetError, match=r"does not give .*/manifest.jsonl \(.*cannot be reached"):
             list(lines)
         place = Place(fs, f"{bucket}/schema.json")
-        for step in (lambda: size_of(place), journal_of(place).remove, lambda: schema._schema_file(place)):
-            with pytest.raises(AlloincognitoTargetError, match=r"does not (give|remove) .*cannot be reached"):
+        for step in (lambda: size_of(place), lambda: schema._schema_file(place)):
+            with pytest.raises(AlloincognitoTargetError, match=r"does not give .*cannot be reached"):
                 step()
