@@ -31,7 +31,9 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     :param concurrency: how many recordings to fetch at a time, by threads over one connection pool.
     :param skip_existing: do not fetch again what is there.
     :param on_error: ``fail`` the task after all have been tried (default), or ``skip`` those that failed.
-    :param manifest_path: the manifest's file; default ``manifest.jsonl`` in the folder.
+    :param manifest_path: the manifest's file; default ``manifest.jsonl`` in the folder. A manifest belongs to one set
+        of ids: where several runs (days) share a folder, give each a file of its own, or each run forgets what the
+        others' manifests knew: ``file_name`` is lost, digests are read anew.
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     :return: ``manifest``, ``fetched``, ``skipped``, ``failed``, ``bytes``.
     :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
