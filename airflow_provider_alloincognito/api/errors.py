@@ -32,7 +32,19 @@ class AlloincognitoShadowedStoreError(AlloincognitoStoreError):
 
 
 class AlloincognitoConnectionError(AlloincognitoError):
-    """The stand could not be reached, or went on answering that it is busy, until the retries were used up."""
+    """
+    The stand could not be reached, or went on answering that it is busy, until the retries were used up.
+
+    :param retry_after: seconds that the stand asks to wait.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class AlloincognitoBusyError(AlloincognitoConnectionError):
+    """The stand asks to be left alone for longer than is waited within a task; Airflow's retry may come after that."""
 
 
 class AlloincognitoResponseError(AlloincognitoError):

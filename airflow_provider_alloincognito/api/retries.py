@@ -11,7 +11,7 @@ from typing import Any
 
 import tenacity
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoConnectionError
+from airflow_provider_alloincognito.api.errors import AlloincognitoBusyError, AlloincognitoConnectionError
 from airflow_provider_alloincognito.api.settings import Settings
 
 BUSY_STATUSES = frozenset({429, 502, 503, 504})
@@ -21,22 +21,22 @@ TOKEN_CALL_PATIENCE = 3
 
 
 class Unanswered(AlloincognitoConnectionError):
-    """
-    A request that got no answer, or "busy", and may be sent again.
-
-    :param retry_after: seconds that the stand asks to wait.
-    """
-
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+    """A request that got no answer, or "busy", and may be sent again."""
 
 
-def busy(method: str, status: int, headers: Mapping[str, str]) -> Unanswered:
+def busy(method: str, status: int, headers: Mapping[str, str]) -> AlloincognitoConnectionError:
     """The error for a status out of ``BUSY_STATUSES``."""
     after = retry_after(headers.get("Retry-After"), datetime.now(UTC))
-    hint = f" and asks to wait {after:.0f} s" if after is not None else ""
-    return Unanswered(f"{method}: the stand is busy (HTTP status {status}){hint}.", after)
+    said = f"{method}: the stand is busy (HTTP status {status})"
+    if after is None:
+        return Unanswered(f"{said}.")
+    if after <= LONGEST_RETRY_AFTER:
+        return Unanswered(f"{said} and asks to wait {after:.0f} s.", after)
+    return AlloincognitoBusyError(
+        f"{said} and asks to wait {after:.0f} s, longer than a task waits for it ({LONGEST_RETRY_AFTER:.0f} s). The "
+        "request itself is not at fault: let Airflow's retry ask again after that time (the task's retry_delay).",
+        after,
+    )
 
 
 def no_answer(method: str, stand: str, error: Exception) -> Unanswered:
@@ -68,7 +68,7 @@ def policy(settings: Settings, *, is_token_call: bool) -> dict[str, Any]:
         # Others wait for it: it is given up before the right to replace the pair runs out.
         stop = stop | tenacity.stop_after_delay(TOKEN_CALL_PATIENCE * settings.token_call_seconds)
     return {
-        "retry": tenacity.retry_if_exception(_is_worth_it),
+        "retry": tenacity.retry_if_exception_type(Unanswered),
         "stop": stop,
         "wait": _wait,
         "reraise": True,
@@ -76,10 +76,6 @@ def policy(settings: Settings, *, is_token_call: bool) -> dict[str, Any]:
 
 
 _backoff = tenacity.wait_random_exponential(multiplier=1, max=30)
-
-
-def _is_worth_it(error: BaseException) -> bool:
-    return isinstance(error, Unanswered) and (error.retry_after or 0) <= LONGEST_RETRY_AFTER
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

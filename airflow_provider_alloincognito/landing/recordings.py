@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol, TypeAlias
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoAuthError, AlloincognitoError
+from airflow_provider_alloincognito.api.errors import AlloincognitoCutOffError, AlloincognitoError
+from airflow_provider_alloincognito.api.scrubbing import scrub
 from airflow_provider_alloincognito.landing.digest import Digest
 from airflow_provider_alloincognito.landing.errors import AlloincognitoRecordingError
 from airflow_provider_alloincognito.landing.files import leftovers_in, whole_file
@@ -25,6 +26,7 @@ from airflow_provider_alloincognito.landing.manifest import (
     read_manifest,
 )
 from airflow_provider_alloincognito.landing.progress import Log, Progress
+from airflow_provider_alloincognito.landing.run_end import RunEnd
 from airflow_provider_alloincognito.landing.stores import Leftovers
 from airflow_provider_alloincognito.landing.targets import Target, address, child, open_for_reading, size_of
 
@@ -32,6 +34,7 @@ WAITING_PER_THREAD = 16
 """So many recordings may be done, or wait, behind a long one whose turn it is in the manifest."""
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CHUNK_BYTES = 1 << 20
 
 
@@ -104,7 +107,7 @@ def land_recordings(
     log: Log | None = None,
 ) -> RecordingsLanded:
     """
-    Land recordings as ``<id>.mp3``. One that fails does not stop the others; a rejected token does.
+    Land recordings as ``<id>.mp3``. One that fails does not stop the others; what they would all meet does.
 
     :param fetch: opens a recording by its id; called from several threads.
     :param ids: the ``recordFileId`` of each; taken as they are needed. One that comes twice is fetched once.
@@ -115,6 +118,9 @@ def land_recordings(
     :param skip_existing: leave files alone whose size is that of the manifest of an earlier run; one that no
         manifest knows is read once, for its digest: a file that has its name is whole.
     :param log: told how it goes every few seconds, and of each failure.
+    :raises AlloincognitoAuthError: if the authorization token is not accepted.
+    :raises AlloincognitoBusyError: if the stand asks to be left alone for long.
+    :raises AlloincognitoConnectionError: if so many in a row get no answer that the stand must be down.
     """
     if concurrency < 1:
         raise ValueError(f"concurrency is the number of recordings at a time, 1 or more, not {concurrency}")
@@ -128,7 +134,8 @@ def land_recordings(
     if skip_existing:
         known = (line for source in (read_manifest(manifest), journal.read()) for line in source)
         earlier = {line.id: line for line in known if line.status != "failed"}
-    landing = _Landing(fetch, folder, earlier, skip_existing, progress, journal)
+    end = RunEnd(concurrency)
+    landing = _Landing(fetch, folder, earlier, skip_existing, progress, journal, end)
     counts = {"fetched": 0, "skipped": 0, "failed": 0}
     size = 0
     try:
@@ -138,7 +145,7 @@ def land_recordings(
                 counts[line.status] += 1
                 size += line.bytes or 0
                 if line.status == "failed":
-                    log.warning("Recording %s failed: %s", _loggable(line.id), line.error)
+                    _tell_failure(log, line)
     except BaseException:
         journal.keep()
         raise
@@ -162,8 +169,9 @@ class _Landing:
         skip_existing: bool,
         progress: Progress,
         journal: Journal,
+        end: RunEnd,
     ) -> None:
-        self.stop = threading.Event()
+        self.end = end
         self._fetch = fetch
         self._folder = folder
         self._earlier = earlier
@@ -184,10 +192,11 @@ class _Landing:
         try:
             self._go_on(0)
             return self._line(record_file_id)
-        except (AlloincognitoAuthError, _Stopped):
-            self.stop.set()
+        except _Stopped:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever befalls one, the others still land
+        except Exception as error:
+            if self.end.comes_with(error):
+                raise
             # The texts of our own errors are scrubbed; nobody knows what is in others.
             text = f"{type(error).__name__}: {error}" if isinstance(error, AlloincognitoError) else type(error).__name__
             return ManifestLine(record_file_id, None, None, None, None, "failed", text)
@@ -205,6 +214,14 @@ class _Landing:
         if line is not None:
             self._leftovers.sweep_outdated(name)  # begun twice: the answer to an upload's first request was lost
             return line
+        try:
+            line = self._fetched(record_file_id, path)
+        except AlloincognitoCutOffError:  # as other faults of a connection are, it is tried again
+            line = self._fetched(record_file_id, path)
+        self.end.note_answer()
+        return line
+
+    def _fetched(self, record_file_id: str, path: Target) -> ManifestLine:
         return land_recording(self._fetch, record_file_id, path, leftovers=self._leftovers, on_bytes=self._go_on)
 
     def _existing(self, record_file_id: str, path: Target) -> ManifestLine | None:
@@ -220,7 +237,7 @@ class _Landing:
         return ManifestLine(record_file_id, address(path), known.file_name, size, known.sha256, "skipped")
 
     def _go_on(self, count: int) -> None:
-        if self.stop.is_set():
+        if self.end.stop.is_set():
             raise _Stopped
         self._progress.add_bytes(count)
 
@@ -244,18 +261,11 @@ def _many_at_a_time(landing: _Landing, ids: Iterator[str], concurrency: int) -> 
             while waiting:
                 yield waiting.popleft().result()
         except BaseException as error:
-            landing.stop.set()
+            landing.end.stop.set()
             threads.shutdown(wait=True, cancel_futures=True)
-            if isinstance(error, _Stopped):
-                _raise_rejection(waiting)
+            if isinstance(error, _Stopped) and landing.end.reason is not None:
+                raise landing.end.reason from None
             raise
-
-
-def _raise_rejection(futures: Iterable[Future[ManifestLine]]) -> None:
-    """Of several that stopped, the one with the rejected token says why."""
-    for future in futures:
-        if not future.cancelled() and isinstance(error := future.exception(), AlloincognitoAuthError):
-            raise error
 
 
 def _once_each(ids: Iterable[str]) -> Iterator[str]:
@@ -266,8 +276,15 @@ def _once_each(ids: Iterable[str]) -> Iterator[str]:
             yield record_file_id
 
 
-def _loggable(record_file_id: str) -> str:
-    return record_file_id if _SAFE_ID.fullmatch(record_file_id) else "with an unusable id"
+def _tell_failure(log: Log, line: ManifestLine) -> None:
+    """Log it without an id that may be personal: the field that was named for the ids may be that of the numbers."""
+    if not _SAFE_ID.fullmatch(line.id):
+        log.warning("Recording with an unusable id failed: %s", line.error)
+    elif scrub(line.id) != line.id and not _UUID.fullmatch(line.id):
+        text = (line.error or "").replace(line.id, "<id>")  # as part of a path
+        log.warning("Recording whose id looks like a phone number or a token failed: %s", text)
+    else:
+        log.warning("Recording %s failed: %s", line.id, line.error)
 
 
 def _digest(path: Target) -> str:

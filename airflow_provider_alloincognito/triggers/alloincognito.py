@@ -20,7 +20,6 @@ from airflow_provider_alloincognito.api.errors import (
     AlloincognitoStoreError,
 )
 from airflow_provider_alloincognito.api.readiness import is_ready
-from airflow_provider_alloincognito.api.retries import Unanswered
 from airflow_provider_alloincognito.hooks.async_process import shared_async_client
 from airflow_provider_alloincognito.triggers.events import ResultEvent, Status
 from airflow_provider_alloincognito.triggers.polling import CEILING, FACTOR, Polling
@@ -112,7 +111,7 @@ class AlloincognitoRequestResultTrigger(BaseTrigger):
                     return self._event("ready")
             except PASSING_ERRORS as error:
                 trouble = error
-                if isinstance(error, Unanswered) and error.retry_after is not None:
+                if isinstance(error, AlloincognitoConnectionError) and error.retry_after is not None:
                     asked = str(error.retry_after)
                 log.warning("Result %s: %s; asking again", self.request_hash, error)
             seconds = polling.wait(time.time(), asked)

@@ -20,7 +20,11 @@ from typing import Any
 import pytest
 from landing_samples import Mp3, Stand
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoApiError, AlloincognitoAuthError
+from airflow_provider_alloincognito.api.errors import (
+    AlloincognitoApiError,
+    AlloincognitoAuthError,
+    AlloincognitoCutOffError,
+)
 from airflow_provider_alloincognito.landing import progress as progress_module
 from airflow_provider_alloincognito.landing.errors import AlloincognitoRecordingError
 from airflow_provider_alloincognito.landing.manifest import ManifestLine, read_manifest
@@ -127,6 +131,50 @@ def test_one_failure_does_not_stop_the_others(tmp_path: Path, caplog: pytest.Log
     assert "79120000001" not in caplog.text
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
     assert land_recordings(Stand(CONTENT), ["id-3"], tmp_path, manifest=manifest).fetched == 1
+
+
+def test_an_id_that_may_be_a_phone_number_is_not_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The wrong field was named as the ids': that of the callers' numbers."""
+    plain, uuid = "record-7", "12345678-1234-1234-1234-123456789012"
+    ids = ["79120000001", "8-912-000-00-02", "a" * 64, plain, uuid]
+    refused = AlloincognitoApiError("getcallrecordfile", 404, "no such record")
+    for one in ids:
+        (tmp_path / f"{one}.mp3").mkdir()
+    with caplog.at_level(logging.INFO):
+        land_recordings(Stand(dict.fromkeys(ids, refused)), ids, tmp_path, skip_existing=False)
+        land_recordings(Stand(dict.fromkeys(ids, b"mp3")), ids, tmp_path, skip_existing=False)
+    assert not [one for one in ids[:3] if one in caplog.text]
+    assert caplog.text.count("whose id looks like a phone number or a token") == 6
+    assert all(caplog.text.count(f"Recording {one} failed") == 2 for one in (plain, uuid))
+    assert caplog.text.count("no such record") == len(ids)
+    assert caplog.text.count("AlloincognitoTargetError") == len(ids), "its text names the file"
+
+
+@pytest.mark.parametrize("cuts", [1, 2])
+def test_a_recording_that_is_cut_off_is_fetched_once_more(tmp_path: Path, cuts: int) -> None:
+    asked: list[str] = []
+
+    @contextmanager
+    def fetch(record_file_id: str) -> Iterator[Mp3]:
+        def chunks() -> Iterator[bytes]:
+            yield CONTENT[record_file_id][:1000]
+            if record_file_id == "id-3" and asked.count("id-3") <= cuts:
+                raise AlloincognitoCutOffError("cut off")
+            yield CONTENT[record_file_id][1000:]
+
+        asked.append(record_file_id)
+        yield Mp3(chunks())
+
+    landed = land_recordings(fetch, IDS, tmp_path)
+    assert sorted(asked) == sorted([*IDS, "id-3"])
+    assert landed.failed == cuts - 1
+    line = next(line for line in lines_of(tmp_path) if line["id"] == "id-3")
+    if cuts == 1:
+        assert (tmp_path / "id-3.mp3").read_bytes() == CONTENT["id-3"]
+        assert line["sha256"] == hashlib.sha256(CONTENT["id-3"]).hexdigest()
+    else:
+        assert line["error"] == "AlloincognitoCutOffError: cut off"
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])

@@ -103,7 +103,7 @@ def test_a_second_run_gives_the_same_parquet_but_for_the_hash_of_the_answer(sand
 def test_a_recording_that_fails_does_not_keep_the_others(sandbox: Sandbox, tmp_path: Path, on_error: str) -> None:
     ids = ids_of(sandbox)
     sandbox.add_fault("error", method="getcallrecordfile", code=1742, skip=2)
-    sandbox.add_fault("cut", method="getcallrecordfile", skip=4)
+    sandbox.add_fault("cut", method="getcallrecordfile", skip=4, times=2)  # a single one is tried again
     run = land(tmp_path, on_error=on_error, concurrency=1)
     lines = {line["id"]: line for line in manifest(tmp_path)}
     failed = [one for one in ids if lines[one]["status"] == "failed"]
@@ -126,6 +126,14 @@ def test_a_recording_that_fails_does_not_keep_the_others(sandbox: Sandbox, tmp_p
     assert again.state == "success", again.errors
     assert sandbox.count("getcallrecordfile") == 2, "only those that were missing"
     assert {file.stem for file in (tmp_path / "mp3").glob("*.mp3")} == set(ids)
+
+
+def test_a_recording_that_is_cut_once_lands(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.add_fault("cut", method="getcallrecordfile", skip=4)
+    run = land(tmp_path, concurrency=1)
+    assert run.state == "success", run.errors
+    assert sandbox.count("getcallrecordfile") == len(ids_of(sandbox)) + 1
+    assert all((tmp_path / "mp3" / f"{one}.mp3").read_bytes() == sandbox.recording(one) for one in ids_of(sandbox))
 
 
 def test_a_rejected_authorization_token_ends_all(sandbox: Sandbox, tmp_path: Path) -> None:
