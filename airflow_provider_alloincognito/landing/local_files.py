@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, TypeGuard
 
-from airflow_provider_alloincognito.landing.errors import AlloincognitoTargetError
+from airflow_provider_alloincognito.landing.refusals import local_refusal, local_refusals_explained
 from airflow_provider_alloincognito.landing.siblings import sibling_name, target_of
 
 BUFFER_BYTES = 1 << 16
@@ -42,27 +42,8 @@ def whole_local_file(path: str, *, mode: int, fsync: bool) -> Iterator[BinaryIO]
         with suppress(OSError):
             os.unlink(sibling)
         if _is_of_a_write(error):
-            raise _refusal(path, "write", error) from error
+            raise local_refusal(path, "write", error) from error
         raise
-
-
-@contextmanager
-def local_refusals_explained(path: str, does: str = "write", *but: type[OSError]) -> Iterator[None]:
-    """
-    Say which file cannot be written, or whatever was to be done with it, and why.
-
-    :param but: errors that the caller knows better.
-    """
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, (AlloincognitoTargetError, *but)):
-            raise
-        raise _refusal(path, does, error) from error
-
-
-def _refusal(path: str, does: str, error: OSError) -> AlloincognitoTargetError:
-    return AlloincognitoTargetError(f"Cannot {does} {path}: {error.strerror}")
 
 
 def _is_of_a_write(error: BaseException) -> TypeGuard[OSError]:

@@ -18,13 +18,8 @@ from airflow_provider_alloincognito.api.scrubbing import scrub
 from airflow_provider_alloincognito.landing.digest import Digest
 from airflow_provider_alloincognito.landing.errors import AlloincognitoRecordingError
 from airflow_provider_alloincognito.landing.files import leftovers_in, whole_file
-from airflow_provider_alloincognito.landing.manifest import (
-    Journal,
-    ManifestLine,
-    encode_line,
-    journal_of,
-    read_manifest,
-)
+from airflow_provider_alloincognito.landing.journal import Journal, journal_of
+from airflow_provider_alloincognito.landing.manifest import ManifestLine, encode_line, read_manifest
 from airflow_provider_alloincognito.landing.progress import Log, Progress
 from airflow_provider_alloincognito.landing.run_end import RunEnd
 from airflow_provider_alloincognito.landing.stores import Leftovers
@@ -194,7 +189,7 @@ class _Landing:
             return self._line(record_file_id)
         except _Stopped:
             raise
-        except Exception as error:
+        except Exception as error:  # whatever befalls one, the others still land
             if self.end.comes_with(error):
                 raise
             # The texts of our own errors are scrubbed; nobody knows what is in others.

@@ -1,4 +1,4 @@
-"""What a store says when it does not do its part, told so that a user knows where to look."""
+"""What a store or a file system says when it does not do its part, told so that a user knows where to look."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def refusals_explained(key: str, does: str = "take", *but: type[Exception]) -> I
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # each store's library has errors of its own
         if isinstance(error, (AlloincognitoLandingError, *but)):
             raise
         said = str(error).partition("\n")[0][:300]
@@ -26,3 +26,23 @@ def refusals_explained(key: str, does: str = "take", *but: type[Exception]) -> I
             "the path's Airflow connection holds other credentials or another endpoint, they lack the right, "
             "or the bucket does not exist"
         ) from error
+
+
+@contextmanager
+def local_refusals_explained(path: str, does: str = "write", *but: type[OSError]) -> Iterator[None]:
+    """
+    Say which file cannot be written, or whatever was to be done with it, and why.
+
+    :param but: errors that the caller knows better.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, (AlloincognitoTargetError, *but)):
+            raise
+        raise local_refusal(path, does, error) from error
+
+
+def local_refusal(path: str, does: str, error: OSError) -> AlloincognitoTargetError:
+    """Make the error for what a file system refused."""
+    return AlloincognitoTargetError(f"Cannot {does} {path}: {error.strerror}")

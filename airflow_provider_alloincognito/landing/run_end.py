@@ -28,29 +28,27 @@ class RunEnd:
 
     def __init__(self, concurrency: int) -> None:
         self.stop = threading.Event()
+        """Set once the run has ended, by an error or from outside."""
         self.reason: Exception | None = None
+        """The error that the run ended by."""
         self._most_unanswered = max(concurrency, FEWEST_UNANSWERED)
         self._unanswered = 0
         self._guard = threading.Lock()
 
     def comes_with(self, error: Exception) -> bool:
-        """Whether the run ends by this error of one recording; if so, it is stopped."""
-        if not self._is_met_by_all(error):
-            return False
+        """Take note of what one recording failed with, and say whether the run ends by it; if so, it is stopped."""
         with self._guard:
-            self.reason = self.reason or error
-        self.stop.set()
-        return True
+            if isinstance(error, AlloincognitoConnectionError):
+                self._unanswered += 1
+            elif isinstance(error, _ANSWERS):
+                self._unanswered = 0
+            ends = isinstance(error, _AT_ONCE) or self._unanswered >= self._most_unanswered
+            if ends:
+                self.reason = self.reason or error
+                self.stop.set()
+        return ends
 
     def note_answer(self) -> None:
         """The stand has answered: it is not down."""
-        self._unanswered = 0
-
-    def _is_met_by_all(self, error: Exception) -> bool:
-        if isinstance(error, AlloincognitoConnectionError) and not isinstance(error, _AT_ONCE):
-            with self._guard:
-                self._unanswered += 1
-                return self._unanswered >= self._most_unanswered
-        if isinstance(error, _ANSWERS):
-            self.note_answer()
-        return isinstance(error, _AT_ONCE)
+        with self._guard:
+            self._unanswered = 0

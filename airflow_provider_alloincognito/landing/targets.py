@@ -8,8 +8,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from airflow_provider_alloincognito.landing.local_files import local_refusals_explained
-from airflow_provider_alloincognito.landing.refusals import refusals_explained
+from airflow_provider_alloincognito.landing.refusals import local_refusals_explained, refusals_explained
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath

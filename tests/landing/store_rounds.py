@@ -21,7 +21,7 @@ from cutting_proxy import CuttingProxy
 from landing_samples import Place, Stand, raw_batches
 from s3_server import S3, SECRET_KEY
 
-from airflow_provider_alloincognito.landing import manifest as manifest_module
+from airflow_provider_alloincognito.landing import journal as journal_module
 from airflow_provider_alloincognito.landing import stores
 from airflow_provider_alloincognito.landing.errors import AlloincognitoTargetError
 from airflow_provider_alloincognito.landing.recordings import land_recordings
@@ -43,7 +43,7 @@ def land(kind: str, place: Any) -> int:
     """Land, and say how many recordings failed."""
     stores.PART_BYTES = 5 << 20  # the least that S3 takes
     if kind == "records":
-        manifest_module.CHECKPOINT_SECONDS = 0.0
+        journal_module.CHECKPOINT_SECONDS = 0.0
         return land_recordings(Stand(recordings()), recordings(), place).failed
     land_rows(raw_batches(rows(), 100), place)
     return 0

@@ -15,7 +15,7 @@ from pytest_mock import MockerFixture
 from s3_server import S3
 
 from airflow_provider_alloincognito.api.errors import AlloincognitoAuthError
-from airflow_provider_alloincognito.landing import manifest as manifest_module
+from airflow_provider_alloincognito.landing import journal as journal_module
 from airflow_provider_alloincognito.landing.manifest import read_manifest
 from airflow_provider_alloincognito.landing.recordings import land_recordings
 
@@ -103,7 +103,7 @@ def test_a_journal_that_a_store_refuses_is_one_warning(
     monkeypatch: pytest.MonkeyPatch,
     concurrency: int,
 ) -> None:
-    monkeypatch.setattr(manifest_module, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(journal_module, "CHECKPOINT_SECONDS", 0.0)
     fs = refusing("put_object")
     assert land_recordings(Stand(CONTENT), IDS, Place(fs, bucket), concurrency=concurrency).fetched == 20
     assert names(fs, bucket) == landed_names()
@@ -116,13 +116,13 @@ def test_a_journal_that_a_store_refuses_is_one_warning(
 def test_a_refused_checkpoint_is_not_tried_again_at_once(
     refusing: Refuse, bucket: str, mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manifest_module, "CHECKPOINT_SECONDS", 0.5)
+    monkeypatch.setattr(journal_module, "CHECKPOINT_SECONDS", 0.5)
     fs = refusing("put_object")
-    journal = manifest_module.journal_of(Place(fs, f"{bucket}/m.jsonl"), mocker.Mock())  # type: ignore[arg-type]
-    tried = mocker.spy(manifest_module, "whole_file")
+    journal = journal_module.journal_of(Place(fs, f"{bucket}/m.jsonl"), mocker.Mock())  # type: ignore[arg-type]
+    tried = mocker.spy(journal_module, "whole_file")
     time.sleep(0.5)
     for name in IDS:
-        journal.add(manifest_module.ManifestLine(name, None, None, None, None, "failed"))
+        journal.add(journal_module.ManifestLine(name, None, None, None, None, "failed"))
     assert tried.call_count == 1
 
 
@@ -159,7 +159,7 @@ def test_all_anew_ends_with_an_earlier_journal_too(tmp_path: Path) -> None:
 def test_a_folder_is_not_listed_at_each_checkpoint(
     sftp: Any, mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manifest_module, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(journal_module, "CHECKPOINT_SECONDS", 0.0)
     fs = sftp.file_system()
     place = Place(fs, "/checkpoints")
     monkeypatch.setattr(Place, "protocol", "sftp")

@@ -20,7 +20,7 @@ from cutting_proxy import CuttingProxy
 from landing_samples import Place, Stand, batches_of
 from s3_server import S3
 
-from airflow_provider_alloincognito.landing import manifest as manifest_module
+from airflow_provider_alloincognito.landing import journal as journal_module
 from airflow_provider_alloincognito.landing import schema, stores
 from airflow_provider_alloincognito.landing.errors import AlloincognitoTargetError
 from airflow_provider_alloincognito.landing.files import whole_file
@@ -116,7 +116,7 @@ def test_rows_land(store: Store, suffix: str, tmp_path: Path) -> None:
 
 
 def test_recordings_land_and_are_skipped(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest_module, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(journal_module, "CHECKPOINT_SECONDS", 0.0)
     content: dict[str, bytes | Exception] = {f"id-{n}": bytes([n]) * 30_000 for n in range(20)}
     content["long"] = bytes(PARTS)
     ids = [*content, "missing"]
