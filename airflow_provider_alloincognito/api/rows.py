@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -35,6 +35,7 @@ _NEXT_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.?)*+(?:"|\Z))*+([{
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _RAW_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 _ROWS = msgspec.json.Decoder(list[dict[str, Any]])
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class RowBatch:
@@ -60,6 +61,10 @@ class RowBatch:
         if not self.one_line and _breaks_lines(b"".join(rows)):
             rows = [msgspec.json.format(row, indent=-1) for row in self.rows]
         return b"\n".join([*rows, b""])
+
+    def fields(self) -> Iterator[dict[str, msgspec.Raw]]:
+        """The fields of one row after the other; values stay what they are, even numbers out of range."""
+        return map(_FIELDS.decode, self.rows)
 
     def decode(self) -> list[dict[str, Any]]:
         """The rows as Python values."""

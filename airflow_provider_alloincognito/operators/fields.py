@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import msgspec
-
 from airflow_provider_alloincognito.api.errors import AlloincognitoFieldError
 from airflow_provider_alloincognito.api.rows import RowBatch
 from airflow_provider_alloincognito.api.scrubbing import scrub
-
-_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])  # values stay what they are, even numbers out of range
 
 
 def with_fields(batches: Iterable[RowBatch], required: Iterable[str] | str) -> Iterator[RowBatch]:
@@ -24,11 +20,11 @@ def with_fields(batches: Iterable[RowBatch], required: Iterable[str] | str) -> I
     missing = {required} if isinstance(required, str) else set(required)
     names: set[str] = set()
     for batch in batches:
-        for row in batch.rows:
+        for fields in batch.fields() if missing else ():
+            names |= fields.keys()
+            missing -= names
             if not missing:
                 break
-            names |= _FIELDS.decode(row).keys()
-            missing -= names
         yield batch
     if missing and names:
         raise AlloincognitoFieldError(

@@ -21,7 +21,8 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     """
     Land recordings as ``<recordFileId>.mp3``, and a manifest with a line for each.
 
-    A recording that fails does not keep the others from landing. Running again fetches only what is missing.
+    A recording that fails does not keep the others from landing, but a stand that is down, or asks to be left alone for
+    long, ends the task. Running again fetches only what is missing.
 
     :param output_path: the folder (any ``ObjectStoragePath``).
     :param record_file_ids: the ids; give these or ``calls``. None and empty texts, of calls without a recording, are
@@ -37,6 +38,8 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     :return: ``manifest``, ``fetched``, ``skipped``, ``failed``, ``bytes``.
     :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
+    :raises AlloincognitoBusyError: if the stand asks to be left alone for longer than a task waits.
+    :raises AlloincognitoConnectionError: if several recordings in a row get no answer.
     """
 
     template_fields: Sequence[str] = (

@@ -33,7 +33,8 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
     :param output_path: the file (any ``ObjectStoragePath``).
     :param period_start: for calls: the first moment of the period that was asked for. With it rows are cut to the
         period exactly, as :class:`AlloincognitoCallListOperator` does; without it they land as they come.
-    :param period_end: for calls: the moment after that period.
+    :param period_end: for calls: the moment after that period. If only one of the two is given, the other is the data
+        interval's.
     :param start_time_field: for calls: the field that they are cut by; default the Connection's setting of that name.
     :param file_format: for calls; see :class:`AlloincognitoCallListOperator`.
     :param schema: for calls; likewise.
