@@ -28,7 +28,7 @@ CONNECTION_FIELDS = {
     "start_time_field": _text("Start time field", "Row field with the call's start; rows are then cut to the period"),
     "record_file_id_field": _text("Recording id field", "Row field with the recording's id; default recordFileId"),
     "numbers_field": _text("Numbers field", "Name of the call list's field for numbers; default numbers"),
-    "call_list_path": _text("Call list path", "Default /api/v1/request/getcalllist; see the stand's /docs page"),
+    "call_list_path": _text("Call list path", "Default /api/v1/request/getcalllist; see the server's /docs page"),
     "create_path": _text("Create path", "Default /api/v1/auth/integrationapi/create"),
     "refresh_path": _text("Refresh path", "Default /api/v1/auth/integrationapi/refresh"),
     "record_file_path": _text("Recording path", "Default /api/v1/request/getcallrecordfile"),

@@ -21,7 +21,7 @@ from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
 from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from airflow_provider_alloincognito.landing.files import whole_file
+from airflow_provider_alloincognito.landing.stores import whole_file
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
     AlloincognitoRecordingOperator,

@@ -27,10 +27,10 @@ from masking import forget_secrets
 from plain_server import CREATE_PATH, PAIR, RESULT_PATH, PlainServer, Said, listening
 from s3_server import bucket, bucket_name, s3  # noqa: F401 - fixtures
 
-from airflow_provider_alloincognito.api.client import Client
-from airflow_provider_alloincognito.api.pair_keeper import PairKeeper
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.token_store import MemoryTokenStore
+from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
+from airflow_provider_alloincognito.api.tokens.stores import MemoryTokenStore
+from airflow_provider_alloincognito.api.transport.client import Client
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 # On a machine with other things to do an example may take its time.
@@ -85,7 +85,7 @@ def new_client() -> Iterator[Callable[..., Client]]:
 
         def make(stand: Any, *, token: str | None = None, store: Any = None, **settings: Any) -> Client:
             url = stand if isinstance(stand, str) else stand.url
-            known = Settings(stand=url, **{**QUICK, **settings})
+            known = Settings(server=url, **{**QUICK, **settings})
             kept = store or MemoryTokenStore()
             secret = token or (stand.authorization_token if isinstance(stand, Sandbox) else "an-authorization-token")
             client = Client(known, kept, PairKeeper(known, secret, exclusive=kept.exclusive))

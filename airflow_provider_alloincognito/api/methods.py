@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +31,17 @@ class ApiRequest:
 
 def create(settings: Settings) -> ApiRequest:
     """Make a token pair; kills the pair before it. Sent with the authorization token."""
-    return ApiRequest("create", "GET", settings.stand + settings.create_path)
+    return ApiRequest("create", "GET", settings.server + settings.create_path)
 
 
 def refresh(settings: Settings) -> ApiRequest:
     """Renew the token pair; kills the pair before it. Sent with the refresh token."""
-    return ApiRequest("refresh", "GET", settings.stand + settings.refresh_path)
+    return ApiRequest("refresh", "GET", settings.server + settings.refresh_path)
 
 
 def call_list(settings: Settings, query: CallListQuery) -> ApiRequest:
     """List calls. Sent with the access token, as every method below."""
-    return ApiRequest("getcalllist", "POST", settings.stand + settings.call_list_path, body=query.body(settings))
+    return ApiRequest("getcalllist", "POST", settings.server + settings.call_list_path, body=query.body(settings))
 
 
 def call_record_file(settings: Settings, record_file_id: str) -> ApiRequest:
@@ -50,7 +50,7 @@ def call_record_file(settings: Settings, record_file_id: str) -> ApiRequest:
     return ApiRequest(
         "getcallrecordfile",
         "GET",
-        settings.stand + settings.record_file_path,
+        settings.server + settings.record_file_path,
         params={"recordFileId": record_file_id},
     )
 
@@ -61,7 +61,7 @@ def request_result(settings: Settings, request_hash: str) -> ApiRequest:
     return ApiRequest(
         "getrequestresultbyhash",
         "GET",
-        settings.stand + settings.request_result_path,
+        settings.server + settings.request_result_path,
         params={"requestHash": request_hash},
     )
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoQueryError
-from airflow_provider_alloincognito.api.scrubbing import scrub
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.times import to_api
+from airflow_provider_alloincognito.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.scrubbing import scrub
 
 DIRECTIONS = {"all": 0, "outgoing": 1, "incoming": 2}
 NUMBER = re.compile(r"\+?[0-9]{1,15}")

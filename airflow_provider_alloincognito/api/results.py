@@ -1,95 +1,93 @@
-"""What the three methods give, typed: calls, a recording, or whichever of them a hash stands for."""
+"""What a caller holds: a call list, a recording, or whichever of them a requestHash refers to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Any, Self
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+from zoneinfo import ZoneInfo
 
-from airflow_provider_alloincognito.api.client import StreamedAnswer
-from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
-from airflow_provider_alloincognito.api.readiness import is_ready
-from airflow_provider_alloincognito.api.row_filter import RowFilter
-from airflow_provider_alloincognito.api.rows import RowBatch
+import msgspec
+
+from airflow_provider_alloincognito.api.answer.rows import RowBatch
+from airflow_provider_alloincognito.api.times import parse_api_time
+from airflow_provider_alloincognito.errors import AlloincognitoFieldError, AlloincognitoResponseError
+
+if TYPE_CHECKING:
+    from airflow_provider_alloincognito.api.transport.client import StreamedAnswer
+
+FARTHEST = timedelta(days=366)
+"""A time farther from the period than any call was misread: to drop its row would lose a call silently."""
 
 
 class Result:
     """
-    An answer that may be consumed once. Leaving the ``with`` early closes its connection.
+    A response that can be read once. Leaving its ``with`` block early closes the connection.
 
-    :param answer: with an envelope that has been judged.
+    :param answer: a response that is not an error.
+    :param ready_check: dotted path of a function that decides whether the result is ready; see
+        :func:`~airflow_provider_alloincognito.api.answer.verdict.is_ready`.
     """
 
-    def __init__(self, answer: StreamedAnswer) -> None:
+    def __init__(self, answer: StreamedAnswer, ready_check: str | None = None) -> None:
         self._answer = answer
+        self._ready_check = ready_check
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Close the connection, whether all of the answer has been read or not."""
+        """Close the connection, whether or not all of the response has been read."""
         self._answer.close()
 
     @property
     def request_hash(self) -> str | None:
-        """The handle on this request's result. It may follow the rows: sure to be known only at their end."""
+        """The request's ``requestHash``. It may follow the rows: only at their end it is known for certain."""
         envelope = self._answer.envelope
         return envelope.request_hash if envelope is not None else None
 
     @property
     def is_pending(self) -> bool:
-        """Whether the answer holds no result yet; ask again by its ``request_hash``."""
-        return self._answer.is_pending
-
-    def is_ready(self, ready_check: str | None = None) -> bool:
-        """Whether the answer holds the result, by a check of the user's own if there is one."""
-        return is_ready(self._answer, ready_check)
+        """Whether the result is not ready yet; poll for it by its ``request_hash``."""
+        return not self._answer.is_ready(self._ready_check)
 
     def _require_ready(self) -> None:
         if self.is_pending:
             raise AlloincognitoResponseError(
-                f"The result is not ready yet. Ask again for it by its requestHash ({self.request_hash}), with "
-                "get_request_result, until is_pending is false."
+                f"The result is not ready yet. Poll for it by its requestHash ({self.request_hash}) with "
+                "get_request_result until is_pending is False."
             )
-
-    @property
-    def is_recording(self) -> bool:
-        """Whether the answer is a recording; otherwise it is a call list."""
-        envelope = self._answer.envelope
-        return envelope is not None and envelope.file_content == "string"
 
 
 class CallList(Result):
     """
     Rows in the server's order.
 
-    :param answer: with an envelope that has been judged.
-    :param keep: which rows belong to the period; None for all.
+    :param answer: a response that is not an error.
+    :param row_filter: keeps the rows of the period; None keeps all.
+    :param ready_check: as for :class:`Result`.
     """
 
-    def __init__(self, answer: StreamedAnswer, keep: RowFilter | None = None) -> None:
-        super().__init__(answer)
-        self._keep = keep
+    def __init__(
+        self, answer: StreamedAnswer, row_filter: RowFilter | None = None, ready_check: str | None = None
+    ) -> None:
+        super().__init__(answer, ready_check)
+        self._row_filter = row_filter
 
     def batches(self) -> Iterator[RowBatch]:
         """
         Rows as the server's bytes, as they arrive: for landing.
 
-        :raises AlloincognitoResponseError: if the answer holds no rows yet, which is not to be taken for a quiet day.
+        :raises AlloincognitoResponseError: if the result is not ready: it must not look like a day without calls.
         """
         self._require_ready()
         for piece in self._answer.stream():
             if not isinstance(piece, RowBatch):
-                raise AlloincognitoResponseError("The answer holds a recording where calls were expected.")
-            yield self._keep(piece) if self._keep is not None else piece
+                raise AlloincognitoResponseError("Unexpected response: a recording where a call list was requested.")
+            yield self._row_filter(piece) if self._row_filter is not None else piece
 
     def __iter__(self) -> Iterator[list[dict[str, Any]]]:
         """Rows as Python values, batch by batch."""
@@ -97,26 +95,73 @@ class CallList(Result):
 
 
 class RecordFile(Result):
-    """A recording: iterating gives the mp3's bytes as they arrive."""
+    """A recording. Iterating gives the mp3's bytes as they arrive."""
 
     @property
     def file_name(self) -> str | None:
-        """``file_NAME`` as it came, which is personal; sure to be known only when the bytes have ended."""
+        """``file_NAME`` as it came: personal data. Only after the last byte it is known for certain."""
         envelope = self._answer.envelope
         return envelope.file_name if envelope is not None else None
 
     def __iter__(self) -> Iterator[bytes]:
         """
-        Give the mp3 as it arrives.
+        Yield the mp3 as it arrives.
 
-        :raises AlloincognitoResponseError: if the answer holds no recording yet, or one without a byte.
+        :raises AlloincognitoResponseError: if the recording is not ready yet, or is empty.
         """
         self._require_ready()
         size = 0
         for piece in self._answer.stream():
             if not isinstance(piece, bytes):
-                raise AlloincognitoResponseError("The answer holds calls where a recording was expected.")
+                raise AlloincognitoResponseError("Unexpected response: a call list where a recording was requested.")
             size += len(piece)
             yield piece
         if not size:
-            raise AlloincognitoResponseError("The answer holds no recording, or one without a byte.")
+            raise AlloincognitoResponseError(
+                "The response has no recording, or an empty one. It may not be encoded yet: try again later."
+            )
+
+
+class RowFilter:
+    """
+    Keeps the rows that start in ``[start, end)``, whatever the server does at ``periodEnd``.
+
+    :param field: the row's field with the call's start (setting ``start_time_field``).
+    :param start: first moment, aware.
+    :param end: moment after the last, aware.
+    :param zone: the zone of times without one.
+    """
+
+    def __init__(self, field: str, start: datetime, end: datetime, zone: ZoneInfo) -> None:
+        self._field = field
+        self._start = start
+        self._end = end
+        self._zone = zone
+        row: Any = msgspec.defstruct("Row", [("start", Any, None)], rename={"start": field})
+        self._decoder = msgspec.json.Decoder[Any](row)
+
+    def __call__(self, batch: RowBatch) -> RowBatch:
+        """Return the batch without the rows of other periods."""
+        return RowBatch([row for row in batch.rows if self._is_inside(row)], one_line=batch.one_line)
+
+    def _is_inside(self, row: msgspec.Raw) -> bool:
+        value = self._start_value(row)
+        moment = parse_api_time(value, self._zone)
+        if moment is not None and self._start <= moment < self._end:
+            return True
+        if moment is None or moment - self._end > FARTHEST or self._start - moment > FARTHEST:
+            raise AlloincognitoFieldError(
+                f"A row's field {self._field!r} holds no time that can be read, or one more than a year away from the "
+                "period, so the rows cannot be cut to it. Set start_time_field (the operator's argument, FIELDS in the "
+                "example DAGs, or the Connection's setting) to the field with the call's start."
+            )
+        # In the hour that a zone repeats, a text may mean either of two moments. A duplicate can be repaired, a
+        # missing call cannot.
+        later = parse_api_time(value, self._zone, fold=1)
+        return later is not None and self._start <= later < self._end
+
+    def _start_value(self, row: msgspec.Raw) -> object:
+        try:
+            return self._decoder.decode(row).start
+        except msgspec.DecodeError:  # not an object
+            return None

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoError
+from airflow_provider_alloincognito.errors import AlloincognitoSettingsError
 
-PROD_STAND = "https://webapi.alloincognito.ru:4431"
-TEST_STAND = "https://test-webapi.alloincognito.ru:4431"
+PROD_SERVER = "https://webapi.alloincognito.ru:4431"
+TEST_SERVER = "https://test-webapi.alloincognito.ru:4431"
 
 PATHS = ("call_list_path", "create_path", "refresh_path", "record_file_path", "request_result_path")
 DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -24,15 +24,11 @@ DEFAULT_PORTS = {"https": 443, "http": 80}
 log = logging.getLogger(__name__)
 
 
-class AlloincognitoSettingsError(AlloincognitoError, ValueError):
-    """A setting of the Connection that cannot be used."""
-
-
 class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """
-    What a client must know about a stand. "Assumed" marks what the API's text leaves open.
+    What a client must know about a server. "Assumed" marks what the API's text leaves open.
 
-    :param stand: scheme, host and port of the stand. From the API's text.
+    :param server: scheme, host and port of the server. From the API's text.
     :param call_list_path: path of the call list, asked for by POST. Assumed: the text lost it.
     :param create_path: path that makes a pair. From the API's text.
     :param refresh_path: path that renews a pair. The text writes it without ``/api/v1``; the prefix is assumed.
@@ -55,11 +51,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     :param retries: how often a request is sent again after a connection fault, 429, 502, 503 or 504.
     :param requests_per_second: ceiling on requests of one client; 0 is none. No limit is known.
     :param max_response_bytes: an answer longer than this is refused; 0 is no limit.
-    :param verify: check the stand's certificate: true, false, or the path of a CA bundle.
+    :param verify: check the server's certificate: true, false, or the path of a CA bundle.
     :param proxies: scheme to proxy URL, as ``requests`` takes it.
     """
 
-    stand: str = PROD_STAND
+    server: str = PROD_SERVER
     call_list_path: str = "/api/v1/request/getcalllist"
     create_path: str = "/api/v1/auth/integrationapi/create"
     refresh_path: str = "/api/v1/auth/integrationapi/refresh"
@@ -102,7 +98,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         for name in PATHS:
             # Anything else would end up in the URL's host, and the token with it.
             if not getattr(self, name).startswith("/"):
-                raise AlloincognitoSettingsError(f"Setting {name} is a path on the stand and begins with a slash.")
+                raise AlloincognitoSettingsError(f"Setting {name} is a path on the server and begins with a slash.")
+
+    def replace(self, **changes: Any) -> Settings:
+        """The same settings but for some."""
+        return msgspec.structs.replace(self, **changes)
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -110,15 +110,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return ZoneInfo(self.timezone)
 
 
-def read_settings(stand: str, extra: Mapping[str, Any]) -> Settings:
+def read_settings(server: str, extra: Mapping[str, Any]) -> Settings:
     """
     Turn a Connection's extras into settings.
 
-    :param stand: a canonical stand.
+    :param server: a canonical server.
     :param extra: names and values, as JSON or as a form gives them; empty ones mean the default.
     :raises AlloincognitoSettingsError: if a value cannot be used. It names the setting.
     """
-    known = set(Settings.__struct_fields__) - {"stand"}
+    known = set(Settings.__struct_fields__) - {"server"}
     values: dict[str, Any] = {}
     for name, value in extra.items():
         if name not in known:
@@ -126,7 +126,7 @@ def read_settings(stand: str, extra: Mapping[str, Any]) -> Settings:
         elif value is not None and value != "":
             values[name] = _as_given(name, value)
     try:
-        return msgspec.convert({**values, "stand": stand}, Settings, strict=False)
+        return msgspec.convert({**values, "server": server}, Settings, strict=False)
     except msgspec.ValidationError as error:
         if isinstance(error.__cause__, AlloincognitoSettingsError):
             raise error.__cause__ from None
@@ -157,9 +157,9 @@ def _as_given(name: str, value: Any) -> Any:
     return value
 
 
-def canonical_stand(host: str | None = None, port: int | None = None, schema: str | None = None) -> str:
+def server_url(host: str | None = None, port: int | None = None, schema: str | None = None) -> str:
     """
-    Scheme, lower-case host and explicit port of a stand: the same text for every way of writing it.
+    Scheme, lower-case host and explicit port of a server: the same text for every way of writing it.
 
     :param host: empty for PROD; a URL, or a host's name.
     :param port: the port, unless the host names one; 0 and None mean none given.
@@ -168,7 +168,7 @@ def canonical_stand(host: str | None = None, port: int | None = None, schema: st
     """
     host = (host or "").strip()
     if not host:
-        return PROD_STAND
+        return PROD_SERVER
     try:
         parts = urlsplit(host if "://" in host else f"{(schema or 'https').strip()}://{host}")
         scheme = parts.scheme.lower()
@@ -177,13 +177,13 @@ def canonical_stand(host: str | None = None, port: int | None = None, schema: st
         parts, scheme, known_port = urlsplit(""), "", None
     if scheme not in DEFAULT_PORTS or not parts.hostname or parts.username:
         raise AlloincognitoSettingsError(
-            "The AlloIncognito Connection's host is no address of a stand. Leave it empty for PROD, or give a URL "
-            f"such as {TEST_STAND} (http or https, no user or password in it)."
+            "The AlloIncognito Connection's host is no address of a server. Leave it empty for PROD, or give a URL "
+            f"such as {TEST_SERVER} (http or https, no user or password in it)."
         )
     name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     if known_port is None and f"{scheme}://{name}" in (
-        PROD_STAND.rsplit(":", 1)[0],
-        TEST_STAND.rsplit(":", 1)[0],
+        PROD_SERVER.rsplit(":", 1)[0],
+        TEST_SERVER.rsplit(":", 1)[0],
     ):
         known_port = 4431  # the API's text: both stands answer there
     return f"{scheme}://{name}:{known_port or DEFAULT_PORTS[scheme]}"

@@ -7,38 +7,39 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_alloincognito.api import methods
-from airflow_provider_alloincognito.api.client import Client
-from airflow_provider_alloincognito.api.errors import (
+from airflow_provider_alloincognito.api.query import CallListQuery
+from airflow_provider_alloincognito.api.results import CallList, RecordFile, RowFilter
+from airflow_provider_alloincognito.api.times import parse_moment
+from airflow_provider_alloincognito.errors import (
     AlloincognitoAuthError,
     AlloincognitoError,
     AlloincognitoQueryError,
 )
-from airflow_provider_alloincognito.api.query import CallListQuery
-from airflow_provider_alloincognito.api.results import CallList, RecordFile
-from airflow_provider_alloincognito.api.row_filter import RowFilter
-from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.times import parse_moment
 from airflow_provider_alloincognito.get_provider_info import CONNECTION_FIELDS, NAME, UI_FIELD_BEHAVIOUR
-from airflow_provider_alloincognito.hooks.connection import Access, read_connection
-from airflow_provider_alloincognito.hooks.connection_check import check
-from airflow_provider_alloincognito.hooks.process import shared_pair
+
+if TYPE_CHECKING:
+    from airflow_provider_alloincognito.api.settings import Settings
+    from airflow_provider_alloincognito.api.transport.client import Client
+    from airflow_provider_alloincognito.hooks.connection import Access
 
 
 class AlloincognitoHook(BaseHook):
     """
-    Asks AlloIncognito's integration API, with one token pair for the whole deployment.
+    Calls AlloIncognito's integration API, with one token pair for the whole deployment.
 
-    Threads may share a hook. Nothing is asked of Airflow or of the stand before the first method is called.
+    Threads may share a hook. It asks nothing of Airflow or the server before the first method is called.
 
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
-    :param start_time_field: the row's field with the call's start, in place of the Connection's setting; ``""`` for
+    :param start_time_field: the row's field with the call's start, instead of the Connection's setting; ``""`` for
         none: rows are not cut to their period.
+    :param ready_check: dotted path of a function that takes a response's
+        :class:`~airflow_provider_alloincognito.api.answer.envelope.Envelope` and returns whether the result is ready;
+        decided by the Connection's settings by default.
     """
 
     conn_name_attr = "alloincognito_conn_id"
@@ -46,15 +47,24 @@ class AlloincognitoHook(BaseHook):
     conn_type = "alloincognito"
     hook_name = NAME
 
-    def __init__(self, alloincognito_conn_id: str = default_conn_name, *, start_time_field: str | None = None) -> None:
+    def __init__(
+        self,
+        alloincognito_conn_id: str = default_conn_name,
+        *,
+        start_time_field: str | None = None,
+        ready_check: str | None = None,
+    ) -> None:
         super().__init__()
         self.alloincognito_conn_id = alloincognito_conn_id
         self.start_time_field = start_time_field
-        self._making = Lock()
+        self.ready_check = ready_check
+        self._client_lock = Lock()
 
     @cached_property
     def access(self) -> Access:
-        """The Connection, read."""
+        """The Connection's settings and authorization token."""
+        from airflow_provider_alloincognito.hooks.connection import read_connection
+
         return read_connection(self.get_connection(self.alloincognito_conn_id))
 
     @cached_property
@@ -62,15 +72,18 @@ class AlloincognitoHook(BaseHook):
         """The Connection's settings."""
         if self.start_time_field is None:
             return self.access.settings
-        return msgspec.structs.replace(self.access.settings, start_time_field=self.start_time_field or None)
+        return self.access.settings.replace(start_time_field=self.start_time_field or None)
 
     def get_conn(self) -> Client:
-        """The client, for requests that have no method here."""
-        with self._making:
+        """Return the client, for requests that have no method here."""
+        with self._client_lock:
             return self._client
 
     @cached_property
     def _client(self) -> Client:
+        from airflow_provider_alloincognito.api.transport.client import Client
+        from airflow_provider_alloincognito.hooks.shared import shared_pair
+
         return Client(self.settings, *shared_pair(self.settings, self.access.authorization_token))
 
     def get_call_list(
@@ -97,10 +110,10 @@ class AlloincognitoHook(BaseHook):
         :param is_call_record: True for only the calls that have a recording.
         :param is_read: the API's voicemail flag, 0 or 1; no limit by default.
         :return: a context manager; iterate over it for lists of rows.
-        :raises AlloincognitoQueryError: before anything is sent, if the query cannot be meant.
+        :raises AlloincognitoQueryError: before anything is sent, if an argument is invalid.
         :raises AlloincognitoAuthError: if the authorization token is not accepted.
         :raises AlloincognitoApiError: for the API's own error.
-        :raises AlloincognitoResponseError: if the answer is not what the API promises.
+        :raises AlloincognitoResponseError: if the response is not one that the API's description allows.
         """
         query = CallListQuery.checked(
             period_start=self._moment("period_start", period_start),
@@ -118,45 +131,45 @@ class AlloincognitoHook(BaseHook):
         """As :meth:`get_call_list`, for a query that has been checked already."""
         with self._naming_the_connection():
             answer = self.get_conn().open(methods.call_list(self.settings, query))
-        return CallList(answer, self._row_filter(query))
+        return CallList(answer, self._row_filter(query), self.ready_check)
 
     def get_call_record_file(self, record_file_id: str, target: Any = None) -> RecordFile:
         """
         Fetch one recording.
 
         :param record_file_id: from a row's field ``recordFileId``.
-        :param target: an ``ObjectStoragePath`` to write the mp3 to, whole or not at all; None to iterate over its
+        :param target: an ``ObjectStoragePath`` to land the mp3 at, whole or not at all; None to iterate over its
             bytes, in a ``with``, as they arrive.
         :raises AlloincognitoApiError: if there is no such recording.
         """
         with self._naming_the_connection():
             answer = self.get_conn().open(methods.call_record_file(self.settings, record_file_id))
-        recording = RecordFile(answer)
+        recording = RecordFile(answer, self.ready_check)
         if target is not None:
-            from airflow_provider_alloincognito.landing.files import whole_file
+            from airflow_provider_alloincognito.landing.recordings import land_recording
 
-            with recording, whole_file(target) as file:
-                for content in recording:
-                    file.write(content)
+            land_recording(lambda _: recording, record_file_id, target)
         return recording
 
     def get_request_result(self, request_hash: str, query: CallListQuery | None = None) -> CallList | RecordFile:
         """
         Fetch the result of an earlier request.
 
-        :param request_hash: ``requestHash`` of any answer, raw: it is percent-encoded once on its way.
-        :param query: the call list's query that it stands for, if rows are to be cut to its period.
+        :param request_hash: ``requestHash`` of any response, as it came: it is percent-encoded once when sent.
+        :param query: the call list's query, if rows are to be cut to its period.
         :return: whichever the request was; it may be pending.
         :raises AlloincognitoApiError: if the hash is unknown or has expired (assumed: any error of the API's).
         """
         with self._naming_the_connection():
             answer = self.get_conn().open(methods.request_result(self.settings, request_hash))
         if answer.envelope is not None and answer.envelope.file_content == "string":
-            return RecordFile(answer)
-        return CallList(answer, self._row_filter(query) if query is not None else None)
+            return RecordFile(answer, self.ready_check)
+        return CallList(answer, self._row_filter(query) if query is not None else None, self.ready_check)
 
     def test_connection(self) -> tuple[bool, str]:
         """Check what can be checked without making a token pair, which would end the one in use."""
+        from airflow_provider_alloincognito.hooks.connection_check import check
+
         try:
             return check(self.access)
         except AlloincognitoError as error:
@@ -167,7 +180,7 @@ class AlloincognitoHook(BaseHook):
             return parse_moment(given, self.settings.zone)
         except ValueError:
             raise AlloincognitoQueryError(
-                f"{argument} is no time. Allowed are a datetime and a text such as '2026-03-01 00:00:00' or "
+                f"{argument} is not a valid time. Give a datetime or a text such as '2026-03-01 00:00:00' or "
                 "'2026-03-01T00:00:00+03:00'."
             ) from None
 
@@ -199,5 +212,5 @@ class AlloincognitoHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """What the form calls and hides."""
+        """Labels and hidden fields of the Connection's form."""
         return {key.replace("-", "_"): value for key, value in UI_FIELD_BEHAVIOUR.items()}

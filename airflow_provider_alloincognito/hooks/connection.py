@@ -1,4 +1,4 @@
-"""A Connection of the type ``alloincognito``: what it says, and the form that asks for it."""
+"""A Connection of the type ``alloincognito`` becomes settings and an authorization token."""
 
 from __future__ import annotations
 
@@ -10,13 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import mask_secret
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoAuthError
-from airflow_provider_alloincognito.api.settings import (
-    AlloincognitoSettingsError,
-    Settings,
-    canonical_stand,
-    read_settings,
-)
+from airflow_provider_alloincognito.api.settings import Settings, read_settings, server_url
+from airflow_provider_alloincognito.errors import AlloincognitoAuthError, AlloincognitoSettingsError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -30,7 +25,7 @@ class Access:
     """
     What a client needs.
 
-    :param settings: the stand's.
+    :param settings: the server's.
     :param authorization_token: stripped.
     """
 
@@ -47,8 +42,8 @@ def read_connection(connection: Connection, extra: Mapping[str, Any] | None = No
     :raises AlloincognitoSettingsError: if its host or an extra cannot be used.
     :raises AlloincognitoAuthError: if it has no password.
     """
-    stand = canonical_stand(connection.host, connection.port, connection.schema)
-    settings = read_settings(stand, connection.extra_dejson if extra is None else extra)
+    server = server_url(connection.host, connection.port, connection.schema)
+    settings = read_settings(server, connection.extra_dejson if extra is None else extra)
     if isinstance(settings.verify, str) and not os.path.exists(settings.verify):
         raise AlloincognitoSettingsError(
             f"Setting verify names a CA bundle that is not there on this machine: {settings.verify!r}."

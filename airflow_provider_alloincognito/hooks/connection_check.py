@@ -1,16 +1,17 @@
-"""The connection test: what can be known without making a pair, since a new pair ends the one in use."""
+"""The connection test: what can be checked without making a token pair, which would end the one in use."""
 
 from __future__ import annotations
 
 import requests
 
-from airflow_provider_alloincognito.api import methods, verdict
-from airflow_provider_alloincognito.api.client import Client
-from airflow_provider_alloincognito.api.errors import AlloincognitoError
-from airflow_provider_alloincognito.api.steps import Send
-from airflow_provider_alloincognito.api.token_pair import jwt_expiry, utc_now
+from airflow_provider_alloincognito.api import methods
+from airflow_provider_alloincognito.api.answer import verdict
+from airflow_provider_alloincognito.api.tokens.pair import jwt_expiry, utc_now
+from airflow_provider_alloincognito.api.tokens.steps import Send
+from airflow_provider_alloincognito.api.transport.client import Client
+from airflow_provider_alloincognito.errors import AlloincognitoError
 from airflow_provider_alloincognito.hooks.connection import Access
-from airflow_provider_alloincognito.hooks.process import shared_pair
+from airflow_provider_alloincognito.hooks.shared import shared_pair
 
 # A hash that nobody has: the API answers with an error of its own if it accepts the token.
 NOBODYS_HASH = "Y29ubmVjdGlvbi10ZXN0"
@@ -23,7 +24,7 @@ UNCHECKED = (
 
 def check(access: Access) -> tuple[bool, str]:
     """Give Airflow's verdict and text for a Connection."""
-    steps = (_check_token, _check_stand, _check_stored_pair)
+    steps = (_check_token, _check_server, _check_stored_pair)
     said = []
     good = True
     for step in steps:
@@ -44,19 +45,19 @@ def _check_token(access: Access) -> tuple[bool, str]:
     return True, "The authorization token has the form of a JWT that has not ended."
 
 
-def _check_stand(access: Access) -> tuple[bool, str]:
+def _check_server(access: Access) -> tuple[bool, str]:
     settings = access.settings
     try:
         status = requests.get(
-            f"{settings.stand}/docs",
+            f"{settings.server}/docs",
             timeout=min(settings.timeout, 10),
             verify=settings.verify,
             proxies=settings.proxies,
             allow_redirects=False,
         ).status_code
     except requests.RequestException as error:
-        return False, f"The stand {settings.stand} does not answer ({type(error).__name__})."
-    return True, f"The stand {settings.stand} answers (HTTP status {status} for its /docs)."
+        return False, f"The server {settings.server} does not answer ({type(error).__name__})."
+    return True, f"The server {settings.server} answers (HTTP status {status} for its /docs)."
 
 
 def _check_stored_pair(access: Access) -> tuple[bool, str]:

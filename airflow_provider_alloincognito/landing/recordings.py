@@ -13,17 +13,24 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol, TypeAlias
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoCutOffError, AlloincognitoError
-from airflow_provider_alloincognito.api.scrubbing import scrub
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoError,
+    AlloincognitoRecordingError,
+    AlloincognitoTruncatedError,
+)
 from airflow_provider_alloincognito.landing.digest import Digest
-from airflow_provider_alloincognito.landing.errors import AlloincognitoRecordingError
-from airflow_provider_alloincognito.landing.files import leftovers_in, whole_file
-from airflow_provider_alloincognito.landing.journal import Journal, journal_of
-from airflow_provider_alloincognito.landing.manifest import ManifestLine, encode_line, read_manifest
-from airflow_provider_alloincognito.landing.progress import Log, Progress
-from airflow_provider_alloincognito.landing.run_end import RunEnd
-from airflow_provider_alloincognito.landing.stores import Leftovers
-from airflow_provider_alloincognito.landing.targets import Target, address, child, open_for_reading, size_of
+from airflow_provider_alloincognito.landing.manifest import (
+    Journal,
+    ManifestLine,
+    encode_line,
+    journal_of,
+    read_manifest,
+)
+from airflow_provider_alloincognito.landing.run import Log, Progress, RunStop
+from airflow_provider_alloincognito.landing.stores import leftovers_in, whole_file
+from airflow_provider_alloincognito.landing.stores.remote import Leftovers
+from airflow_provider_alloincognito.landing.stores.targets import Target, address, child, open_for_reading, size_of
+from airflow_provider_alloincognito.scrubbing import scrub
 
 WAITING_PER_THREAD = 16
 """So many recordings may be done, or wait, behind a long one whose turn it is in the manifest."""
@@ -48,12 +55,12 @@ Fetch: TypeAlias = Callable[[str], AbstractContextManager[Recording]]
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingsLanded:
+class LandedRecordings:
     """
     What became of many recordings.
 
     :param manifest: the path of the manifest.
-    :param bytes: the size of all recordings that stand, fetched now or there before.
+    :param bytes: the size of all recordings that server, fetched now or there before.
     """
 
     manifest: str
@@ -76,7 +83,7 @@ def land_recording(
 
     :param fetch: opens a recording by its id.
     :param path: the mp3 file, which appears whole or not at all.
-    :param leftovers: see :func:`~airflow_provider_alloincognito.landing.files.whole_file`.
+    :param leftovers: see :func:`~airflow_provider_alloincognito.landing.stores.whole_file`.
     :param on_bytes: told the size of each chunk; what it raises ends the recording.
     """
     with whole_file(path, leftovers=leftovers) as file, fetch(record_file_id) as recording, Digest() as digest:
@@ -100,7 +107,7 @@ def land_recordings(
     concurrency: int = 4,
     skip_existing: bool = True,
     log: Log | None = None,
-) -> RecordingsLanded:
+) -> LandedRecordings:
     """
     Land recordings as ``<id>.mp3``. One that fails does not stop the others; what they would all meet does.
 
@@ -114,8 +121,8 @@ def land_recordings(
         manifest knows is read once, for its digest: a file that has its name is whole.
     :param log: told how it goes every few seconds, and of each failure.
     :raises AlloincognitoAuthError: if the authorization token is not accepted.
-    :raises AlloincognitoBusyError: if the stand asks to be left alone for long.
-    :raises AlloincognitoConnectionError: if so many in a row get no answer that the stand must be down.
+    :raises AlloincognitoBusyError: if the server asks to be left alone for long.
+    :raises AlloincognitoConnectionError: if so many in a row get no answer that the server must be down.
     """
     if concurrency < 1:
         raise ValueError(f"concurrency is the number of recordings at a time, 1 or more, not {concurrency}")
@@ -129,7 +136,7 @@ def land_recordings(
     if skip_existing:
         known = (line for source in (read_manifest(manifest), journal.read()) for line in source)
         earlier = {line.id: line for line in known if line.status != "failed"}
-    end = RunEnd(concurrency)
+    end = RunStop(concurrency)
     landing = _Landing(fetch, folder, earlier, skip_existing, progress, journal, end)
     counts = {"fetched": 0, "skipped": 0, "failed": 0}
     size = 0
@@ -146,7 +153,7 @@ def land_recordings(
         raise
     journal.remove()
     log.info("%s. Fetched %d, there before %d, failed %d", progress.text(), *counts.values())
-    return RecordingsLanded(address(manifest), **counts, bytes=size)
+    return LandedRecordings(address(manifest), **counts, bytes=size)
 
 
 class _Stopped(Exception):
@@ -164,7 +171,7 @@ class _Landing:
         skip_existing: bool,
         progress: Progress,
         journal: Journal,
-        end: RunEnd,
+        end: RunStop,
     ) -> None:
         self.end = end
         self._fetch = fetch
@@ -211,7 +218,7 @@ class _Landing:
             return line
         try:
             line = self._fetched(record_file_id, path)
-        except AlloincognitoCutOffError:  # as other faults of a connection are, it is tried again
+        except AlloincognitoTruncatedError:  # as other faults of a connection are, it is tried again
             line = self._fetched(record_file_id, path)
         self.end.note_answer()
         return line

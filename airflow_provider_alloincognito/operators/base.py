@@ -1,27 +1,86 @@
-"""What the operators have in common: the hook, and waiting for a result that is not ready."""
+"""What the operators and the sensor share: the hook, SIGTERM, errors that are not retried, and waiting for a result."""
 
 from __future__ import annotations
 
+import functools
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, BaseOperator, conf
 
 from airflow_provider_alloincognito import __version__
-from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError, AlloincognitoWaitTimeout
-from airflow_provider_alloincognito.api.query import CallListQuery
-from airflow_provider_alloincognito.api.results import CallList, RecordFile
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoError,
+    AlloincognitoResponseError,
+    AlloincognitoWaitTimeout,
+    rebuild,
+)
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.operators.killing import StopsWhenKilled
-from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
+
+try:
+    from airflow.sdk.exceptions import AirflowTaskTerminated
+except ImportError:  # Airflow 2
+    from airflow.exceptions import AirflowTaskTerminated  # type: ignore[no-redef]
+
+if TYPE_CHECKING:
+    from airflow_provider_alloincognito.api.query import CallListQuery
+    from airflow_provider_alloincognito.api.results import CallList, RecordFile
+    from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
 
 POLL_INTERVAL = 30.0
 WAIT_TIMEOUT = 3600.0
 
 
-class AlloincognitoOperator(StopsWhenKilled, BaseOperator):
+@contextmanager
+def fail_without_retry() -> Iterator[None]:
+    """Have Airflow fail the task at once where an error says that another try cannot help."""
+    try:
+        yield
+    except AlloincognitoError as error:
+        if error.retryable or isinstance(error, AirflowFailException):
+            raise
+        kind = _not_retried(type(error))  # type: ignore[arg-type]  # mypy takes a class for unhashable
+        failed = rebuild(kind, error.args, error.__dict__)
+        raise failed.with_traceback(error.__traceback__) from None
+
+
+@functools.cache
+def _not_retried(kind: type[AlloincognitoError]) -> type[AlloincognitoError]:
+    """The same class for whoever catches it, and one that Airflow does not retry: errors.py knows no Airflow."""
+    return type(kind.__name__, (kind, AirflowFailException), {"__module__": kind.__module__})
+
+
+class StopOnSigterm:
+    """Leaves ``execute`` when the task is stopped. For operators and sensors."""
+
+    _stopped = False
+
+    def on_kill(self) -> None:
+        """
+        Leave ``execute`` by an exception, which closes connections and removes unfinished files.
+
+        Airflow 2 does so itself; Airflow 3 lets the task run on for some seconds, then kills it with SIGKILL.
+        """
+        # After a time-out, execute has been left already.
+        if not isinstance(sys.exc_info()[1], AirflowTaskTimeout):
+            self._stopped = True
+            self.raise_if_stopped()
+
+    def raise_if_stopped(self) -> None:
+        """
+        Leave ``execute`` if the task was stopped. Every loop that waits calls this.
+
+        Python drops what a signal raises while an object is finalized, a response's connection for example.
+        """
+        if self._stopped:
+            raise AirflowTaskTerminated("The task was stopped (SIGTERM).")
+
+
+class AlloincognitoOperator(StopOnSigterm, BaseOperator):
     """
     An operator with a hook.
 
@@ -44,78 +103,90 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
     """
     An operator whose result may not be ready yet. Subclasses have a method ``resume``.
 
-    :param deferrable: wait without holding a worker.
-    :param poll_interval: seconds to the first question; deferred, the waits grow.
-    :param wait_timeout: seconds after which to give up waiting for one result.
+    :param ready_check: dotted path of a function that takes a response's
+        :class:`~airflow_provider_alloincognito.api.answer.envelope.Envelope` and returns whether the result is ready;
+        decided by the Connection's settings by default.
+    :param deferrable: wait without occupying a worker.
+    :param poll_interval: seconds to the first poll; deferred, the intervals grow.
+    :param wait_timeout: seconds after which to stop waiting for one result.
     """
 
     def __init__(
         self,
         *,
+        ready_check: str | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float = POLL_INTERVAL,
         wait_timeout: float = WAIT_TIMEOUT,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.ready_check = ready_check
         self.deferrable = deferrable
         self.poll_interval = poll_interval
         self.wait_timeout = wait_timeout
 
-    def ready(
+    def wait_until_ready(
         self,
         result: CallList | RecordFile,
         request_hash: str | None,
         *,
-        asked: Sequence[str | None],
+        request_hashes: Sequence[str | None],
         query: CallListQuery | None = None,
         wait_for: str | None = None,
     ) -> CallList | RecordFile:
         """
-        Give the result itself: at once, or after waiting for it here, or by way of ``resume``.
+        Return the result when it is ready: at once, after waiting here, or by way of ``resume``.
 
-        :param result: the answer in hand.
+        :param result: the response in hand.
         :param request_hash: its hash, as far as it is known: "not ready yet" may come without one.
-        :param asked: the hashes come by so far, for ``resume``.
-        :param query: what rows are cut to.
-        :param wait_for: the hash to wait for, deferred, if it is not the result's own.
-        :raises AlloincognitoWaitTimeout: if it is not ready in time.
+        :param request_hashes: the hashes known so far, for ``resume``.
+        :param query: the call list's query, if rows are cut to its period.
+        :param wait_for: the hash to wait for when deferred, if it is not the result's own.
+        :raises AlloincognitoWaitTimeout: if the result is not ready in time.
         """
         deadline = time.time() + self.wait_timeout
         while result.is_pending:
             result.close()
             request_hash = result.request_hash or request_hash
             if request_hash is None:
-                raise AlloincognitoResponseError("The answer holds neither a result nor a requestHash to ask by.")
+                raise AlloincognitoResponseError(
+                    "Unexpected response: neither a result nor a requestHash to poll for one. Is the method's path in "
+                    "the Connection the one on the server's /docs page?"
+                )
             if self.deferrable:
-                self.defer(trigger=self._trigger(wait_for or request_hash, deadline, asked), method_name="resume")
-            self._wait(request_hash, deadline)
+                trigger = self._trigger(wait_for or request_hash, deadline, request_hashes)
+                self.defer(trigger=trigger, method_name="resume")
+            self._sleep_until_next_poll(request_hash, deadline)
             result = self.hook.get_request_result(request_hash, query)
         return result
 
-    def _wait(self, request_hash: str, deadline: float) -> None:
-        self.stop_if_told()
+    def _sleep_until_next_poll(self, request_hash: str, deadline: float) -> None:
+        self.raise_if_stopped()
         if time.time() + self.poll_interval > deadline:
             raise AlloincognitoWaitTimeout(
-                f"The result of request {request_hash} was not ready within {self.wait_timeout:.0f} s (wait_timeout). "
-                "Give it more time, or wait with AlloincognitoRequestResultSensor."
+                f"The result of request {request_hash} was not ready within {self.wait_timeout:.0f} s. Raise "
+                "wait_timeout, or wait with AlloincognitoRequestResultSensor."
             )
-        self.log.info("Result %s is not ready; asking again in %.0f s", request_hash, self.poll_interval)
+        self.log.info("Result %s is not ready; polling again in %.0f s", request_hash, self.poll_interval)
         time.sleep(self.poll_interval)
 
     def _trigger(
-        self, request_hash: str, deadline: float, asked: Sequence[str | None]
+        self, request_hash: str, deadline: float, request_hashes: Sequence[str | None]
     ) -> AlloincognitoRequestResultTrigger:
+        from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
+
         return AlloincognitoRequestResultTrigger(
             request_hash=request_hash,
             deadline=deadline,
             poll_interval=self.poll_interval,
-            asked=asked,
+            ready_check=self.ready_check,
+            request_hashes=request_hashes,
             alloincognito_conn_id=self.alloincognito_conn_id,
         )
 
 
 def file_metadata(request_hashes: Sequence[str | None], **more: str) -> dict[str, str]:
-    """What a file says of its origin, where its format has a place for that."""
-    told = {"request_hashes": ",".join(filter(None, request_hashes)), "provider_version": __version__, **more}
-    return {f"alloincognito.{name}": value for name, value in told.items()}
+    """Where a file comes from, for formats that can hold it."""
+    values = {"request_hashes": ",".join(filter(None, request_hashes)), "provider_version": __version__, **more}
+    return {f"alloincognito.{name}": value for name, value in values.items()}

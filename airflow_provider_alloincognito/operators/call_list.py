@@ -11,64 +11,66 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_alloincognito.api.errors import (
-    AlloincognitoApiError,
-    AlloincognitoCutOffError,
-    AlloincognitoError,
-    AlloincognitoResponseError,
-)
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, RecordFile
-from airflow_provider_alloincognito.api.rows import RowBatch
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoApiError,
+    AlloincognitoError,
+    AlloincognitoResponseError,
+    AlloincognitoTooFewRowsError,
+)
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.landing.errors import AlloincognitoTooFewRowsError
-from airflow_provider_alloincognito.landing.rows import land_rows
-from airflow_provider_alloincognito.operators.asked import AskedRequests
-from airflow_provider_alloincognito.operators.base import AlloincognitoWaitingOperator, file_metadata
-from airflow_provider_alloincognito.operators.fields import with_fields
-from airflow_provider_alloincognito.operators.final import final_errors
-from airflow_provider_alloincognito.operators.numbers import read_numbers
-from airflow_provider_alloincognito.operators.period import period_of
-from airflow_provider_alloincognito.triggers.events import ready_event
+from airflow_provider_alloincognito.operators.arguments import check_required_fields, read_numbers, resolve_period
+from airflow_provider_alloincognito.operators.base import (
+    AlloincognitoWaitingOperator,
+    fail_without_retry,
+    file_metadata,
+)
+from airflow_provider_alloincognito.operators.submitted import SubmittedRequests
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_alloincognito.api.answer.rows import RowBatch
 
 
 class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     """
     Land the calls of a period in a file, whole or not at all.
 
-    :param output_path: the file (any ``ObjectStoragePath``, such as ``s3://conn_id@bucket/key``); None only asks, and
-        gives the ``requestHash`` to fetch the result by.
+    :param output_path: the file (any ``ObjectStoragePath``, such as ``s3://conn_id@bucket/key``); None only submits
+        the request and returns its ``requestHash``, to fetch the result by.
     :param period_start: first moment; default the data interval's start. Without a zone it is in the API's.
     :param period_end: moment after the period; default the data interval's end.
-    :param numbers: list only the calls of these: a list, a text with commas, or the path of a file with one a line.
-        Rendered as a template, but not shown in the UI's rendered fields.
+    :param numbers: list only the calls of these numbers: a list, a text with commas, or the path of a file with one a
+        line. Rendered as a template, but not shown among the UI's rendered fields.
     :param direction: ``all`` (default), ``outgoing``, ``incoming``, or the API's 0, 1, 2.
     :param duration_from: shortest call, in seconds.
     :param duration_to: longest call, in seconds.
     :param is_call_record: True for only the calls that have a recording.
     :param is_read: the API's voicemail flag, 0 or 1; no limit by default.
     :param file_format: ``parquet``, ``jsonl`` or ``csv``; default by the path's suffix (with ``.gz`` or ``.zst`` for
-        texts), which it must not contradict.
+        text), which it must not contradict.
     :param schema: column name to type name, or the path of a JSON file with that; inferred by default. A period without
         calls has columns only by a schema: without one, many readers refuse its Parquet or CSV file.
     :param start_time_field: the row's field with the call's start: rows are then cut to the period exactly, whatever
-        the stand takes ``periodEnd`` for. Default the Connection's setting of that name.
-    :param required_fields: it is an error if there are rows, and one of these fields is in none of them.
+        the server does at ``periodEnd``. Default the Connection's setting of that name.
+    :param required_fields: fail if there are rows and none of them has one of these fields.
     :param unknown_fields: ``keep`` fields that the schema does not name (default), or ``refuse`` them.
-    :param min_rows: fewer rows are an error, before anything is replaced.
+    :param min_rows: fail if there are fewer rows, before anything is replaced.
     :param window: longest period of one request; a longer one is split.
     :param allow_incomplete: accept a period that has not ended yet.
-    :param deferrable: wait for a result that is not ready without holding a worker; default
+    :param ready_check: dotted path of a function that takes a response's
+        :class:`~airflow_provider_alloincognito.api.answer.envelope.Envelope` and returns whether the result is ready;
+        decided by the Connection's settings by default.
+    :param deferrable: wait for a result that is not ready without occupying a worker; default
         ``[operators] default_deferrable``.
-    :param poll_interval: seconds to the first question for a result that is not ready; deferred, the waits grow.
-    :param wait_timeout: seconds after which to give up waiting for one result.
+    :param poll_interval: seconds to the first poll for a result that is not ready; deferred, the intervals grow.
+    :param wait_timeout: seconds after which to stop waiting for one result.
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     :return: ``path``, ``format``, ``rows``, ``bytes``, ``request_hashes``, and ``period_start``, ``period_end`` as
         they were sent.
-    :raises AlloincognitoQueryError: before anything is sent, if the query cannot be meant. Not retried.
+    :raises AlloincognitoQueryError: before anything is sent, if an argument is invalid. Not retried.
     :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
     """
 
@@ -135,41 +137,38 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         """The hook, made when the task runs."""
         field = self.start_time_field or None
         if self.output_path is None:
-            field = ""  # whoever fetches the rows may not cut them: then the request has to be exact
-        return AlloincognitoHook(self.alloincognito_conn_id, start_time_field=field)
+            field = ""  # the rows are fetched elsewhere and may not be cut there: the request has to be exact
+        return AlloincognitoHook(self.alloincognito_conn_id, start_time_field=field, ready_check=self.ready_check)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Ask, and land."""
-        return self._ask_and_land(context)
+        """Submit the requests and land their results."""
+        return self._submit_and_land(context)
 
     def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
-        """Go on once the trigger says that a result is ready: what has been asked is fetched by its hash."""
-        with final_errors():
-            hashes = ready_event(event).asked
-        return self._ask_and_land(context, hashes)
+        """Go on after the trigger's event: results of submitted requests are fetched by their hashes."""
+        from airflow_provider_alloincognito.triggers.alloincognito import ready_event
 
-    def _ask_and_land(self, context: Context, hashes: Sequence[str | None] = ()) -> dict[str, Any]:
-        with final_errors():
+        with fail_without_retry():
+            hashes = ready_event(event).request_hashes
+        return self._submit_and_land(context, hashes)
+
+    def _submit_and_land(self, context: Context, hashes: Sequence[str | None] = ()) -> dict[str, Any]:
+        with fail_without_retry():
             query = self._query(context)
             windows = query.split(self.window, self.hook.settings.zone)
             bodies = [window.body(self.hook.settings) for window in windows]
-            asked = AskedRequests(context, bodies, self.hook.access.authorization_token)
-            asked.restore(hashes)
+            submitted = SubmittedRequests(context, bodies, self.hook.access.authorization_token)
+            submitted.restore(hashes)
             if self.output_path is None:
-                self._ask(windows, asked)
-                manifest: dict[str, Any] = {"path": None, "format": None, "rows": None, "bytes": 0}
+                self._submit(windows, submitted)
+                landed: dict[str, Any] = {"path": None, "format": None, "rows": None, "bytes": 0}
             else:
-                batches = with_fields(self._batches(windows, asked), self.required_fields)
-                try:
-                    manifest = self._land(batches, self.output_path, query, asked)
-                except AlloincognitoTooFewRowsError:
-                    asked.forget_all()  # by their hashes, the same few may come for ever
-                    raise
-            asked.forget_all()
-            return {**manifest, "request_hashes": asked.hashes, **self._sent_period(query)}
+                landed = self._land(windows, submitted, ObjectStoragePath(self.output_path), query)
+            submitted.forget_all()
+            return {**landed, "request_hashes": submitted.hashes, **self._sent_period(query)}
 
     def _query(self, context: Context) -> CallListQuery:
-        start, end = period_of(
+        start, end = resolve_period(
             context,
             self.period_start,
             self.period_end,
@@ -187,73 +186,80 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
             is_read=self.is_read,
         )
 
-    def _ask(self, windows: list[CallListQuery], asked: AskedRequests) -> None:
-        """Come by each window's hash; what else the answers hold is left to whoever fetches it."""
+    def _submit(self, windows: list[CallListQuery], submitted: SubmittedRequests) -> None:
+        """Submit each window that has no hash yet and keep its requestHash."""
         for index, window in enumerate(windows):
-            if asked.hashes[index] is None:
+            if submitted.hashes[index] is None:
                 with self.hook.list_calls(window) as calls:
                     if calls.request_hash is None and not calls.is_pending:
-                        deque(calls.batches(), maxlen=0)
-                    asked.note(index, calls.request_hash)
+                        deque(calls.batches(), maxlen=0)  # the hash follows the rows
+                    submitted.add(index, calls.request_hash)
 
-    def _batches(self, windows: list[CallListQuery], asked: AskedRequests) -> Iterator[RowBatch]:
+    def _land(
+        self, windows: list[CallListQuery], submitted: SubmittedRequests, path: ObjectStoragePath, query: CallListQuery
+    ) -> dict[str, Any]:
+        from airflow_provider_alloincognito.landing.calls import land_calls
+
+        try:
+            landed = land_calls(
+                check_required_fields(self._batches(windows, submitted), self.required_fields),
+                path,
+                file_format=self.file_format,
+                schema=self.schema,
+                timezone=self.hook.settings.timezone,
+                unknown_fields=self.unknown_fields,
+                min_rows=self.min_rows,
+                metadata=lambda: file_metadata(submitted.hashes, **self._sent_period(query)),
+            )
+        except AlloincognitoTooFewRowsError:
+            submitted.forget_all()  # their hashes would give the same few rows again
+            raise
+        return asdict(landed)
+
+    def _batches(self, windows: list[CallListQuery], submitted: SubmittedRequests) -> Iterator[RowBatch]:
         """Rows of one window after the other."""
         for index in range(len(windows)):
-            with self._result(index, windows, asked) as calls:
+            with self._result(index, windows, submitted) as calls:
                 try:
                     if not isinstance(calls, CallList):
-                        raise AlloincognitoResponseError("The requestHash of a call list stands for a recording.")
+                        raise AlloincognitoResponseError(
+                            "Unexpected response: the requestHash of a call list gave a recording."
+                        )
                     yield from calls.batches()
-                except AlloincognitoCutOffError:
+                except AlloincognitoError as error:
+                    if not error.transient:
+                        submitted.forget(index)  # its hash would give the same again
                     raise
-                except AlloincognitoError:
-                    asked.forget(index)  # by its hash, the same may come for ever
-                    raise
-                asked.note(index, calls.request_hash)
+                submitted.add(index, calls.request_hash)
 
-    def _result(self, index: int, windows: list[CallListQuery], asked: AskedRequests) -> CallList | RecordFile:
-        """A window's result: by the hash of an earlier try, or asked for."""
+    def _result(self, index: int, windows: list[CallListQuery], submitted: SubmittedRequests) -> CallList | RecordFile:
+        """A window's result: by the hash of an earlier try, or by a new request."""
         window, wait_for = windows[index], None
-        result = self._earlier_result(index, window, asked) or self.hook.list_calls(window)
-        asked.note(index, result.request_hash)
-        if result.is_pending and self.deferrable and None in asked.hashes:
-            # Whoever defers begins again: one wait for the last of all, not one for each.
+        result = self._earlier_result(index, window, submitted) or self.hook.list_calls(window)
+        submitted.add(index, result.request_hash)
+        if result.is_pending and self.deferrable and None in submitted.hashes:
+            # A task that defers starts again: wait once for the last of all windows, not once for each.
             result.close()
-            self._ask(windows, asked)
-            wait_for = asked.hashes[-1]
-        return self.ready(result, asked.hashes[index], query=window, asked=asked.hashes, wait_for=wait_for)
+            self._submit(windows, submitted)
+            wait_for = submitted.hashes[-1]
+        return self.wait_until_ready(
+            result, submitted.hashes[index], query=window, request_hashes=submitted.hashes, wait_for=wait_for
+        )
 
-    def _earlier_result(self, index: int, window: CallListQuery, asked: AskedRequests) -> CallList | RecordFile | None:
-        request_hash = asked.hashes[index]
+    def _earlier_result(
+        self, index: int, window: CallListQuery, submitted: SubmittedRequests
+    ) -> CallList | RecordFile | None:
+        request_hash = submitted.hashes[index]
         if request_hash is None:
             return None
         try:
             return self.hook.get_request_result(request_hash, window)
-        except AlloincognitoCutOffError:
-            raise
         except (AlloincognitoApiError, AlloincognitoResponseError) as error:
-            self.log.info("The result of request %s cannot be had any more (%s); asking anew", request_hash, error)
-            asked.forget(index)
+            if error.transient:
+                raise
+            self.log.info("The result of request %s is not available, submitting it again: %s", request_hash, error)
+            submitted.forget(index)
             return None
-
-    def _land(
-        self,
-        batches: Iterator[RowBatch],
-        path: str | ObjectStoragePath,
-        query: CallListQuery,
-        asked: AskedRequests,
-    ) -> dict[str, Any]:
-        landed = land_rows(
-            batches,
-            ObjectStoragePath(path),
-            file_format=self.file_format,
-            schema=self.schema,
-            timezone=self.hook.settings.timezone,
-            unknown_fields=self.unknown_fields,
-            min_rows=self.min_rows,
-            metadata=lambda: file_metadata(asked.hashes, **self._sent_period(query)),
-        )
-        return asdict(landed)
 
     def _sent_period(self, query: CallListQuery) -> dict[str, str]:
         body = query.body(self.hook.settings)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import AirflowException, ObjectStoragePath
+from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoQueryError
-from airflow_provider_alloincognito.landing.record_file_ids import read_record_file_ids, usable_ids
-from airflow_provider_alloincognito.landing.recordings import land_recordings
-from airflow_provider_alloincognito.operators.base import AlloincognitoOperator
-from airflow_provider_alloincognito.operators.final import final_errors
+from airflow_provider_alloincognito.errors import AlloincognitoQueryError, AlloincognitoRecordingsFailedError
+from airflow_provider_alloincognito.operators.base import AlloincognitoOperator, fail_without_retry
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -21,12 +19,12 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     """
     Land recordings as ``<recordFileId>.mp3``, and a manifest with a line for each.
 
-    A recording that fails does not keep the others from landing, but a stand that is down, or asks to be left alone for
-    long, ends the task. Running again fetches only what is missing.
+    A recording that fails does not stop the others, but a server that is down, or asks for a long pause, ends the task.
+    Another run fetches only what is missing.
 
     :param output_path: the folder (any ``ObjectStoragePath``).
     :param record_file_ids: the ids; give these or ``calls``. None and empty texts, of calls without a recording, are
-        passed over.
+        skipped.
     :param calls: the file that :class:`AlloincognitoCallListOperator` landed, whose rows hold the ids.
     :param record_file_id_field: the rows' field with the id; default the Connection's setting of that name.
     :param concurrency: how many recordings to fetch at a time, by threads over one connection pool.
@@ -34,12 +32,13 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     :param on_error: ``fail`` the task after all have been tried (default), or ``skip`` those that failed.
     :param manifest_path: the manifest's file; default ``manifest.jsonl`` in the folder. A manifest belongs to one set
         of ids: where several runs (days) share a folder, give each a file of its own, or each run forgets what the
-        others' manifests knew: ``file_name`` is lost, digests are read anew.
+        others' manifests knew: ``file_name`` is lost, digests are computed again.
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     :return: ``manifest``, ``fetched``, ``skipped``, ``failed``, ``bytes``.
+    :raises AlloincognitoRecordingsFailedError: if some failed, unless ``on_error`` is ``skip``.
     :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
-    :raises AlloincognitoBusyError: if the stand asks to be left alone for longer than a task waits.
-    :raises AlloincognitoConnectionError: if several recordings in a row get no answer.
+    :raises AlloincognitoBusyError: if the server asks for a longer pause than a task waits.
+    :raises AlloincognitoConnectionError: if several recordings in a row get no response.
     """
 
     template_fields: Sequence[str] = (
@@ -75,9 +74,11 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         self.manifest_path = manifest_path
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Fetch all, then judge."""
-        with final_errors():
-            self.hook.get_conn()  # a Connection that cannot be used is no matter of single recordings
+        """Fetch all recordings, then fail if some of them failed."""
+        from airflow_provider_alloincognito.landing.recordings import land_recordings
+
+        with fail_without_retry():
+            self.hook.get_conn()  # an unusable Connection fails the task, not each recording
             landed = land_recordings(
                 self.hook.get_call_record_file,
                 self._ids(),
@@ -87,30 +88,26 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
                 skip_existing=self.skip_existing,
             )
         if landed.failed and self.on_error == "fail":
-            raise AirflowException(
-                f"{landed.failed} recordings could not be fetched; the other {landed.fetched + landed.skipped} are "
-                f"there. The manifest says which failed and why: {landed.manifest}. A retry fetches only those that "
-                "are missing; on_error='skip' makes do without them."
+            raise AlloincognitoRecordingsFailedError(
+                f"{landed.failed} recordings could not be fetched; the other {landed.fetched + landed.skipped} have "
+                f"landed. The manifest {landed.manifest} says which failed and why. Retry to fetch only the missing "
+                "ones, or set on_error='skip' to succeed without them."
             )
-        return {
-            "manifest": landed.manifest,
-            "fetched": landed.fetched,
-            "skipped": landed.skipped,
-            "failed": landed.failed,
-            "bytes": landed.bytes,
-        }
+        return asdict(landed)
 
     def _ids(self) -> Iterable[str]:
+        from airflow_provider_alloincognito.landing.formats import read_record_file_ids, usable_ids
+
         if (self.record_file_ids is None) == (self.calls is None):
             raise AlloincognitoQueryError(
-                "Give either record_file_ids (a list) or calls (the path that the call-list operator gave)."
+                "Give either record_file_ids (a list) or calls (the path that the call-list operator returned)."
             )
         if self.calls is not None:
             field = self.record_file_id_field or self.hook.settings.record_file_id_field
             return read_record_file_ids(ObjectStoragePath(self.calls), field)
         if isinstance(self.record_file_ids, str):
             raise AlloincognitoQueryError(
-                "record_file_ids is a text, not a list of ids. A template gives a list only in a DAG with "
-                "render_template_as_native_obj=True; without it, hand over the task's output itself (task.output)."
+                "record_file_ids is a text, not a list of ids. A template renders to a list only in a DAG with "
+                "render_template_as_native_obj=True; without it, pass the task's output itself (task.output)."
             )
         return list(usable_ids(self.record_file_ids or ()))

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, RecordFile
+from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.landing.recordings import land_recording
-from airflow_provider_alloincognito.landing.rows import land_rows
-from airflow_provider_alloincognito.operators.base import AlloincognitoWaitingOperator, file_metadata
-from airflow_provider_alloincognito.operators.final import final_errors
-from airflow_provider_alloincognito.operators.period import NOT_GIVEN, period_of
-from airflow_provider_alloincognito.triggers.events import ready_event
+from airflow_provider_alloincognito.operators.arguments import NOT_GIVEN, resolve_period
+from airflow_provider_alloincognito.operators.base import (
+    AlloincognitoWaitingOperator,
+    fail_without_retry,
+    file_metadata,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -29,9 +29,9 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
     """
     Land the result of an earlier request: calls, or a recording.
 
-    :param request_hash: ``requestHash`` of any answer, raw.
+    :param request_hash: ``requestHash`` of any response, as it came (not percent-encoded).
     :param output_path: the file (any ``ObjectStoragePath``).
-    :param period_start: for calls: the first moment of the period that was asked for. With it rows are cut to the
+    :param period_start: for calls: the first moment of the period that was requested. With it rows are cut to the
         period exactly, as :class:`AlloincognitoCallListOperator` does; without it they land as they come.
     :param period_end: for calls: the moment after that period. If only one of the two is given, the other is the data
         interval's.
@@ -40,10 +40,13 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
     :param schema: for calls; likewise.
     :param unknown_fields: for calls; likewise.
     :param min_rows: for calls; likewise.
-    :param deferrable: wait for a result that is not ready without holding a worker; default
+    :param ready_check: dotted path of a function that takes a response's
+        :class:`~airflow_provider_alloincognito.api.answer.envelope.Envelope` and returns whether the result is ready;
+        decided by the Connection's settings by default.
+    :param deferrable: wait for a result that is not ready without occupying a worker; default
         ``[operators] default_deferrable``.
-    :param poll_interval: seconds to the first question for a result that is not ready; deferred, the waits grow.
-    :param wait_timeout: seconds after which to give up waiting for one result.
+    :param poll_interval: seconds to the first poll for a result that is not ready; deferred, the intervals grow.
+    :param wait_timeout: seconds after which to stop waiting.
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     :return: for calls ``path``, ``format``, ``rows``, ``bytes``, ``request_hashes``; for a recording ``path``,
         ``bytes``, ``sha256``, ``status``.
@@ -91,37 +94,47 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
     @cached_property
     def hook(self) -> AlloincognitoHook:
         """The hook, made when the task runs."""
-        return AlloincognitoHook(self.alloincognito_conn_id, start_time_field=self.start_time_field or None)
+        return AlloincognitoHook(
+            self.alloincognito_conn_id,
+            start_time_field=self.start_time_field or None,
+            ready_check=self.ready_check,
+        )
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Fetch, and land."""
-        with final_errors():
+        """Fetch the result and land it."""
+        with fail_without_retry():
             query = self._query(context)
-            asked = self.hook.get_request_result(self.request_hash, query)
-            with self.ready(asked, self.request_hash, asked=[self.request_hash], query=query) as result:
+            response = self.hook.get_request_result(self.request_hash, query)
+            with self.wait_until_ready(
+                response, self.request_hash, request_hashes=[self.request_hash], query=query
+            ) as result:
                 return self._land_recording(result) if isinstance(result, RecordFile) else self._land_calls(result)
 
     def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
-        """Go on once the trigger says that the result is ready."""
-        with final_errors():
+        """Go on after the trigger's event."""
+        from airflow_provider_alloincognito.triggers.alloincognito import ready_event
+
+        with fail_without_retry():
             ready_event(event)
         return self.execute(context)
 
     def _query(self, context: Context) -> CallListQuery | None:
-        """What rows are cut to."""
+        """The query whose period rows are cut to, if they are."""
         if self.period_start in NOT_GIVEN and self.period_end in NOT_GIVEN:
             return None
         zone, field = self.hook.settings.zone, self.hook.settings.start_time_field
         if field is None:
             raise AlloincognitoQueryError(
-                "A period is given to cut the rows to, but not the field with the call's start. Give start_time_field, "
-                "here or as the Connection's setting, or leave out period_start and period_end."
+                "A period is given to cut the rows to, but not the field with the call's start. Set start_time_field, "
+                "here or in the Connection, or leave out period_start and period_end."
             )
-        start, end = period_of(context, self.period_start, self.period_end, zone, allow_incomplete=True)
+        start, end = resolve_period(context, self.period_start, self.period_end, zone, allow_incomplete=True)
         return CallListQuery.checked(period_start=start, period_end=end)
 
     def _land_calls(self, calls: CallList) -> dict[str, Any]:
-        landed = land_rows(
+        from airflow_provider_alloincognito.landing.calls import land_calls
+
+        landed = land_calls(
             calls.batches(),
             ObjectStoragePath(self.output_path),
             file_format=self.file_format,
@@ -134,5 +147,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         return {**asdict(landed), "request_hashes": [calls.request_hash or self.request_hash]}
 
     def _land_recording(self, recording: RecordFile) -> dict[str, Any]:
+        from airflow_provider_alloincognito.landing.recordings import land_recording
+
         line = land_recording(lambda _: recording, self.request_hash, ObjectStoragePath(self.output_path))
         return {"path": line.path, "bytes": line.bytes, "sha256": line.sha256, "status": line.status}

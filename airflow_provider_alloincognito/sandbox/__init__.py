@@ -14,7 +14,7 @@ It shares no code with the client, on purpose: a mistake that both made would be
 from __future__ import annotations
 
 from airflow_provider_alloincognito.sandbox.faults import Fault
-from airflow_provider_alloincognito.sandbox.journal import LoggedRequest
+from airflow_provider_alloincognito.sandbox.requests import LoggedRequest
 from airflow_provider_alloincognito.sandbox.server import Sandbox
 from airflow_provider_alloincognito.sandbox.settings import METHODS, ROW_FIELDS, SandboxSettings
 from airflow_provider_alloincognito.sandbox.tokens import Rotation

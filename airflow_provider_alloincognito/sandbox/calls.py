@@ -58,7 +58,7 @@ class Call(NamedTuple):
         return self.start_ms + 1000 * (self.wait + self.duration)
 
 
-class CallBook:
+class CallGenerator:
     """
     The calls of each day, most recently used days kept.
 

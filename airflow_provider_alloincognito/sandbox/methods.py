@@ -17,8 +17,6 @@ from starlette.types import Receive, Scope, Send
 from airflow_provider_alloincognito.sandbox import envelope
 from airflow_provider_alloincognito.sandbox.answers import Answer, send_answer
 from airflow_provider_alloincognito.sandbox.faults import Fault
-from airflow_provider_alloincognito.sandbox.hashes import ApiError, Asked
-from airflow_provider_alloincognito.sandbox.journal import LoggedRequest
 from airflow_provider_alloincognito.sandbox.query import BadQuery, CallQuery, read_query
 from airflow_provider_alloincognito.sandbox.recordings import (
     dressed_base64,
@@ -27,6 +25,7 @@ from airflow_provider_alloincognito.sandbox.recordings import (
     recording_pieces,
     recording_size,
 )
+from airflow_provider_alloincognito.sandbox.requests import ApiError, Asked, LoggedRequest
 from airflow_provider_alloincognito.sandbox.rows import has_recording
 from airflow_provider_alloincognito.sandbox.settings import Method
 from airflow_provider_alloincognito.sandbox.state import SandboxState

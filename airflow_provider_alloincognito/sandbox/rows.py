@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from airflow_provider_alloincognito.sandbox.calls import DAY_MS, Call, CallBook, call_knobs, start_text
+from airflow_provider_alloincognito.sandbox.calls import DAY_MS, Call, CallGenerator, call_knobs, start_text
 from airflow_provider_alloincognito.sandbox.query import CallQuery, same_number
 from airflow_provider_alloincognito.sandbox.settings import ROW_FIELDS, SandboxSettings
 
@@ -29,7 +29,7 @@ class RenderedDay:
     latest_end: int
 
 
-class RowBook:
+class RowRenderer:
     """
     Renders rows, and keeps the days most recently used.
 
@@ -37,7 +37,7 @@ class RowBook:
     :param keep_bytes: so many bytes of rows are kept at most (one day always is)
     """
 
-    def __init__(self, calls: CallBook, keep_bytes: int) -> None:
+    def __init__(self, calls: CallGenerator, keep_bytes: int) -> None:
         self._calls = calls
         self._keep = keep_bytes
         self._kept = 0

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from airflow_provider_alloincognito.sandbox.calls import CallBook, row_of
+from airflow_provider_alloincognito.sandbox.calls import CallGenerator, row_of
 from airflow_provider_alloincognito.sandbox.faults import Fault, FaultQueue
-from airflow_provider_alloincognito.sandbox.hashes import HashBook
-from airflow_provider_alloincognito.sandbox.journal import Journal, LoggedRequest
 from airflow_provider_alloincognito.sandbox.recordings import recording_pieces, recording_size
-from airflow_provider_alloincognito.sandbox.rows import RowBook
+from airflow_provider_alloincognito.sandbox.requests import Journal, LoggedRequest, RequestHashes
+from airflow_provider_alloincognito.sandbox.rows import RowRenderer
 from airflow_provider_alloincognito.sandbox.settings import METHODS, SandboxSettings
-from airflow_provider_alloincognito.sandbox.tokens import Rotation, TokenDesk
+from airflow_provider_alloincognito.sandbox.tokens import Rotation, TokenIssuer
 
 Moment = datetime | date | str
 
@@ -32,10 +31,10 @@ class SandboxState:
     def __init__(self, settings: SandboxSettings | None = None, **knobs: Any) -> None:
         self._settings = (settings or SandboxSettings()).but(**knobs)
         self._settings_lock = threading.Lock()
-        self.desk = TokenDesk(self._settings)
-        self.calls = CallBook()
-        self.rows = RowBook(self.calls, self._settings.cache_megabytes * 1024 * 1024)
-        self.hashes = HashBook()
+        self.desk = TokenIssuer(self._settings)
+        self.calls = CallGenerator()
+        self.rows = RowRenderer(self.calls, self._settings.cache_megabytes * 1024 * 1024)
+        self.hashes = RequestHashes()
         self.fault_queue = FaultQueue(self._settings.faults, self._settings.seed)
         self.journal = Journal(self._settings.log_limit)
         self._arrivals: deque[float] = deque()

@@ -82,7 +82,7 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-class TokenDesk:
+class TokenIssuer:
     """
     Issues tokens and judges them. All of it under one lock: a new pair and the end of the old one are one event.
 

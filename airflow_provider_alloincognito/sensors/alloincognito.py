@@ -14,26 +14,26 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoWaitTimeout
+from airflow_provider_alloincognito.errors import AlloincognitoWaitTimeout
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.operators.final import final_errors
-from airflow_provider_alloincognito.operators.killing import StopsWhenKilled
-from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
-from airflow_provider_alloincognito.triggers.events import ready_event
+from airflow_provider_alloincognito.operators.base import StopOnSigterm, fail_without_retry
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
 
-class AlloincognitoRequestResultSensor(StopsWhenKilled, BaseSensorOperator):
+
+class AlloincognitoRequestResultSensor(StopOnSigterm, BaseSensorOperator):
     """
     Wait until the result of an earlier request is ready.
 
-    :param request_hash: ``requestHash`` of any answer, raw.
-    :param ready_check: dotted path of a function from an answer's
-        :class:`~airflow_provider_alloincognito.api.envelope.Envelope` to a bool, in place of the usual judgement.
-    :param deferrable: wait without holding a worker; polls then back off from ``poke_interval``, and end at an
-        absolute time, ``timeout`` after the first.
+    :param request_hash: ``requestHash`` of any response, as it came (not percent-encoded).
+    :param ready_check: dotted path of a function that takes a response's
+        :class:`~airflow_provider_alloincognito.api.answer.envelope.Envelope` and returns whether the result is ready;
+        decided by the Connection's settings by default.
+    :param deferrable: wait without occupying a worker; polling intervals then grow from ``poke_interval``, and the
+        wait ends at an absolute time, ``timeout`` after the first poll.
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     :raises AlloincognitoApiError: if the hash is unknown or has expired; ``soft_fail`` skips on a time-out only.
     :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
@@ -60,12 +60,12 @@ class AlloincognitoRequestResultSensor(StopsWhenKilled, BaseSensorOperator):
     @cached_property
     def hook(self) -> AlloincognitoHook:
         """The hook, made when the task runs."""
-        return AlloincognitoHook(self.alloincognito_conn_id)
+        return AlloincognitoHook(self.alloincognito_conn_id, ready_check=self.ready_check)
 
     def execute(self, context: Context) -> Any:
         """Poke until ready, or once and then defer."""
-        # Outside of the base class' own handling, which with soft_fail would turn a final error into a skip.
-        with final_errors():
+        # Around the base class' own handling, which with soft_fail would turn these errors into a skip.
+        with fail_without_retry():
             if not self.deferrable:
                 return super().execute(context)
             if not self.poke(context):
@@ -73,28 +73,32 @@ class AlloincognitoRequestResultSensor(StopsWhenKilled, BaseSensorOperator):
             return None
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Take up the event, past the base sensor, which with soft_fail would skip for a trigger that broke."""
-        with final_errors():
+        """Take the event past the base sensor, which with soft_fail would skip when the trigger fails."""
+        with fail_without_retry():
             return super(BaseSensorOperator, self).resume_execution(next_method, next_kwargs, context)
 
     def resume(self, context: Context, event: Any = None) -> None:
-        """Judge the trigger's event."""
+        """Succeed, time out or fail as the trigger's event says."""
+        from airflow_provider_alloincognito.triggers.alloincognito import ready_event
+
         try:
             ready_event(event)
         except AlloincognitoWaitTimeout as error:
-            skipped = self.soft_fail or self.never_fail
-            raise (AirflowSkipException if skipped else AirflowSensorTimeout)(str(error)) from None
+            skips = self.soft_fail or self.never_fail
+            raise (AirflowSkipException if skips else AirflowSensorTimeout)(str(error)) from None
         self.log.info("Result %s is ready", self.request_hash)
 
     def poke(self, context: Context) -> bool:
-        """Ask once; no more of the answer is read than its head."""
-        self.stop_if_told()
+        """Poll once; only the head of the response is read."""
+        self.raise_if_stopped()
         with self.hook.get_request_result(self.request_hash) as result:
-            ready = result.is_ready(self.ready_check)
-        self.log.info("Result %s is %s", self.request_hash, "ready" if ready else "not ready yet")
-        return ready
+            is_ready = not result.is_pending
+        self.log.info("Result %s is %s", self.request_hash, "ready" if is_ready else "not ready yet")
+        return is_ready
 
     def _trigger(self) -> AlloincognitoRequestResultTrigger:
+        from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
+
         interval = self.poke_interval
         seconds = interval if isinstance(interval, int | float) else interval.total_seconds()
         return AlloincognitoRequestResultTrigger(

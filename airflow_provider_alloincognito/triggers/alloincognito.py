@@ -1,31 +1,35 @@
-"""The trigger on a ``requestHash``: waiting that holds no worker."""
+"""The trigger on a ``requestHash``: waits for a result without occupying a worker."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal
 
+import msgspec
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_alloincognito.api import methods
-from airflow_provider_alloincognito.api.async_client import AsyncClient
-from airflow_provider_alloincognito.api.errors import (
+from airflow_provider_alloincognito.api.transport.async_client import AsyncClient
+from airflow_provider_alloincognito.api.transport.retries import retry_after
+from airflow_provider_alloincognito.errors import (
     AlloincognitoConnectionError,
-    AlloincognitoCutOffError,
     AlloincognitoError,
-    AlloincognitoRotationError,
-    AlloincognitoStoreError,
+    AlloincognitoResponseError,
+    AlloincognitoWaitTimeout,
+    error_named,
 )
-from airflow_provider_alloincognito.api.readiness import is_ready
-from airflow_provider_alloincognito.hooks.async_process import shared_async_client
-from airflow_provider_alloincognito.triggers.events import ResultEvent, Status
-from airflow_provider_alloincognito.triggers.polling import CEILING, FACTOR, Polling
+from airflow_provider_alloincognito.hooks.shared import shared_async_client
 
 log = logging.getLogger(__name__)
 
+POLL_FACTOR = 1.5
+POLL_CEILING = 300.0
+JITTER = 0.1
 ARGUMENTS = (
     "request_hash",
     "deadline",
@@ -33,16 +37,11 @@ ARGUMENTS = (
     "poll_factor",
     "poll_ceiling",
     "ready_check",
-    "asked",
+    "request_hashes",
     "alloincognito_conn_id",
 )
-# A wait of hours outlives them.
-PASSING_ERRORS = (
-    AlloincognitoConnectionError,
-    AlloincognitoCutOffError,
-    AlloincognitoRotationError,
-    AlloincognitoStoreError,
-)
+
+Status = Literal["ready", "timeout", "error"]
 
 
 class AlloincognitoRequestResultTrigger(BaseTrigger):
@@ -51,14 +50,15 @@ class AlloincognitoRequestResultTrigger(BaseTrigger):
 
     All triggers of a triggerer that use one Connection share a client, a connection pool and the token pair.
 
-    :param request_hash: ``requestHash`` of any answer, raw.
-    :param deadline: epoch seconds at which to give up.
-    :param poll_interval: seconds to the first poll after the one at once.
-    :param poll_factor: how much longer each wait is than the one before.
-    :param poll_ceiling: the longest wait between two polls, in seconds.
-    :param ready_check: dotted path of a function from an answer's
-        :class:`~airflow_provider_alloincognito.api.envelope.Envelope` to a bool, in place of the usual judgement.
-    :param asked: hashes that the task has come by so far; the event gives them back.
+    :param request_hash: ``requestHash`` of any response, as it came (not percent-encoded).
+    :param deadline: epoch seconds at which to stop waiting.
+    :param poll_interval: seconds from the first poll, which is immediate, to the second.
+    :param poll_factor: how much longer each interval is than the one before.
+    :param poll_ceiling: the longest interval between two polls, in seconds.
+    :param ready_check: dotted path of a function that takes a response's
+        :class:`~airflow_provider_alloincognito.api.answer.envelope.Envelope` and returns whether the result is ready;
+        decided by the Connection's settings by default.
+    :param request_hashes: the hashes that the task knows so far; the event returns them.
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     """
 
@@ -67,10 +67,10 @@ class AlloincognitoRequestResultTrigger(BaseTrigger):
         request_hash: str,
         deadline: float,
         poll_interval: float = 30.0,
-        poll_factor: float = FACTOR,
-        poll_ceiling: float = CEILING,
+        poll_factor: float = POLL_FACTOR,
+        poll_ceiling: float = POLL_CEILING,
         ready_check: str | None = None,
-        asked: Sequence[str | None] = (),
+        request_hashes: Sequence[str | None] = (),
         alloincognito_conn_id: str = "alloincognito_default",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -80,16 +80,16 @@ class AlloincognitoRequestResultTrigger(BaseTrigger):
         self.poll_factor = poll_factor
         self.poll_ceiling = poll_ceiling
         self.ready_check = ready_check
-        self.asked = list(asked)
+        self.request_hashes = list(request_hashes)
         self.alloincognito_conn_id = alloincognito_conn_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give the class' path and its arguments."""
+        """Return the class' path and its arguments."""
         path = f"{type(self).__module__}.{type(self).__qualname__}"
         return path, {name: getattr(self, name) for name in ARGUMENTS}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll, and tell how the wait ended."""
+        """Poll until the wait ends, and yield the event that says how."""
         try:
             event = await self._wait()
         except AlloincognitoError as error:
@@ -104,17 +104,19 @@ class AlloincognitoRequestResultTrigger(BaseTrigger):
         polling = Polling(self.poll_interval, self.deadline, factor=self.poll_factor, ceiling=self.poll_ceiling)
         client = await shared_async_client(self.alloincognito_conn_id)
         while True:
-            trouble, asked = None, None
+            trouble, pause = None, None
             try:
-                is_ready, asked = await self._poll(client)
+                is_ready, pause = await self._poll(client)
                 if is_ready:
                     return self._event("ready")
-            except PASSING_ERRORS as error:
+            except AlloincognitoError as error:
+                if not error.transient:
+                    raise
                 trouble = error
                 if isinstance(error, AlloincognitoConnectionError) and error.retry_after is not None:
-                    asked = str(error.retry_after)
-                log.warning("Result %s: %s; asking again", self.request_hash, error)
-            seconds = polling.wait(time.time(), asked)
+                    pause = str(error.retry_after)
+                log.warning("Result %s: polling again after an error: %s", self.request_hash, error)
+            seconds = polling.next_interval(time.time(), pause)
             if seconds is None:
                 if trouble is not None:
                     raise trouble
@@ -123,9 +125,92 @@ class AlloincognitoRequestResultTrigger(BaseTrigger):
 
     def _event(self, status: Status, error: str | None = None, message: str | None = None) -> ResultEvent:
         return ResultEvent(
-            status=status, request_hash=self.request_hash, asked=self.asked, error=error, message=message
+            status=status,
+            request_hash=self.request_hash,
+            request_hashes=self.request_hashes,
+            error=error,
+            message=message,
         )
 
     async def _poll(self, client: AsyncClient) -> tuple[bool, str | None]:
         head = await client.head(methods.request_result(client.settings, self.request_hash))
-        return is_ready(head, self.ready_check), head.retry_after
+        return head.is_ready(self.ready_check), head.retry_after
+
+
+class Polling:
+    """
+    Seconds from one poll to the next: growing up to a ceiling, with jitter, never past the deadline.
+
+    :param start: the first interval, in seconds.
+    :param deadline: epoch seconds; absolute, so that it survives a restart.
+    :param factor: how much longer each interval is than the one before; 1 keeps them equal.
+    :param ceiling: the longest interval; at least ``start``.
+    """
+
+    def __init__(
+        self, start: float, deadline: float, *, factor: float = POLL_FACTOR, ceiling: float = POLL_CEILING
+    ) -> None:
+        self._interval = start
+        self._deadline = deadline
+        self._factor = factor
+        self._ceiling = max(ceiling, start)
+
+    def next_interval(self, now: float, pause: str | None = None) -> float | None:
+        """
+        Return the seconds until the next poll; None if the deadline has passed.
+
+        :param now: epoch seconds.
+        :param pause: the response's ``Retry-After``, if it had one.
+        """
+        if now >= self._deadline:
+            return None
+        interval = self._interval * random.uniform(1 - JITTER, 1 + JITTER)
+        self._interval = min(self._interval * self._factor, self._ceiling)
+        pause_seconds = retry_after(pause, datetime.fromtimestamp(now, UTC)) or 0.0
+        return min(max(interval, pause_seconds), self._deadline - now)
+
+
+class ResultEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    How the wait for a result ended: no personal data, and checked before a task acts on it.
+
+    :param status: ``ready``, ``timeout`` or ``error``.
+    :param request_hash: the result's.
+    :param request_hashes: the hashes that the trigger was given.
+    :param error: the name of the error's class.
+    :param message: the error's text, scrubbed.
+    """
+
+    status: Status
+    request_hash: str
+    request_hashes: list[str | None] = []
+    error: str | None = None
+    message: str | None = None
+
+    def payload(self) -> dict[str, Any]:
+        """The event as it is stored and sent."""
+        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
+
+
+def ready_event(event: Any) -> ResultEvent:
+    """
+    Return an event that says that a result is ready.
+
+    :raises AlloincognitoWaitTimeout: if the wait ended without it.
+    :raises AlloincognitoError: the error that ended the wait, as its own class.
+    :raises AlloincognitoResponseError: if the event is not one of this provider's.
+    """
+    try:
+        known = msgspec.convert(event, ResultEvent)
+    except msgspec.ValidationError:
+        raise AlloincognitoResponseError(
+            "The trigger's event is not one that this provider sends. Does the triggerer run another version of it?"
+        ) from None
+    if known.status == "ready":
+        return known
+    if known.status == "timeout":
+        raise AlloincognitoWaitTimeout(
+            f"The result of request {known.request_hash} was not ready in time. Wait longer, or submit the request "
+            "again."
+        )
+    raise error_named(known.error, known.message or "The trigger failed without a message.")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from urllib.parse import urlsplit
 
-from airflow_provider_alloincognito.api.client import Client
-from airflow_provider_alloincognito.api.pair_keeper import PairKeeper
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.token_store import MemoryTokenStore
+from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
+from airflow_provider_alloincognito.api.tokens.stores import MemoryTokenStore
+from airflow_provider_alloincognito.api.transport.client import Client
 
 AUTHORIZATION_TOKEN = "an-authorization-token"
 
@@ -19,7 +19,7 @@ def client_of(stand: str, path: str) -> Client:
 
     :param path: where the server has what is to be fetched.
     """
-    settings = Settings(stand=stand, call_list_path=path, record_file_path=path)
+    settings = Settings(server=stand, call_list_path=path, record_file_path=path)
     return Client(settings, MemoryTokenStore(), PairKeeper(settings, AUTHORIZATION_TOKEN, exclusive=True))
 
 

@@ -76,7 +76,7 @@ def _warm_airflow(stack: ExitStack) -> None:
     os.environ.setdefault("AIRFLOW_HOME", home)
     from airflow.providers.redis.hooks.redis import RedisHook
 
-    import airflow_provider_alloincognito.hooks.token_store.redis  # noqa: F401
+    import airflow_provider_alloincognito.hooks.redis_store  # noqa: F401
 
     RedisHook(REDIS_CONNECTION).get_conn().close()
 

@@ -9,10 +9,10 @@ from typing import Any
 import requests
 
 from airflow_provider_alloincognito.api import methods
-from airflow_provider_alloincognito.api.pair_keeper import PairKeeper
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.token_pair import TokenPair
-from airflow_provider_alloincognito.api.token_store import TokenStore
+from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
+from airflow_provider_alloincognito.api.tokens.pair import TokenPair
+from airflow_provider_alloincognito.api.tokens.stores import TokenStore
 from benchmarks.rotation.crew import Ask, Seat
 from benchmarks.rotation.measured import MOST_REPLAYS, NOBODYS_HASH, MeasuredClient, Request
 from benchmarks.rotation.registers import SlowRegisters
@@ -66,9 +66,9 @@ def protocol(settings: Settings, authorization_token: str, folder: Path, latency
 
 def redis(settings: Settings, authorization_token: str, connection_id: str, seat: Seat) -> Ask:
     """The provider's own client over its ``redis`` store."""
-    from airflow_provider_alloincognito.hooks.token_store.redis import RedisTokenStore
+    from airflow_provider_alloincognito.hooks.redis_store import RedisTokenStore
 
-    store = RedisTokenStore(connection_id, settings.stand, authorization_token)
+    store = RedisTokenStore(connection_id, settings.server, authorization_token)
     return _shared(settings, authorization_token, store, seat)
 
 

@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_alloincognito.api import methods, verdict
-from airflow_provider_alloincognito.api.client import Client
-from airflow_provider_alloincognito.api.errors import AlloincognitoError
+from airflow_provider_alloincognito.api import methods
+from airflow_provider_alloincognito.api.answer import verdict
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.steps import Send
+from airflow_provider_alloincognito.api.tokens.steps import Send
+from airflow_provider_alloincognito.api.transport.client import Client
+from airflow_provider_alloincognito.errors import AlloincognitoError
 
 # The issue's words for "fails".
 MOST_REPLAYS = 8
@@ -106,5 +107,5 @@ def read_notes(folder: Path) -> Iterator[Request]:
 def stand_settings(stand: str, *, store_seconds: float, call_seconds: float) -> Settings:
     """The settings of a client of the benchmark's."""
     return Settings(
-        stand=stand, token_store_seconds=store_seconds, token_call_seconds=call_seconds, timeout=30.0, retries=2
+        server=stand, token_store_seconds=store_seconds, token_call_seconds=call_seconds, timeout=30.0, retries=2
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from airflow_provider_alloincognito.api.token_pair import TokenPair
+from airflow_provider_alloincognito.api.tokens.pair import TokenPair
 
 T = TypeVar("T")
 

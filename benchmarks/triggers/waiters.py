@@ -20,8 +20,7 @@ from typing import Any
 
 import httpx
 
-from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
-from airflow_provider_alloincognito.triggers.polling import JITTER, Polling
+from airflow_provider_alloincognito.triggers.alloincognito import JITTER, AlloincognitoRequestResultTrigger, Polling
 from benchmarks.common.stopwatch import _status
 
 INTERVAL = 30.0
@@ -100,7 +99,7 @@ async def bare(url: str) -> AsyncIterator[Waiter]:
                 asked = {"requestHash": f"hash{index}=="}
                 answer = await http.get(url, params=asked, headers={"Authorization": "Bearer token"})
                 assert answer.status_code == httpx.codes.ACCEPTED
-                await asyncio.sleep(polling.wait(time.time()) or INTERVAL)
+                await asyncio.sleep(polling.next_interval(time.time()) or INTERVAL)
 
         yield wait
 

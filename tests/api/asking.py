@@ -7,9 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow_provider_alloincognito.api import methods
-from airflow_provider_alloincognito.api.client import Client
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, RecordFile
+from airflow_provider_alloincognito.api.transport.client import Client
 
 START = datetime(2025, 6, 2, tzinfo=ZoneInfo("Europe/Moscow"))
 END = START + timedelta(days=1)

@@ -17,16 +17,16 @@ from asking import call_hash
 from plain_server import CREATE_PATH, PAIR, PlainServer
 
 from airflow_provider_alloincognito.api import methods
-from airflow_provider_alloincognito.api.async_client import MOST_CONNECTIONS, AsyncClient
-from airflow_provider_alloincognito.api.client import Client
-from airflow_provider_alloincognito.api.errors import (
-    AlloincognitoConnectionError,
-    AlloincognitoCutOffError,
-    AlloincognitoError,
-)
-from airflow_provider_alloincognito.api.pair_keeper import PairKeeper
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.token_store import MemoryTokenStore
+from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
+from airflow_provider_alloincognito.api.tokens.stores import MemoryTokenStore
+from airflow_provider_alloincognito.api.transport.async_client import MOST_CONNECTIONS, AsyncClient
+from airflow_provider_alloincognito.api.transport.client import Client
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoConnectionError,
+    AlloincognitoError,
+    AlloincognitoTruncatedError,
+)
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 METHOD = "getrequestresultbyhash"
@@ -80,7 +80,7 @@ class Stand(asyncio.Protocol):
 async def client_of(stand: str, **given: Any) -> AsyncIterator[AsyncClient]:
     """A client that has no pair but its store's."""
     store, token = given.pop("store", MemoryTokenStore()), given.pop("token", "an-authorization-token")
-    settings = Settings(stand=stand, **{**QUICK, **given})
+    settings = Settings(server=stand, **{**QUICK, **given})
     client = AsyncClient(settings, store, PairKeeper(settings, token, exclusive=True))
     try:
         yield client
@@ -144,7 +144,7 @@ def test_retries_end(retries: int, rest: int, times: int, sandbox: Sandbox, aske
 
 def test_an_answer_cut_off_is_told_from_one_that_is_wrong(sandbox: Sandbox, asked: Callable[..., Any]) -> None:
     sandbox.add_fault("cut", method=METHOD, after_bytes=20)
-    with pytest.raises(AlloincognitoCutOffError, match=METHOD):
+    with pytest.raises(AlloincognitoTruncatedError, match=METHOD):
         asked(retries=3)
     assert sandbox.count(METHOD) == 1, "what came half is not asked for again"
 

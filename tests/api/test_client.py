@@ -15,15 +15,15 @@ import trustme
 from asking import END, START, call_hash, calls, calls_by_hash, recording
 from plain_server import CALL_LIST_PATH, CREATE_PATH, RESULT_PATH, PlainServer, Said
 
-from airflow_provider_alloincognito.api.client import Client
-from airflow_provider_alloincognito.api.errors import (
+from airflow_provider_alloincognito.api.tokens.stores import MemoryTokenStore
+from airflow_provider_alloincognito.api.transport.client import Client
+from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoAuthError,
     AlloincognitoConnectionError,
     AlloincognitoError,
     AlloincognitoResponseError,
 )
-from airflow_provider_alloincognito.api.token_store import MemoryTokenStore
 from airflow_provider_alloincognito.sandbox import Fault, Sandbox
 
 StartSandbox = Callable[..., Sandbox]

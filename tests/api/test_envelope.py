@@ -16,12 +16,11 @@ from half_pairs import whole
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_alloincognito.api import envelope as module
-from airflow_provider_alloincognito.api.envelope import Envelope, EnvelopeReader, Piece
-from airflow_provider_alloincognito.api.envelope_facts import FILE_CONTENT, ROWSET
-from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
-from airflow_provider_alloincognito.api.recording_content import RecordingContentReader
-from airflow_provider_alloincognito.api.rows import RowBatch, RowReader
+from airflow_provider_alloincognito.api.answer import envelope as module
+from airflow_provider_alloincognito.api.answer.envelope import FILE_CONTENT, ROWSET, Envelope, EnvelopeReader, Piece
+from airflow_provider_alloincognito.api.answer.recording import RecordingContentReader
+from airflow_provider_alloincognito.api.answer.rows import RowBatch, RowReader
+from airflow_provider_alloincognito.errors import AlloincognitoResponseError
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -64,7 +63,7 @@ def small_windows(window: int) -> Iterator[None]:
         ROWSET: (b"[", partial(RowReader, window)),
         FILE_CONTENT: (b'"', partial(RecordingContentReader, window)),
     }
-    with patch.dict(module._LARGE_VALUES, readers):
+    with patch.dict(module._READERS, readers):
         yield
 
 

@@ -11,9 +11,9 @@ import pytest
 from asking import END, START, call_hash, calls, calls_by_hash, query, recording
 
 from airflow_provider_alloincognito.api import methods
-from airflow_provider_alloincognito.api.client import Client
-from airflow_provider_alloincognito.api.errors import AlloincognitoError, AlloincognitoQueryError
 from airflow_provider_alloincognito.api.settings import PATHS, Settings
+from airflow_provider_alloincognito.api.transport.client import Client
+from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoQueryError
 from airflow_provider_alloincognito.sandbox import LoggedRequest, Sandbox
 
 Row = dict[str, Any]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 START = datetime(2025, 6, 2, tzinfo=MOSCOW)

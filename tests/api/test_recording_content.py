@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
-from airflow_provider_alloincognito.api.recording_content import RecordingContentReader
+from airflow_provider_alloincognito.api.answer.recording import RecordingContentReader
+from airflow_provider_alloincognito.errors import AlloincognitoResponseError
 
 
 def read(string: bytes, chunk: int = 1 << 18, window: int = 1 << 16) -> tuple[bytes, bytes | None]:

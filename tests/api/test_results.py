@@ -8,9 +8,9 @@ from asking import END, START, call_hash, calls, calls_by_hash, query, recording
 from plain_server import RECORD_FILE_PATH, PlainServer, Said
 
 from airflow_provider_alloincognito.api import methods
-from airflow_provider_alloincognito.api.client import Client
-from airflow_provider_alloincognito.api.errors import AlloincognitoApiError, AlloincognitoResponseError
 from airflow_provider_alloincognito.api.results import CallList, RecordFile
+from airflow_provider_alloincognito.api.transport.client import Client
+from airflow_provider_alloincognito.errors import AlloincognitoApiError, AlloincognitoResponseError
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 
@@ -46,7 +46,7 @@ def test_not_ready_yet_in_every_style(
             assert result.request_hash == request_hash
     with by_hash(client, request_hash) as result:
         assert not result.is_pending
-        assert not result.is_recording
+        assert isinstance(result, CallList)
         assert [row for batch in result for row in batch] == sandbox.truth(START, END)
 
 
@@ -123,13 +123,13 @@ def test_a_recordings_name_is_known_at_its_end_and_not_shown(
     row = next(row for row in sandbox.truth(START, END) if row["recordFileId"])
     with RecordFile(client.open(methods.call_record_file(client.settings, row["recordFileId"]))) as result:
         content = b"".join(result)
-        assert result.is_recording
+        assert isinstance(result, RecordFile)
         assert result.file_name
         assert result.request_hash
         assert result.file_name not in repr(result)
     with RecordFile(client.open(methods.request_result(client.settings, result.request_hash))) as again:
         assert b"".join(again) == content
-        assert again.is_recording
+        assert isinstance(again, RecordFile)
 
 
 def test_one_kind_is_not_taken_for_the_other(client: Client, sandbox: Sandbox) -> None:
@@ -138,7 +138,7 @@ def test_one_kind_is_not_taken_for_the_other(client: Client, sandbox: Sandbox) -
     with CallList(recording_answer) as wrong, pytest.raises(AlloincognitoResponseError, match="recording"):
         list(wrong)
     list_answer = client.open(methods.call_list(client.settings, query()))
-    with RecordFile(list_answer) as wrong_too, pytest.raises(AlloincognitoResponseError, match="calls"):
+    with RecordFile(list_answer) as wrong_too, pytest.raises(AlloincognitoResponseError, match="call list"):
         list(wrong_too)
 
 

@@ -10,9 +10,9 @@ import tenacity
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_alloincognito.api import retries
-from airflow_provider_alloincognito.api.errors import AlloincognitoConnectionError, AlloincognitoResponseError
 from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.api.transport import retries
+from airflow_provider_alloincognito.errors import AlloincognitoConnectionError, AlloincognitoResponseError
 
 NOW = datetime(2025, 6, 2, 12, tzinfo=UTC)
 

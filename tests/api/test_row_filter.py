@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
-from airflow_provider_alloincognito.api.row_filter import RowFilter
-from airflow_provider_alloincognito.api.rows import RowBatch
+from airflow_provider_alloincognito.api.answer.rows import RowBatch
+from airflow_provider_alloincognito.api.results import RowFilter
+from airflow_provider_alloincognito.errors import AlloincognitoResponseError
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 START = datetime(2025, 6, 2, tzinfo=MOSCOW)
@@ -68,7 +68,7 @@ def test_a_row_without_a_readable_start_is_an_error_that_names_the_setting(row: 
 
 @pytest.mark.parametrize("value", [20250602100000, "20250602100000", 20250602, "1970-01-01 00:00:00"])
 def test_a_time_ages_away_was_misread_and_its_row_is_not_dropped(value: Any) -> None:
-    with pytest.raises(AlloincognitoResponseError, match="no readable time"):
+    with pytest.raises(AlloincognitoResponseError, match="no time that can be read"):
         kept({"startTime": value})
 
 

@@ -12,8 +12,8 @@ from half_pairs import whole
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
-from airflow_provider_alloincognito.api.rows import RowBatch, RowReader
+from airflow_provider_alloincognito.api.answer.rows import RowBatch, RowReader
+from airflow_provider_alloincognito.errors import AlloincognitoResponseError
 
 
 def read(array: bytes, chunk: int = 1 << 18, window: int = 1 << 20) -> tuple[list[RowBatch], bytes | None]:

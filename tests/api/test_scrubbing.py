@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_alloincognito.api.scrubbing import LONGEST_MESSAGE, scrub
+from airflow_provider_alloincognito.scrubbing import LONGEST_MESSAGE, scrub
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJwX3Rva2VuX2lkIjoiNzYifQ.sYkMTWqxC2o_nZ1v-7w"
 NUMBERS = [

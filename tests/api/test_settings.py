@@ -8,33 +8,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_alloincognito.api.settings import (
-    PROD_STAND,
-    TEST_STAND,
-    AlloincognitoSettingsError,
-    Settings,
-    canonical_stand,
-    read_settings,
-)
+from airflow_provider_alloincognito.api.settings import PROD_SERVER, TEST_SERVER, Settings, read_settings, server_url
+from airflow_provider_alloincognito.errors import AlloincognitoSettingsError
 
 
 def settings(**extra: Any) -> Settings:
-    return read_settings(PROD_STAND, extra)
+    return read_settings(PROD_SERVER, extra)
 
 
 @pytest.mark.parametrize(
     ("host", "port", "schema", "stand"),
     [
-        (None, None, None, PROD_STAND),
-        ("", 0, "", PROD_STAND),
-        ("  ", None, "https", PROD_STAND),
-        ("webapi.alloincognito.ru", None, None, PROD_STAND),
-        ("WebAPI.AlloIncognito.ru", 0, None, PROD_STAND),
-        ("https://webapi.alloincognito.ru:4431/", None, None, PROD_STAND),
-        ("https://webapi.alloincognito.ru", 4431, "https", PROD_STAND),
-        ("test-webapi.alloincognito.ru", None, None, TEST_STAND),
-        ("https://test-webapi.alloincognito.ru:4431/docs", None, None, TEST_STAND),
-        ("HTTPS://test-webapi.alloincognito.ru", None, None, TEST_STAND),
+        (None, None, None, PROD_SERVER),
+        ("", 0, "", PROD_SERVER),
+        ("  ", None, "https", PROD_SERVER),
+        ("webapi.alloincognito.ru", None, None, PROD_SERVER),
+        ("WebAPI.AlloIncognito.ru", 0, None, PROD_SERVER),
+        ("https://webapi.alloincognito.ru:4431/", None, None, PROD_SERVER),
+        ("https://webapi.alloincognito.ru", 4431, "https", PROD_SERVER),
+        ("test-webapi.alloincognito.ru", None, None, TEST_SERVER),
+        ("https://test-webapi.alloincognito.ru:4431/docs", None, None, TEST_SERVER),
+        ("HTTPS://test-webapi.alloincognito.ru", None, None, TEST_SERVER),
         ("127.0.0.1", 8080, "http", "http://127.0.0.1:8080"),
         ("localhost:8080", None, "http", "http://localhost:8080"),
         ("http://localhost:8080", 9, "https", "http://localhost:8080"),
@@ -45,7 +39,7 @@ def settings(**extra: Any) -> Settings:
     ],
 )
 def test_a_stand_is_one_text_however_it_is_written(host: Any, port: Any, schema: Any, stand: str) -> None:
-    assert canonical_stand(host, port, schema) == stand
+    assert server_url(host, port, schema) == stand
 
 
 @pytest.mark.parametrize(
@@ -53,7 +47,7 @@ def test_a_stand_is_one_text_however_it_is_written(host: Any, port: Any, schema:
 )
 def test_what_is_no_stand_is_an_error_without_secrets(host: str) -> None:
     with pytest.raises(AlloincognitoSettingsError, match="host") as caught:
-        canonical_stand(host)
+        server_url(host)
     assert "secret" not in str(caught.value)
 
 

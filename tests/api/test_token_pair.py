@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
-from airflow_provider_alloincognito.api.token_pair import (
+from airflow_provider_alloincognito.api.tokens.pair import (
     ACCESS_LIFETIME,
     REFRESH_LIFETIME,
     TokenPair,
     jwt_expiry,
     read_pair,
 )
+from airflow_provider_alloincognito.errors import AlloincognitoResponseError
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 NOW = datetime(2025, 6, 2, 12, tzinfo=UTC)

@@ -20,17 +20,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from token_simulation import AUTHORIZATION, FORBIDDEN, Plan, SimulatedAnswer, World
 
-from airflow_provider_alloincognito.api import steps
-from airflow_provider_alloincognito.api.errors import (
+from airflow_provider_alloincognito.api.methods import ApiRequest
+from airflow_provider_alloincognito.api.tokens import steps
+from airflow_provider_alloincognito.api.tokens.keeper import MOST_REPLAYS, PairKeeper
+from airflow_provider_alloincognito.api.tokens.replacement import Replacement
+from airflow_provider_alloincognito.api.tokens.steps import Timing
+from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoAuthError,
     AlloincognitoRotationError,
-    AlloincognitoStoreError,
+    AlloincognitoTokenStoreError,
 )
-from airflow_provider_alloincognito.api.methods import ApiRequest
-from airflow_provider_alloincognito.api.pair_keeper import MOST_REPLAYS, PairKeeper
-from airflow_provider_alloincognito.api.replacement import Replacement
-from airflow_provider_alloincognito.api.timing import Timing
 
 SEEDS = int(os.environ.get("ALLOINCOGNITO_TOKEN_SEEDS", "3"))
 LONGEST_WAIT = 30.0
@@ -166,7 +166,7 @@ class TestStoreOutOfReach:
             check_bounds(world)
             assert world.creates == 1
             assert not [made for made in world.server.made if 10 < made.at < 60]
-            assert any(isinstance(outcome.error, AlloincognitoStoreError) for outcome in world.failures)
+            assert any(isinstance(outcome.error, AlloincognitoTokenStoreError) for outcome in world.failures)
             assert not [outcome for outcome in world.failures if outcome.began > 60]
 
     @pytest.mark.parametrize("reads", ["raise", "none"])
@@ -254,7 +254,7 @@ class TestWhatASimplerProtocolWouldDo:
             def _write_claim(self, began: float) -> Flow:
                 return (yield from super()._write_claim(float("inf")))
 
-        monkeypatch.setattr("airflow_provider_alloincognito.api.pair_keeper.Replacement", PunctualInItsOwnEyes)
+        monkeypatch.setattr("airflow_provider_alloincognito.api.tokens.keeper.Replacement", PunctualInItsOwnEyes)
         monkeypatch.setattr(Timing, "claim_wait", property(lambda timing: timing.store / 10))
         assert self.creates(plan, 20) > 1
 
@@ -384,7 +384,7 @@ class TestSharingInOneProcess:
         step = next(flow)
         while not isinstance(step, steps.Extend):
             step = flow.send(None)
-        assert flow.throw(AlloincognitoStoreError("lost")) == steps.Unlock()
+        assert flow.throw(AlloincognitoTokenStoreError("lost")) == steps.Unlock()
         seen = [type(flow.send(None)) for _ in range(3)]
         assert seen == [steps.Sleep, steps.Load, steps.Lock]
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_alloincognito.api import verdict
-from airflow_provider_alloincognito.api.envelope import Envelope
-from airflow_provider_alloincognito.api.errors import AlloincognitoApiError, AlloincognitoResponseError
+from airflow_provider_alloincognito.api.answer import verdict
+from airflow_provider_alloincognito.api.answer.envelope import Envelope
 from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.errors import AlloincognitoApiError, AlloincognitoResponseError
 
 
 @dataclass

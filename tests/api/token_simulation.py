@@ -20,19 +20,19 @@ from typing import Any, Literal
 
 import msgspec
 
-from airflow_provider_alloincognito.api import steps
-from airflow_provider_alloincognito.api.envelope import Envelope, EnvelopeReader
-from airflow_provider_alloincognito.api.errors import (
+from airflow_provider_alloincognito.api.answer.envelope import Envelope, EnvelopeReader
+from airflow_provider_alloincognito.api.methods import ApiRequest
+from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.api.tokens import steps
+from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
+from airflow_provider_alloincognito.api.tokens.pair import TokenPair
+from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoAuthError,
     AlloincognitoError,
     AlloincognitoRotationError,
-    AlloincognitoStoreError,
+    AlloincognitoTokenStoreError,
 )
-from airflow_provider_alloincognito.api.methods import ApiRequest
-from airflow_provider_alloincognito.api.pair_keeper import PairKeeper
-from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.token_pair import TokenPair
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 AUTHORIZATION = "authorization-of-the-cabinet"
@@ -84,7 +84,7 @@ class Plan:
     def stand(self) -> Settings:
         """What the clients are told of the stand."""
         bounds = {"token_store_seconds": self.store_latency, "token_call_seconds": self.server_latency}
-        return Settings(stand="https://stand.example:443", **{**bounds, **self.settings})
+        return Settings(server="https://stand.example:443", **{**bounds, **self.settings})
 
     def is_out(self, moment: float) -> bool:
         """Whether the store is out of reach."""
@@ -213,7 +213,7 @@ class Store:
         if self.world.plan.is_out(self.world.now):
             if is_read and self.world.plan.outage_reads == "none":
                 return None
-            raise AlloincognitoStoreError("simulated outage")
+            raise AlloincognitoTokenStoreError("simulated outage")
         match step:
             case steps.Load():
                 return self.pair
@@ -240,7 +240,7 @@ class Store:
 
     def extend(self, by: Client) -> None:
         if self.holder is not by or self.world.now >= self.held_until:
-            raise AlloincognitoStoreError("the lock is no longer held")
+            raise AlloincognitoTokenStoreError("the lock is no longer held")
         self.held_until = self.world.now + by.lease
 
     def unlock(self, by: Client) -> None:
@@ -382,7 +382,7 @@ class Flow:
         if self.client.dead or turn != self.turn:
             return
         if world.plan.is_out(world.now) or world.now > deadline:
-            self.resume(turn, None, AlloincognitoStoreError("the lock was not to be had"))
+            self.resume(turn, None, AlloincognitoTokenStoreError("the lock was not to be had"))
         elif world.store.lock(self.client, lease):
             world.after(world.rng.uniform(0, world.plan.store_latency), lambda: self.resume(turn, None, None))
         else:
@@ -521,7 +521,7 @@ class World:
             case AlloincognitoApiError():
                 # It says itself that it cannot tell a pair without the right from one that a stranger has just killed.
                 return outcome.method == FORBIDDEN or (self.foreign > 0 and self.plan.rejection == "403")
-            case AlloincognitoStoreError():
+            case AlloincognitoTokenStoreError():
                 return any(start < outcome.ended and outcome.began < end for start, end in self.plan.outages)
             case AlloincognitoRotationError():
                 return self.plan.strangers_every is not None

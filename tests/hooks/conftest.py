@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.hooks.process import _forget
+from airflow_provider_alloincognito.hooks.shared import _forget
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 QUICK = {"token_store_seconds": 0.1, "token_call_seconds": 0.2, "retries": 0, "timeout": 5}

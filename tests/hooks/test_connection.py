@@ -9,13 +9,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoAuthError
-from airflow_provider_alloincognito.api.settings import (
-    PROD_STAND,
-    TEST_STAND,
-    AlloincognitoSettingsError,
-    Settings,
-)
+from airflow_provider_alloincognito.api.settings import PROD_SERVER, TEST_SERVER, Settings
+from airflow_provider_alloincognito.errors import AlloincognitoAuthError, AlloincognitoSettingsError
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.hooks.connection import Access
 from airflow_provider_alloincognito.sandbox import Sandbox
@@ -39,21 +34,21 @@ def write(monkeypatch: pytest.MonkeyPatch) -> Write:
 @pytest.mark.parametrize(
     ("connection", "stand"),
     [
-        ({}, PROD_STAND),
-        ({"host": "", "port": 0, "schema": ""}, PROD_STAND),
-        ({"host": "test-webapi.alloincognito.ru"}, TEST_STAND),
-        ({"host": "https://test-webapi.alloincognito.ru:4431"}, TEST_STAND),
+        ({}, PROD_SERVER),
+        ({"host": "", "port": 0, "schema": ""}, PROD_SERVER),
+        ({"host": "test-webapi.alloincognito.ru"}, TEST_SERVER),
+        ({"host": "https://test-webapi.alloincognito.ru:4431"}, TEST_SERVER),
         ({"host": "127.0.0.1", "port": 8080, "schema": "http"}, "http://127.0.0.1:8080"),
     ],
 )
 def test_a_host_is_a_stand(write: Write, connection: dict[str, Any], stand: str) -> None:
-    assert write(**connection) == Access(Settings(stand=stand), TOKEN)
+    assert write(**connection) == Access(Settings(server=stand), TOKEN)
 
 
 def test_a_connection_may_be_a_uri(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_WRITTEN", f"alloincognito://:{TOKEN}@stand.example:99/?timeout=5&verify=false")
     access = AlloincognitoHook("written").access
-    assert access == Access(Settings(stand="https://stand.example:99", timeout=5, verify=False), TOKEN)
+    assert access == Access(Settings(server="https://stand.example:99", timeout=5, verify=False), TOKEN)
 
 
 @pytest.mark.parametrize("password", [f" {TOKEN}\n", f"Bearer {TOKEN}", f"  Bearer   {TOKEN} ", f"bearer\t{TOKEN}"])

@@ -8,7 +8,7 @@ from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.get_provider_info import get_provider_info
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 
-FIELDS = set(Settings.__struct_fields__) - {"stand"}
+FIELDS = set(Settings.__struct_fields__) - {"server"}
 
 
 def connection_type() -> dict[str, object]:

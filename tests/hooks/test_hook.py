@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from airflow_provider_alloincognito.api.errors import (
+from airflow_provider_alloincognito.api.query import CallListQuery
+from airflow_provider_alloincognito.api.results import CallList, RecordFile
+from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoAuthError,
     AlloincognitoQueryError,
     AlloincognitoResponseError,
 )
-from airflow_provider_alloincognito.api.query import CallListQuery
-from airflow_provider_alloincognito.api.results import CallList, RecordFile
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.sandbox import Sandbox
 

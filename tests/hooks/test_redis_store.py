@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 import redis as redis_py
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoShadowedStoreError, AlloincognitoStoreError
-from airflow_provider_alloincognito.api.token_pair import TokenPair
+from airflow_provider_alloincognito.api.tokens.pair import TokenPair
+from airflow_provider_alloincognito.errors import AlloincognitoShadowedTokenStoreError, AlloincognitoTokenStoreError
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.hooks.token_store.redis import RedisTokenStore
+from airflow_provider_alloincognito.hooks.redis_store import RedisTokenStore
 from airflow_provider_alloincognito.sandbox import Sandbox
 from benchmarks.rotation.redis_server import RedisServer
 
@@ -44,9 +44,9 @@ def redis(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[redi
         yield client
 
 
-def new_store(token: str = TOKEN, stand: str = STAND) -> RedisTokenStore:
+def new_store(token: str = TOKEN, server: str = STAND) -> RedisTokenStore:
     """A store as another process would have it."""
-    return RedisTokenStore(CONNECTION, stand, token)
+    return RedisTokenStore(CONNECTION, server, token)
 
 
 def new_pair(name: str) -> TokenPair:
@@ -69,7 +69,7 @@ def test_a_pair_is_read_by_others_as_it_was_saved(redis: redis_py.Redis) -> None
 def test_other_tokens_and_stands_have_entries_of_their_own(redis: redis_py.Redis) -> None:
     new_store().save(new_pair("one"))
     assert new_store(token="header.claims.another").load() is None
-    assert new_store(stand="https://other.example:4431").load() is None
+    assert new_store(server="https://other.example:4431").load() is None
 
 
 def test_redis_holds_nothing_that_tells_a_token(redis: redis_py.Redis) -> None:
@@ -87,14 +87,14 @@ def test_an_entry_of_somebody_else_is_an_error_that_names_it(redis: redis_py.Red
     new_store().save(new_pair("one"))
     (key,) = redis.scan_iter()
     redis.set(key, "something else")
-    with pytest.raises(AlloincognitoShadowedStoreError, match=key.decode()):
+    with pytest.raises(AlloincognitoShadowedTokenStoreError, match=key.decode()):
         new_store().load()
 
 
 def test_the_lock_keeps_others_out_until_it_is_given_back(redis: redis_py.Redis) -> None:
     holder, other = new_store(), new_store()
     holder.lock(lease=10, timeout=0)
-    with pytest.raises(AlloincognitoStoreError, match="another task holds it"):
+    with pytest.raises(AlloincognitoTokenStoreError, match="another task holds it"):
         other.lock(lease=10, timeout=0)
     holder.unlock()
     other.lock(lease=10, timeout=0)
@@ -116,10 +116,10 @@ def test_whoever_has_lost_the_lock_may_not_go_on(redis: redis_py.Redis) -> None:
     time.sleep(0.4)
     other = new_store()
     other.lock(lease=10, timeout=0)
-    with pytest.raises(AlloincognitoStoreError):
+    with pytest.raises(AlloincognitoTokenStoreError):
         late.extend()
     late.unlock()  # gives back what is not its own no more
-    with pytest.raises(AlloincognitoStoreError):
+    with pytest.raises(AlloincognitoTokenStoreError):
         new_store().lock(lease=10, timeout=0)
 
 
@@ -177,8 +177,8 @@ def test_requests_go_on_while_redis_is_gone_and_no_pair_is_made(
         rows(hook)
     assert rows(hook) > 0
     new_process()
-    monkeypatch.setattr("airflow_provider_alloincognito.api.timing.LONGEST_WAIT", 1.0)
-    with pytest.raises(AlloincognitoStoreError, match=CONNECTION):
+    monkeypatch.setattr("airflow_provider_alloincognito.api.tokens.steps.LONGEST_WAIT", 1.0)
+    with pytest.raises(AlloincognitoTokenStoreError, match=CONNECTION):
         rows(connect(sandbox, token_store=f"redis://{CONNECTION}"))
     assert (sandbox.count("create"), sandbox.count("refresh")) == (1, 0)
 
@@ -191,7 +191,7 @@ def test_a_killed_holder_is_waited_out_and_its_pair_replaced(
     program = (
         "import sys, time, os\n"
         "from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook\n"
-        "from airflow_provider_alloincognito.hooks.token_store.redis import RedisTokenStore\n"
+        "from airflow_provider_alloincognito.hooks.redis_store import RedisTokenStore\n"
         "def save(self, pair):\n"
         "    print('made', flush=True)\n"
         "    time.sleep(60)\n"

@@ -11,13 +11,13 @@ import pytest
 from masking import forget_secrets, masked
 from task_runs import in_task
 
-from airflow_provider_alloincognito.api.errors import (
+from airflow_provider_alloincognito.errors import (
     AlloincognitoAuthError,
-    AlloincognitoShadowedStoreError,
-    AlloincognitoStoreError,
+    AlloincognitoShadowedTokenStoreError,
+    AlloincognitoTokenStoreError,
 )
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.hooks.token_store.variable import VariableTokenStore
+from airflow_provider_alloincognito.hooks.variable_store import VariableTokenStore
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 pytestmark = pytest.mark.usefixtures("airflow_database", "no_variables")
@@ -176,7 +176,7 @@ def test_an_environment_variable_in_the_way_is_named_before_anything_is_made(
 ) -> None:
     shadow = f"AIRFLOW_VAR_{pair_key(sandbox).upper()}"
     monkeypatch.setenv(shadow, "anything")
-    with pytest.raises(AlloincognitoShadowedStoreError, match=shadow):
+    with pytest.raises(AlloincognitoShadowedTokenStoreError, match=shadow):
         in_task(lambda: rows(hook_of(sandbox, connect)))
     assert sandbox.requests == []
 
@@ -188,7 +188,7 @@ def test_an_entry_that_cannot_be_deciphered_is_named_before_anything_is_made(
 
     key = pair_key(sandbox)
     in_task(lambda: Variable.set(key, "somebody's own text"))
-    with pytest.raises(AlloincognitoShadowedStoreError, match=key) as caught:
+    with pytest.raises(AlloincognitoShadowedTokenStoreError, match=key) as caught:
         in_task(lambda: rows(hook_of(sandbox, connect)))
     assert "somebody" not in str(caught.value)
     assert sandbox.requests == []
@@ -203,8 +203,8 @@ def test_where_variables_cannot_be_saved_no_pair_is_made(
 
     if not AIRFLOW_V_3_0_PLUS:
         pytest.skip("2.11 saves Variables anywhere")
-    monkeypatch.setattr("airflow_provider_alloincognito.api.timing.LONGEST_WAIT", 1.0)
-    with pytest.raises(AlloincognitoStoreError, match="tasks and triggers"):
+    monkeypatch.setattr("airflow_provider_alloincognito.api.tokens.steps.LONGEST_WAIT", 1.0)
+    with pytest.raises(AlloincognitoTokenStoreError, match="tasks and triggers"):
         rows(hook_of(sandbox, connect))
     assert sandbox.requests == []
 

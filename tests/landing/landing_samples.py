@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_alloincognito.api.rows import RowBatch
+from airflow_provider_alloincognito.api.answer.rows import RowBatch
 
 
 def batches_of(rows: Iterable[Mapping[str, Any]], size: int = 3) -> list[RowBatch]:

@@ -21,11 +21,11 @@ from cutting_proxy import CuttingProxy
 from landing_samples import Place, Stand, raw_batches
 from s3_server import S3, SECRET_KEY
 
-from airflow_provider_alloincognito.landing import journal as journal_module
-from airflow_provider_alloincognito.landing import stores
-from airflow_provider_alloincognito.landing.errors import AlloincognitoTargetError
+from airflow_provider_alloincognito.errors import AlloincognitoTargetError
+from airflow_provider_alloincognito.landing import manifest as journal_module
+from airflow_provider_alloincognito.landing.calls import land_calls
 from airflow_provider_alloincognito.landing.recordings import land_recordings
-from airflow_provider_alloincognito.landing.rows import land_rows
+from airflow_provider_alloincognito.landing.stores import remote as stores
 
 KINDS = ["calls.jsonl", "calls.parquet", "records"]
 THROUGH = "got through"
@@ -45,7 +45,7 @@ def land(kind: str, place: Any) -> int:
     if kind == "records":
         journal_module.CHECKPOINT_SECONDS = 0.0
         return land_recordings(Stand(recordings()), recordings(), place).failed
-    land_rows(raw_batches(rows(), 100), place)
+    land_calls(raw_batches(rows(), 100), place)
     return 0
 
 

@@ -14,8 +14,8 @@ from landing_samples import Place, Stand
 from pytest_mock import MockerFixture
 from s3_server import S3
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoAuthError
-from airflow_provider_alloincognito.landing import journal as journal_module
+from airflow_provider_alloincognito.errors import AlloincognitoAuthError
+from airflow_provider_alloincognito.landing import manifest as journal_module
 from airflow_provider_alloincognito.landing.manifest import read_manifest
 from airflow_provider_alloincognito.landing.recordings import land_recordings
 

@@ -25,17 +25,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from landing_samples import batches_of, raw_batches
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
-from airflow_provider_alloincognito.api.rows import RowBatch
-from airflow_provider_alloincognito.landing import arrow_json, windows
-from airflow_provider_alloincognito.landing.errors import (
+from airflow_provider_alloincognito.api.answer.rows import RowBatch
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoResponseError,
     AlloincognitoSchemaError,
     AlloincognitoTooFewRowsError,
     AlloincognitoUnknownFieldError,
     AlloincognitoValueError,
 )
-from airflow_provider_alloincognito.landing.inference import infer_schema
-from airflow_provider_alloincognito.landing.rows import land_rows
+from airflow_provider_alloincognito.landing.calls import land_calls
+from airflow_provider_alloincognito.landing.tables import arrow as arrow_json
+from airflow_provider_alloincognito.landing.tables import spool as windows
+from airflow_provider_alloincognito.landing.tables.inference import infer_schema
 
 SCHEMA = {
     "number": "string",
@@ -64,7 +65,7 @@ NULLS = dict.fromkeys(SCHEMA)
 
 
 def parquet_of(rows: list[Any], path: Path, **options: Any) -> Any:
-    land_rows(batches_of(rows), path, **options)
+    land_calls(batches_of(rows), path, **options)
     return pyarrow.parquet.read_table(path)
 
 
@@ -77,8 +78,8 @@ def target(tmp_path: Path) -> Path:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways through Parquet must give the same."""
     if request.param == "exact":
-        monkeypatch.setattr("airflow_provider_alloincognito.landing.tables.read_window", lambda *_: None)
-        monkeypatch.setattr("airflow_provider_alloincognito.landing.inference.read_window", lambda *_: None)
+        monkeypatch.setattr("airflow_provider_alloincognito.landing.tables.arrow.read_block", lambda *_: None)
+        monkeypatch.setattr("airflow_provider_alloincognito.landing.tables.inference.read_block", lambda *_: None)
     return str(request.param)
 
 
@@ -155,18 +156,18 @@ def test_a_value_that_does_not_fit_is_placed_and_not_shown(
 ) -> None:
     rows = [{"c": None}, {"c": None}, {"c": value}]
     with pytest.raises(AlloincognitoValueError) as raised:
-        land_rows(batches_of(rows, 2), tmp_path / f"calls.{suffix}", schema={"c": type_name})
-    assert str(raised.value) == f"Row 3: the value of column 'c' is no {type_name}"
+        land_calls(batches_of(rows, 2), tmp_path / f"calls.{suffix}", schema={"c": type_name})
+    assert str(raised.value).startswith(f"Row 3: the value of column 'c' is not a valid {type_name}. ")
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__
     assert not list(tmp_path.iterdir())
 
 
 def test_row_numbers_go_on_over_windows(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(windows.cut_windows, "__defaults__", (10,))
+    monkeypatch.setattr(windows.cut_blocks, "__defaults__", (10,))
     rows = [{"c": n} for n in range(20)] + [{"c": "x"}]
     with pytest.raises(AlloincognitoValueError, match="Row 21:"):
-        land_rows(batches_of(rows), target, schema={"c": "int64"})
+        land_calls(batches_of(rows), target, schema={"c": "int64"})
 
 
 @pytest.mark.parametrize(
@@ -219,7 +220,7 @@ def test_unknown_fields_are_kept_as_texts(target: Path, way: str) -> None:
 def test_unknown_fields_are_refused(tmp_path: Path, way: str, suffix: str) -> None:
     rows: list[dict[str, Any]] = [{"a": 1}] * 10 + [{"a": 2, "new": "canary"}]
     with pytest.raises(AlloincognitoUnknownFieldError, match="Row 11 has the field 'new'") as raised:
-        land_rows(batches_of(rows), tmp_path / f"c.{suffix}", schema={"a": "int64"}, unknown_fields="refuse")
+        land_calls(batches_of(rows), tmp_path / f"c.{suffix}", schema={"a": "int64"}, unknown_fields="refuse")
     assert "canary" not in str(raised.value)
     assert not list(tmp_path.iterdir())
 
@@ -241,7 +242,7 @@ def test_a_schema_from_a_file(tmp_path: Path, target: Path) -> None:
 )
 def test_an_impossible_schema(target: Path, schema: Any, said: str) -> None:
     with pytest.raises(AlloincognitoSchemaError, match=said):
-        land_rows([], target, schema=schema)
+        land_calls([], target, schema=schema)
 
 
 def test_no_rows_give_an_empty_file_with_the_schema(tmp_path: Path, target: Path) -> None:
@@ -249,9 +250,9 @@ def test_no_rows_give_an_empty_file_with_the_schema(tmp_path: Path, target: Path
         table = parquet_of([], target, schema=SCHEMA, unknown_fields=unknown)
         assert (table.num_rows, table.schema.names) == (0, list(SCHEMA))
     assert parquet_of([], target).num_rows == 0
-    land_rows([], tmp_path / "c.csv", schema=SCHEMA)
+    land_calls([], tmp_path / "c.csv", schema=SCHEMA)
     assert (tmp_path / "c.csv").read_text() == ",".join(SCHEMA) + "\n"
-    land_rows([], tmp_path / "c.jsonl")
+    land_calls([], tmp_path / "c.jsonl")
     assert (tmp_path / "c.jsonl").read_bytes() == b""
 
 
@@ -266,7 +267,7 @@ def test_metadata_is_asked_when_the_rows_have_ended(target: Path) -> None:
         assert ended
         return {"requestHash": "a==b"}
 
-    land_rows(batches(), target, metadata=metadata)
+    land_calls(batches(), target, metadata=metadata)
     assert pyarrow.parquet.read_metadata(target).metadata[b"requestHash"] == b"a==b"
 
 
@@ -274,10 +275,10 @@ def test_metadata_is_asked_when_the_rows_have_ended(target: Path) -> None:
 def test_too_few_rows_leave_what_was_there(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"calls.{suffix}"
     path.write_bytes(b"before")
-    with pytest.raises(AlloincognitoTooFewRowsError, match="has 1 rows, min_rows asks for 2"):
-        land_rows(batches_of([ROW]), path, min_rows=2)
+    with pytest.raises(AlloincognitoTooFewRowsError, match="has 1 rows, but min_rows asks for at least 2"):
+        land_calls(batches_of([ROW]), path, min_rows=2)
     assert path.read_bytes() == b"before"
-    assert land_rows(batches_of([ROW, ROW]), path, min_rows=2).rows == 2
+    assert land_calls(batches_of([ROW, ROW]), path, min_rows=2).rows == 2
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl", "jsonl.zst"])
@@ -288,7 +289,7 @@ def test_an_answer_that_breaks_off_lands_nothing(tmp_path: Path, suffix: str, sc
         raise AlloincognitoResponseError("cut")
 
     with pytest.raises(AlloincognitoResponseError, match="cut"):
-        land_rows(batches(), tmp_path / f"calls.{suffix}", schema=schema)
+        land_calls(batches(), tmp_path / f"calls.{suffix}", schema=schema)
     assert not list(tmp_path.iterdir())
 
 
@@ -302,26 +303,26 @@ def test_hours_that_summer_time_doubles_or_skips(target: Path, way: str) -> None
     "texts", [[b'{"a": 1, "a": 2}'], [b'{"a":"\\ud83d\\ude00"}'], [b' {"a":1}', b'{"a": 2 }'], [b"{}", b"{}"]]
 )
 def test_odd_rows_land(target: Path, way: str, texts: list[bytes]) -> None:
-    land_rows(raw_batches(texts), target)
+    land_calls(raw_batches(texts), target)
     table = pyarrow.parquet.read_table(target)
     assert table.to_pylist() == [json.loads(text) for text in texts] or not table.schema.names
 
 
 def test_text_that_is_no_unicode_is_an_error(target: Path) -> None:
     with pytest.raises(AlloincognitoResponseError, match="Row 1 cannot be read"):
-        land_rows(raw_batches([b'{"a":"\\ud800"}']), target)
+        land_calls(raw_batches([b'{"a":"\\ud800"}']), target)
 
 
 @pytest.mark.parametrize("window", [b"null\n", b'{"a":1}\nnull\n', b"1\n", b"[]\n"])
 def test_what_pyarrow_does_not_survive_is_kept_from_it(window: bytes) -> None:
-    assert arrow_json.read_window(window) is None
+    assert arrow_json.read_block(window) is None
 
 
 @pytest.mark.parametrize(("first", "second"), [(None, "x"), (None, 5)])
 def test_two_days_read_as_one_dataset(tmp_path: Path, first: Any, second: Any) -> None:
     schema = None if isinstance(second, str) else {"c": "int64", "d": "string"}
     for day, value in enumerate([first, second]):
-        land_rows(batches_of([{"c": value, "d": "y"}]), tmp_path / f"{day}.parquet", schema=schema)
+        land_calls(batches_of([{"c": value, "d": "y"}]), tmp_path / f"{day}.parquet", schema=schema)
     rows = [(first, "y"), (second, "y")]
     glob = f"{tmp_path}/*.parquet"
     assert [tuple(row.values()) for row in pyarrow.parquet.read_table(tmp_path).to_pylist()] == rows
@@ -370,7 +371,7 @@ PYTHON_TYPES: dict[Any, type] = {
 @given(rows=ROWS, window=st.integers(1, 200))
 def test_any_rows_are_read_back(rows: list[dict[str, Any]], window: int) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(windows.cut_windows, "__defaults__", (window,))
+        patch.setattr(windows.cut_blocks, "__defaults__", (window,))
         target = Path(folder, "calls.parquet")
         table = parquet_of(rows, target)
         names = list(dict.fromkeys(field for row in rows for field in row))
@@ -378,8 +379,8 @@ def test_any_rows_are_read_back(rows: list[dict[str, Any]], window: int) -> None
         for name in names:
             column = table.column(name)
             assert column.to_pylist() == as_column(rows, name, PYTHON_TYPES[column.type])
-        patch.setattr("airflow_provider_alloincognito.landing.tables.read_window", lambda *_: None)
-        patch.setattr("airflow_provider_alloincognito.landing.inference.read_window", lambda *_: None)
+        patch.setattr("airflow_provider_alloincognito.landing.tables.arrow.read_block", lambda *_: None)
+        patch.setattr("airflow_provider_alloincognito.landing.tables.inference.read_block", lambda *_: None)
         assert parquet_of(rows, target).equals(table)
 
 
@@ -389,7 +390,7 @@ def test_any_rows_are_read_back_from_csv(rows: list[dict[str, Any]], window: int
     names = list(dict.fromkeys(field for row in rows for field in row))
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "calls.csv")
-        land_rows(batches_of(rows), target, schema=dict.fromkeys([*names, "last"], "string"))
+        land_calls(batches_of(rows), target, schema=dict.fromkeys([*names, "last"], "string"))
         with target.open(newline="", encoding="utf-8") as file:
             read = list(csv.reader(file))
         expected = zip(*(as_column(rows, name, str) for name in [*names, "last"]), strict=True)
@@ -398,7 +399,7 @@ def test_any_rows_are_read_back_from_csv(rows: list[dict[str, Any]], window: int
 
 def test_csv_tells_a_null_from_an_empty_text(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{"a": None, "b": 1}, {"a": "", "b": 2}, {"a": 'x "y",\n', "b": None}]
-    land_rows(batches_of(rows), tmp_path / "c.csv")
+    land_calls(batches_of(rows), tmp_path / "c.csv")
     assert (tmp_path / "c.csv").read_text() == 'a,b\n,1\n"",2\n"x ""y"",\n",\n'
     texts = pyarrow.csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
     parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
@@ -406,7 +407,7 @@ def test_csv_tells_a_null_from_an_empty_text(tmp_path: Path) -> None:
 
 
 def test_csv_under_a_schema(tmp_path: Path) -> None:
-    land_rows(batches_of([ROW, {}]), tmp_path / "c.csv", schema=SCHEMA)
+    land_calls(batches_of([ROW, {}]), tmp_path / "c.csv", schema=SCHEMA)
     types = [str(of) for of in duckdb.sql(f"SELECT * FROM '{tmp_path}/c.csv'").types]
     assert types[1:6] == ["BIGINT", "DOUBLE", "BOOLEAN", "TIMESTAMP WITH TIME ZONE", "DATE"]
     text = (tmp_path / "c.csv").read_text().splitlines()[1]
@@ -417,14 +418,14 @@ KILLED = """
     import os, signal, sys, tempfile
     sys.path.insert(0, sys.argv[2])
     from landing_samples import batches_of
-    from airflow_provider_alloincognito.landing.rows import land_rows
+    from airflow_provider_alloincognito.landing.calls import land_calls
     tempfile.tempdir = os.path.dirname(sys.argv[1])
     def batches():
         for n in range(100):
             yield from batches_of([{"n": n, "text": "x" * 100_000}] * 3)
             if n == 60:
                 os.kill(os.getpid(), signal.SIGKILL)
-    land_rows(batches(), sys.argv[1])
+    land_calls(batches(), sys.argv[1])
 """
 
 
@@ -434,5 +435,5 @@ def test_a_killed_run_leaves_no_part_and_no_spool(tmp_path: Path, suffix: str) -
     command = [sys.executable, "-c", textwrap.dedent(KILLED), str(target), os.path.dirname(__file__)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     assert all(path.name.endswith(".part") for path in tmp_path.iterdir())
-    land_rows(batches_of([ROW]), target)
+    land_calls(batches_of([ROW]), target)
     assert list(tmp_path.iterdir()) == [target]

@@ -12,10 +12,9 @@ import pytest
 import zstandard
 from landing_samples import batches_of
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoMissingExtraError
-from airflow_provider_alloincognito.landing.errors import AlloincognitoFormatError
+from airflow_provider_alloincognito.errors import AlloincognitoFormatError, AlloincognitoMissingExtraError
+from airflow_provider_alloincognito.landing.calls import LandedCalls, land_calls
 from airflow_provider_alloincognito.landing.formats import FileFormat, file_format_of
-from airflow_provider_alloincognito.landing.rows import LandedRows, land_rows
 
 ROWS = [{"id": 1, "number": "79120000001", "note": None}, {"id": 2, "number": None, "note": 'a "b",\n'}]
 
@@ -67,18 +66,18 @@ def test_parquet_is_not_compressed_again() -> None:
 
 
 def test_json_lines_are_the_rows_as_they_came(tmp_path: Path) -> None:
-    landed = land_rows(batches_of(ROWS), tmp_path / "calls.jsonl")
+    landed = land_calls(batches_of(ROWS), tmp_path / "calls.jsonl")
     text = (tmp_path / "calls.jsonl").read_bytes()
-    assert landed == LandedRows(str(tmp_path / "calls.jsonl"), "jsonl", 2, len(text))
+    assert landed == LandedCalls(str(tmp_path / "calls.jsonl"), "jsonl", 2, len(text))
     assert [json.loads(line) for line in text.splitlines()] == ROWS
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "jsonl.zst", "csv", "csv.gz", "csv.zst", "parquet"])
 def test_running_again_gives_the_same_bytes(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [ROWS[n % 2] for n in range(50)]
-    once = land_rows(batches_of(rows, 3), tmp_path / f"once.{suffix}")
+    once = land_calls(batches_of(rows, 3), tmp_path / f"once.{suffix}")
     monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
-    again = land_rows(batches_of(rows, 7), tmp_path / f"again.{suffix}")
+    again = land_calls(batches_of(rows, 7), tmp_path / f"again.{suffix}")
     content = Path(once.path).read_bytes()
     assert content == Path(again.path).read_bytes()
     assert once.bytes == again.bytes == len(content)
@@ -87,7 +86,7 @@ def test_running_again_gives_the_same_bytes(tmp_path: Path, suffix: str, monkeyp
 def test_compressed_text_is_the_text(tmp_path: Path) -> None:
     plain, gz, zst = (tmp_path / f"calls.csv{suffix}" for suffix in ("", ".gz", ".zst"))
     for path in (plain, gz, zst):
-        land_rows(batches_of(ROWS), path)
+        land_calls(batches_of(ROWS), path)
     assert gzip.decompress(gz.read_bytes()) == plain.read_bytes()
     with zstandard.ZstdDecompressor().stream_reader(zst.read_bytes()) as text:
         assert text.read() == plain.read_bytes()
@@ -102,13 +101,13 @@ def test_a_missing_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(AlloincognitoMissingExtraError, match=rf"airflow-provider-alloincognito\[{extra}\]"):
-        land_rows(batches_of(ROWS), tmp_path / name)
+        land_calls(batches_of(ROWS), tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
 def test_csv_needs_no_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    land_rows(batches_of(ROWS), tmp_path / "with.csv")
+    land_calls(batches_of(ROWS), tmp_path / "with.csv")
     for module in ("pyarrow", "pyarrow.json"):
         monkeypatch.setitem(sys.modules, module, None)
-    land_rows(batches_of(ROWS), tmp_path / "without.csv")
+    land_calls(batches_of(ROWS), tmp_path / "without.csv")
     assert (tmp_path / "with.csv").read_bytes() == (tmp_path / "without.csv").read_bytes()

@@ -20,15 +20,15 @@ from cutting_proxy import CuttingProxy
 from landing_samples import Place, Stand, batches_of
 from s3_server import S3
 
-from airflow_provider_alloincognito.landing import journal as journal_module
-from airflow_provider_alloincognito.landing import schema, stores
-from airflow_provider_alloincognito.landing.errors import AlloincognitoTargetError
-from airflow_provider_alloincognito.landing.files import whole_file
+from airflow_provider_alloincognito.errors import AlloincognitoTargetError
+from airflow_provider_alloincognito.landing import manifest as journal_module
+from airflow_provider_alloincognito.landing.calls import land_calls
 from airflow_provider_alloincognito.landing.manifest import read_manifest
 from airflow_provider_alloincognito.landing.recordings import land_recordings
-from airflow_provider_alloincognito.landing.rows import land_rows
-from airflow_provider_alloincognito.landing.siblings import sibling_name
-from airflow_provider_alloincognito.landing.targets import size_of
+from airflow_provider_alloincognito.landing.stores import remote as stores
+from airflow_provider_alloincognito.landing.stores import whole_file
+from airflow_provider_alloincognito.landing.stores.targets import size_of, temporary_name
+from airflow_provider_alloincognito.landing.tables import schema
 
 pytestmark = [
     pytest.mark.system,
@@ -108,8 +108,8 @@ def test_an_error_leaves_what_was_there_and_nothing_else(store: Store, size: int
 @pytest.mark.parametrize("suffix", ["parquet", "jsonl.gz", "csv"])
 def test_rows_land(store: Store, suffix: str, tmp_path: Path) -> None:
     rows = [{"id": n, "number": f"7912{n:07}"} for n in range(1000)]
-    landed = land_rows(batches_of(rows), store.path(f"calls.{suffix}"))
-    local = land_rows(batches_of(rows), tmp_path / f"calls.{suffix}")
+    landed = land_calls(batches_of(rows), store.path(f"calls.{suffix}"))
+    local = land_calls(batches_of(rows), tmp_path / f"calls.{suffix}")
     assert store.files() == {f"calls.{suffix}": Path(local.path).read_bytes()}
     assert (landed.rows, landed.bytes) == (1000, local.bytes)
     assert landed.path == str(store.path(f"calls.{suffix}"))
@@ -156,7 +156,7 @@ def test_a_journal_in_a_store_spares_reading(store: Store) -> None:
 KILLED = """
     import json, os, signal, sys, threading
     import fsspec
-    from airflow_provider_alloincognito.landing.files import whole_file
+    from airflow_provider_alloincognito.landing.stores import whole_file
     protocol, path, options, seconds = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), float(sys.argv[4])
     class Place:
         fs = fsspec.filesystem(protocol, **options)
@@ -201,7 +201,7 @@ def test_other_uploads_are_left_alone(s3: Any, bucket: str) -> None:
     fs = s3.file_system()
     for key in ("day/calls", "day/calls.jsonl", "calls"):
         fs.call_s3("create_multipart_upload", Bucket=bucket, Key=key)
-    leftovers = stores.StoredLeftovers(fs, f"{bucket}/day", "s3")
+    leftovers = stores.RemoteLeftovers(fs, f"{bucket}/day", "s3")
     leftovers.sweep("calls")
     assert sorted(upload["Key"] for upload in fs.list_multipart_uploads(bucket)) == ["calls", "day/calls.jsonl"]
 
@@ -247,7 +247,7 @@ def test_what_was_begun_before_a_recording_that_stands_is_swept(store: Store) ->
         upload |= {"UploadId": store.fs.call_s3("create_multipart_upload", **upload)["UploadId"]}
         store.fs.call_s3("upload_part", **upload, PartNumber=1, Body=b"half")
     else:
-        store.fs.pipe_file(f"{store.folder}/{sibling_name('a.mp3')}", b"half")
+        store.fs.pipe_file(f"{store.folder}/{temporary_name('a.mp3')}", b"half")
     time.sleep(1.1)  # both servers tell whole seconds
     store.fs.pipe_file(f"{store.folder}/a.mp3", b"mp3")
     assert land_recordings(Stand({}), ["a"], store.path()).skipped == 1

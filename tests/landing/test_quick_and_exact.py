@@ -16,20 +16,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from landing_samples import batches_of, raw_batches
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoResponseError
-from airflow_provider_alloincognito.landing.errors import AlloincognitoValueError
-from airflow_provider_alloincognito.landing.exact_rows import ExactRowReader
-from airflow_provider_alloincognito.landing.rows import land_rows
+from airflow_provider_alloincognito.errors import AlloincognitoResponseError, AlloincognitoValueError
+from airflow_provider_alloincognito.landing.calls import land_calls
+from airflow_provider_alloincognito.landing.tables.exact_rows import ExactRowReader
 
 
 def in_parquet(path: Path, texts: list[Any], type_name: str, timezone: str = "Europe/Moscow") -> list[Any]:
     rows = [{"c": text} for text in texts]
-    land_rows(batches_of(rows), path, schema={"c": type_name}, timezone=timezone)
+    land_calls(batches_of(rows), path, schema={"c": type_name}, timezone=timezone)
     return pyarrow.parquet.read_table(path)["c"].to_pylist()  # type: ignore[no-any-return]
 
 
 def in_csv(path: Path, texts: list[str], type_name: str, timezone: str) -> list[str]:
-    land_rows(batches_of([{"c": text} for text in texts]), path, schema={"c": type_name}, timezone=timezone)
+    land_calls(batches_of([{"c": text} for text in texts]), path, schema={"c": type_name}, timezone=timezone)
     return path.read_text().splitlines()[1:]
 
 
@@ -73,8 +72,8 @@ def test_a_zone_database_that_leaves_coming_years_to_a_rule(tmp_path: Path, monk
 )
 def test_year_0_is_refused(tmp_path: Path, suffix: str, type_name: str, text: str) -> None:
     rows = [{"c": "2026-01-01"}, {"c": text}]
-    with pytest.raises(AlloincognitoValueError, match=f"Row 2: the value of column 'c' is no {type_name}"):
-        land_rows(batches_of(rows), tmp_path / f"c.{suffix}", schema={"c": type_name})
+    with pytest.raises(AlloincognitoValueError, match=f"Row 2: the value of column 'c' is not a valid {type_name}"):
+        land_calls(batches_of(rows), tmp_path / f"c.{suffix}", schema={"c": type_name})
     assert not list(tmp_path.iterdir())
 
 
@@ -87,8 +86,8 @@ def test_dates_up_to_both_ends_of_the_calendar(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", ["1" + "0" * 400, "-1" + "0" * 400, "1.0e309", "1.7976931348623159e308"])
 def test_a_number_too_large_for_a_float_is_refused(tmp_path: Path, suffix: str, number: str) -> None:
     texts = [b'{"c":1.5}', b'{"c":null}', b'{"c":%s}' % number.encode()]
-    with pytest.raises(AlloincognitoValueError, match="Row 3: the value of column 'c' is no float64"):
-        land_rows(raw_batches(texts), tmp_path / f"c.{suffix}", schema={"c": "float64"})
+    with pytest.raises(AlloincognitoValueError, match="Row 3: the value of column 'c' is not a valid float64"):
+        land_calls(raw_batches(texts), tmp_path / f"c.{suffix}", schema={"c": "float64"})
     assert not list(tmp_path.iterdir())
 
 
@@ -98,7 +97,7 @@ def test_a_number_too_large_for_a_float_is_refused(tmp_path: Path, suffix: str, 
 def test_what_is_no_json_number_is_refused(tmp_path: Path, suffix: str, schema: Any, word: str) -> None:
     texts = [b'{"c":1.5}', b'{"c":%s}' % word.encode()]
     with pytest.raises(AlloincognitoResponseError, match="Row 2 cannot be read"):
-        land_rows(raw_batches(texts), tmp_path / f"c.{suffix}", schema=schema)
+        land_calls(raw_batches(texts), tmp_path / f"c.{suffix}", schema=schema)
     assert not list(tmp_path.iterdir())
 
 
@@ -113,7 +112,7 @@ def test_ordinary_rows_are_not_slowed_down(tmp_path: Path, monkeypatch: pytest.M
     def row_by_row(*_: Any) -> Any:
         raise AssertionError("went row by row")
 
-    tables = "airflow_provider_alloincognito.landing.tables"
+    tables = "airflow_provider_alloincognito.landing.tables.arrow"
     monkeypatch.setattr(ExactRowReader, "rows", row_by_row)
     monkeypatch.setattr(f"{tables}.read_timestamp", row_by_row)
     monkeypatch.setattr(f"{tables}.read_date", row_by_row)
@@ -122,7 +121,7 @@ def test_ordinary_rows_are_not_slowed_down(tmp_path: Path, monkeypatch: pytest.M
     nulls = dict.fromkeys(row)
     schema = {"t": "timestamp", "d": "date", "f": "float64"}
     for rows in ([row, nulls, earliest, row | {"t": "", "d": ""}], [nulls]):
-        land_rows(batches_of(rows), tmp_path / "c.parquet", schema=schema, timezone="Europe/Berlin")
+        land_calls(batches_of(rows), tmp_path / "c.parquet", schema=schema, timezone="Europe/Berlin")
 
 
 ZONES = st.sampled_from(["Europe/Moscow", "Europe/Berlin", "America/New_York", "Africa/Casablanca", "UTC"])
@@ -136,7 +135,7 @@ def test_any_times_are_the_same_either_way(times: list[datetime], zone: str) -> 
     schema = {"c": "timestamp", "d": "date"}
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         quick, exact = Path(folder, "quick.parquet"), Path(folder, "exact.parquet")
-        land_rows(rows, quick, schema=schema, timezone=zone)
-        patch.setattr("airflow_provider_alloincognito.landing.tables.read_window", lambda *_: None)
-        land_rows(rows, exact, schema=schema, timezone=zone)
+        land_calls(rows, quick, schema=schema, timezone=zone)
+        patch.setattr("airflow_provider_alloincognito.landing.tables.arrow.read_block", lambda *_: None)
+        land_calls(rows, exact, schema=schema, timezone=zone)
         assert pyarrow.parquet.read_table(quick).equals(pyarrow.parquet.read_table(exact))

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from landing_samples import batches_of
 
-from airflow_provider_alloincognito.landing.errors import AlloincognitoFormatError
-from airflow_provider_alloincognito.landing.record_file_ids import read_record_file_ids
-from airflow_provider_alloincognito.landing.rows import land_rows
+from airflow_provider_alloincognito.errors import AlloincognitoFormatError
+from airflow_provider_alloincognito.landing.calls import land_calls
+from airflow_provider_alloincognito.landing.formats import read_record_file_ids
 
 SUFFIXES = ["parquet", "jsonl", "jsonl.gz", "jsonl.zst", "csv", "csv.gz", "csv.zst"]
 ROWS: list[dict[str, Any]] = [
@@ -23,7 +23,7 @@ ROWS: list[dict[str, Any]] = [
 
 
 def landed(path: Path, rows: list[dict[str, Any]]) -> Path:
-    land_rows(batches_of(rows), path, schema=dict.fromkeys(ROWS[0], "string"))
+    land_calls(batches_of(rows), path, schema=dict.fromkeys(ROWS[0], "string"))
     return path
 
 

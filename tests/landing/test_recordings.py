@@ -20,16 +20,16 @@ from typing import Any
 import pytest
 from landing_samples import Mp3, Stand
 
-from airflow_provider_alloincognito.api.errors import (
+from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoAuthError,
-    AlloincognitoCutOffError,
+    AlloincognitoRecordingError,
+    AlloincognitoTruncatedError,
 )
-from airflow_provider_alloincognito.landing import progress as progress_module
-from airflow_provider_alloincognito.landing.errors import AlloincognitoRecordingError
+from airflow_provider_alloincognito.landing import run as progress_module
 from airflow_provider_alloincognito.landing.manifest import ManifestLine, read_manifest
-from airflow_provider_alloincognito.landing.progress import Progress
-from airflow_provider_alloincognito.landing.recordings import RecordingsLanded, land_recording, land_recordings
+from airflow_provider_alloincognito.landing.recordings import LandedRecordings, land_recording, land_recordings
+from airflow_provider_alloincognito.landing.run import Progress
 
 CONTENT = {f"id-{n}": bytes([n]) * (1500 + n) for n in range(40)}
 IDS = list(CONTENT)
@@ -59,7 +59,7 @@ def test_an_empty_recording_is_none(tmp_path: Path) -> None:
 def test_many_in_the_order_asked(tmp_path: Path, concurrency: int) -> None:
     stand = Stand(CONTENT)
     landed = land_recordings(stand, iter([*IDS, *IDS[:5]]), tmp_path, concurrency=concurrency)
-    assert landed == RecordingsLanded(str(tmp_path / "manifest.jsonl"), 40, 0, 0, SIZE)
+    assert landed == LandedRecordings(str(tmp_path / "manifest.jsonl"), 40, 0, 0, SIZE)
     assert sorted(stand.asked) == sorted(IDS)
     lines = lines_of(tmp_path)
     assert [line["id"] for line in lines] == IDS
@@ -78,7 +78,7 @@ def test_again_everything_is_skipped_unread(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("airflow_provider_alloincognito.landing.recordings._digest", None)
     for _ in range(2):
         landed = land_recordings(stand, IDS, tmp_path)
-        assert landed == RecordingsLanded(str(tmp_path / "manifest.jsonl"), 0, 40, 0, SIZE)
+        assert landed == LandedRecordings(str(tmp_path / "manifest.jsonl"), 0, 40, 0, SIZE)
         assert lines_of(tmp_path) == [line | {"status": "skipped"} for line in first]
     assert not stand.asked
 
@@ -121,7 +121,7 @@ def test_one_failure_does_not_stop_the_others(tmp_path: Path, caplog: pytest.Log
     lines = {line.id: line for line in read_manifest(manifest)}
     failed = {name: line for name, line in lines.items() if line.status == "failed"}
     assert list(failed) == ["id-3", "id-5", "id-7", "../up", ".hidden", ""]
-    assert (failed["id-3"].error or "").startswith("AlloincognitoApiError: AlloIncognito's getcallrecordfile answered")
+    assert (failed["id-3"].error or "").startswith("AlloincognitoApiError: AlloIncognito's getcallrecordfile responded")
     assert failed["id-5"].error == "RuntimeError"
     assert failed["id-7"].error == "AlloincognitoRecordingError: The recording is empty"
     assert "no safe file name" in (failed["../up"].error or "")
@@ -159,7 +159,7 @@ def test_a_recording_that_is_cut_off_is_fetched_once_more(tmp_path: Path, cuts: 
         def chunks() -> Iterator[bytes]:
             yield CONTENT[record_file_id][:1000]
             if record_file_id == "id-3" and asked.count("id-3") <= cuts:
-                raise AlloincognitoCutOffError("cut off")
+                raise AlloincognitoTruncatedError("cut off")
             yield CONTENT[record_file_id][1000:]
 
         asked.append(record_file_id)
@@ -173,7 +173,7 @@ def test_a_recording_that_is_cut_off_is_fetched_once_more(tmp_path: Path, cuts: 
         assert (tmp_path / "id-3.mp3").read_bytes() == CONTENT["id-3"]
         assert line["sha256"] == hashlib.sha256(CONTENT["id-3"]).hexdigest()
     else:
-        assert line["error"] == "AlloincognitoCutOffError: cut off"
+        assert line["error"] == "AlloincognitoTruncatedError: cut off"
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
@@ -280,7 +280,7 @@ KILLED = """
     sys.path.insert(0, sys.argv[3])
     from contextlib import contextmanager
     from landing_samples import Mp3
-    from airflow_provider_alloincognito.landing import local_files
+    from airflow_provider_alloincognito.landing.stores import local as local_files
     from airflow_provider_alloincognito.landing.recordings import land_recordings
     def kill(*_):
         os.kill(os.getpid(), signal.SIGKILL)

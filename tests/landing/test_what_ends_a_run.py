@@ -13,15 +13,15 @@ from landing_samples import Stand
 from plain_server import RECORD_FILE_PATH, PlainServer, Said
 
 from airflow_provider_alloincognito.api import methods
-from airflow_provider_alloincognito.api.client import Client
-from airflow_provider_alloincognito.api.errors import (
+from airflow_provider_alloincognito.api.results import RecordFile
+from airflow_provider_alloincognito.api.tokens.stores import MemoryTokenStore
+from airflow_provider_alloincognito.api.transport.client import Client
+from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoBusyError,
     AlloincognitoConnectionError,
-    AlloincognitoCutOffError,
+    AlloincognitoTruncatedError,
 )
-from airflow_provider_alloincognito.api.results import RecordFile
-from airflow_provider_alloincognito.api.token_store import MemoryTokenStore
 from airflow_provider_alloincognito.landing.recordings import Fetch, land_recordings
 
 NewClient = Callable[..., Client]
@@ -93,7 +93,7 @@ def test_a_stand_that_is_down_is_found_out_once(
 
 
 @pytest.mark.parametrize(
-    "answer", [b"mp3", AlloincognitoApiError("getcallrecordfile", 7, "no"), AlloincognitoCutOffError("cut")]
+    "answer", [b"mp3", AlloincognitoApiError("getcallrecordfile", 7, "no"), AlloincognitoTruncatedError("cut")]
 )
 def test_an_answer_now_and_then_says_that_the_stand_is_up(tmp_path: Path, answer: bytes | Exception) -> None:
     lost = AlloincognitoConnectionError("no answer")

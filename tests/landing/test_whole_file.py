@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 from landing_samples import Stand
 
-from airflow_provider_alloincognito.landing.errors import AlloincognitoTargetError
-from airflow_provider_alloincognito.landing.files import leftovers_in, whole_file
+from airflow_provider_alloincognito.errors import AlloincognitoTargetError
 from airflow_provider_alloincognito.landing.manifest import read_manifest
 from airflow_provider_alloincognito.landing.recordings import land_recordings
-from airflow_provider_alloincognito.landing.siblings import sibling_name, target_of
+from airflow_provider_alloincognito.landing.stores import leftovers_in, whole_file
+from airflow_provider_alloincognito.landing.stores.targets import target_of, temporary_name
 
 
 def names(folder: Path) -> list[str]:
@@ -160,8 +160,8 @@ def test_a_text_with_a_scheme_is_no_local_path() -> None:
 KILLED = """
     import os, signal, sys
     from pathlib import Path
-    from airflow_provider_alloincognito.landing import local_files
-    from airflow_provider_alloincognito.landing.files import whole_file
+    from airflow_provider_alloincognito.landing.stores import local as local_files
+    from airflow_provider_alloincognito.landing.stores import whole_file
     def kill(*_):
         os.kill(os.getpid(), signal.SIGKILL)
     if sys.argv[2] == "before the rename":
@@ -216,7 +216,7 @@ def test_a_sibling_swept_before_its_lock_is_made_anew(tmp_path: Path, monkeypatc
 
 def test_a_folder_is_looked_through_once(tmp_path: Path) -> None:
     for name in ("a.mp3", "b.mp3"):
-        (tmp_path / sibling_name(name)).touch()
+        (tmp_path / temporary_name(name)).touch()
     leftovers = leftovers_in(tmp_path)
     with whole_file(tmp_path / "a.mp3", leftovers=leftovers) as file:
         file.write(b"a")

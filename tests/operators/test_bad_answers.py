@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from dag_runs import CONNECTION, MEMORY, Run, StartSandbox, one_task_dag, run_dag
 
-from airflow_provider_alloincognito.api.errors import (
+from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoAuthError,
     AlloincognitoResponseError,

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from dag_runs import Run, one_task_dag, run_dag
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.operators.alloincognito import AlloincognitoCallListOperator
 from airflow_provider_alloincognito.sandbox import Sandbox
 
@@ -132,9 +132,9 @@ def test_the_numbers_field_has_the_name_that_the_connection_says(
     [
         ({"period_end": "2026-03-01 00:00:00"}, ["period_start", "is after", "A period must end after it starts"]),
         ({"period_start": "2026-03-04 00:00:00"}, ["the period is empty", "The usual cause"]),
-        ({"period_start": "the other day"}, ["period_start", "no time", "2026-03-01 00:00:00"]),
-        ({"period_start": "00:00:00"}, ["period_start is '00:00:00', which is no time"]),
-        ({"period_start": "+7 916 000-11-22"}, ["period_start is '<number>', which is no time"]),
+        ({"period_start": "the other day"}, ["period_start", "not a valid time", "2026-03-01 00:00:00"]),
+        ({"period_start": "00:00:00"}, ["period_start is '00:00:00', which is not a valid time"]),
+        ({"period_start": "+7 916 000-11-22"}, ["period_start is '<number>', which is not a valid time"]),
         ({"duration_from": -1}, ["duration_from is -1", "0 or more"]),
         ({"duration_to": "long"}, ["duration_to is 'long'", "whole number of seconds"]),
         ({"duration_from": 10, "duration_to": 5}, ["duration_from (10)", "duration_to (5)", "swapped"]),

@@ -14,7 +14,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 from dag_runs import Run, daily, one_task_dag, run_dag
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.operators.alloincognito import AlloincognitoCallListOperator
 from airflow_provider_alloincognito.sandbox import Sandbox
 

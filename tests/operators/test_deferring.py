@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from dag_runs import MEMORY, Run, StartSandbox, one_task_dag, run_dag
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoAuthError, AlloincognitoWaitTimeout
+from airflow_provider_alloincognito.errors import AlloincognitoAuthError, AlloincognitoWaitTimeout
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
     AlloincognitoRequestResultOperator,

@@ -11,7 +11,7 @@ import pytest
 from dag_runs import StartSandbox
 
 from airflow_provider_alloincognito.operators.alloincognito import AlloincognitoRequestResultOperator
-from airflow_provider_alloincognito.operators.killing import AirflowTaskTerminated
+from airflow_provider_alloincognito.operators.base import AirflowTaskTerminated
 from airflow_provider_alloincognito.sensors.alloincognito import AlloincognitoRequestResultSensor
 
 BY_HASH = "getrequestresultbyhash"

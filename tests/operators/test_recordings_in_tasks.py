@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 
 import pyarrow.parquet
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
 from dag_runs import Run, StartSandbox, one_task_dag, run_dag
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoQueryError
-from airflow_provider_alloincognito.api.settings import AlloincognitoSettingsError
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoQueryError,
+    AlloincognitoRecordingsFailedError,
+    AlloincognitoSettingsError,
+)
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
     AlloincognitoRecordingOperator,
@@ -110,7 +112,7 @@ def test_a_recording_that_fails_does_not_keep_the_others(sandbox: Sandbox, tmp_p
     assert len(failed) == 2
     assert "AlloincognitoApiError" in lines[failed[0]]["error"]
     assert "1742" in lines[failed[0]]["error"]
-    assert "AlloincognitoCutOffError" in lines[failed[1]]["error"]
+    assert "AlloincognitoTruncatedError" in lines[failed[1]]["error"]
     assert "916" not in lines[failed[0]]["error"], "a phone number of the error's text"
     landed = {file.stem for file in (tmp_path / "mp3").glob("*.mp3")}
     assert landed == set(ids) - set(failed)
@@ -118,7 +120,7 @@ def test_a_recording_that_fails_does_not_keep_the_others(sandbox: Sandbox, tmp_p
         assert run.state == "success", run.errors
         assert run.xcoms["recordings"]["failed"] == 2
         return
-    assert isinstance(run.error, AirflowException)
+    assert isinstance(run.error, AlloincognitoRecordingsFailedError)
     for part in ("2 recordings could not be fetched", "manifest.jsonl", "on_error='skip'"):
         assert part in str(run.error)
     sandbox.clear_log()

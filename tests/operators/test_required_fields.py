@@ -5,16 +5,16 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoFieldError
-from airflow_provider_alloincognito.api.rows import RowBatch
-from airflow_provider_alloincognito.operators.fields import with_fields
+from airflow_provider_alloincognito.api.answer.rows import RowBatch
+from airflow_provider_alloincognito.errors import AlloincognitoFieldError
+from airflow_provider_alloincognito.operators.arguments import check_required_fields
 
 ROWS = [b'{"a": 1}', b'{"a": 2, "b": 1e999}', b'{"c": {"d": 3}}']
 
 
 def passed(*required: str, rows: list[bytes] = ROWS) -> list[bytes]:
     batches = [RowBatch([msgspec.Raw(row)]) for row in rows]
-    return [bytes(row) for batch in with_fields(batches, required) for row in batch.rows]
+    return [bytes(row) for batch in check_required_fields(batches, required) for row in batch.rows]
 
 
 @pytest.mark.parametrize("required", [(), ("a",), ("a", "b", "c")])
@@ -25,7 +25,7 @@ def test_rows_that_have_them_among_themselves_pass(required: tuple[str, ...]) ->
 
 def test_one_name_is_one_field() -> None:
     batches = [RowBatch([msgspec.Raw(b'{"call": 1}')])]
-    assert list(with_fields(batches, "call")) == batches
+    assert list(check_required_fields(batches, "call")) == batches
 
 
 def test_no_rows_pass() -> None:

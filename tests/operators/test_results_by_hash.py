@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from dag_runs import Run, StartSandbox, one_task_dag, run_dag
 
-from airflow_provider_alloincognito.api.errors import AlloincognitoApiError, AlloincognitoQueryError
+from airflow_provider_alloincognito.errors import AlloincognitoApiError, AlloincognitoQueryError
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
@@ -61,7 +61,7 @@ def test_days_that_are_asked_for_and_fetched_share_no_call(
 def test_a_period_without_a_field_to_cut_by(sandbox: Sandbox, tmp_path: Path) -> None:
     run = ask_and_land(tmp_path / "calls.jsonl", period_start=DAY, period_end=NEXT_DAY)
     assert isinstance(run.error, AlloincognitoQueryError)
-    assert "Give start_time_field" in str(run.error)
+    assert "Set start_time_field" in str(run.error)
     assert list(tmp_path.iterdir()) == []
 
 

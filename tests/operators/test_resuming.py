@@ -14,7 +14,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from dag_runs import Run, StartSandbox, one_task_dag, run_dag
 
 from airflow_provider_alloincognito.operators.alloincognito import AlloincognitoCallListOperator
-from airflow_provider_alloincognito.operators.asked import STATE_KEY
+from airflow_provider_alloincognito.operators.submitted import STATE_KEY
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 DAY = datetime(2026, 3, 3, tzinfo=ZoneInfo("Europe/Moscow"))

@@ -14,7 +14,7 @@ from cutting_proxy import CuttingProxy
 from dag_runs import one_task_dag, run_dag
 from s3_server import S3, SECRET_KEY
 
-from airflow_provider_alloincognito.landing.errors import AlloincognitoTargetError
+from airflow_provider_alloincognito.errors import AlloincognitoTargetError
 from airflow_provider_alloincognito.operators.alloincognito import AlloincognitoCallListOperator
 from airflow_provider_alloincognito.sandbox import Sandbox
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from dag_runs import VARIABLE, Run, StartSandbox, one_task_dag, run_dag
 
-from airflow_provider_alloincognito.hooks.process import _forget
+from airflow_provider_alloincognito.hooks.shared import _forget
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
     AlloincognitoRecordingOperator,

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from airflow_provider_alloincognito.sandbox import Sandbox
-from airflow_provider_alloincognito.sandbox.calls import CallBook, calls_of_day
+from airflow_provider_alloincognito.sandbox.calls import CallGenerator, calls_of_day
 from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 
 MONDAY, SUNDAY = date(2025, 6, 2), date(2025, 6, 8)
@@ -84,10 +84,10 @@ def test_an_exact_number_of_calls(size: int) -> None:
 
 
 def test_recordings_are_found_by_id_alone() -> None:
-    book = CallBook()
+    book = CallGenerator()
     for call in calls_of_day(SETTINGS, MONDAY):
         if call.record_file_id:
-            assert CallBook.find_recording(book, SETTINGS, call.record_file_id) == (MONDAY, call)
+            assert CallGenerator.find_recording(book, SETTINGS, call.record_file_id) == (MONDAY, call)
     one = next(call.record_file_id for call in calls_of_day(SETTINGS, MONDAY) if call.record_file_id)
     assert book.find_recording(SandboxSettings(seed=5), one) is None
     assert book.find_recording(SETTINGS, one[:-1] + ("0" if one[-1] != "0" else "1")) is None
@@ -104,14 +104,14 @@ def test_a_month_is_quick() -> None:
 
 
 def test_days_are_let_go() -> None:
-    book = CallBook(keep_calls=5000)
+    book = CallGenerator(keep_calls=5000)
     for day in range(10):
         book.calls(SETTINGS, MONDAY + timedelta(days=day))
     assert len(book._days) <= 4
 
 
 def test_between_is_half_open() -> None:
-    book = CallBook()
+    book = CallGenerator()
     found = [call for _, call in book.between(SETTINGS, datetime(2025, 6, 2), datetime(2025, 6, 3))]
     assert found == calls_of_day(SETTINGS, MONDAY)
     assert list(book.between(SETTINGS, datetime(2025, 6, 2), datetime(2025, 6, 2))) == []

@@ -11,7 +11,7 @@ import pytest
 from task_runs import TaskRun, run_task
 
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.hooks.process import _forget
+from airflow_provider_alloincognito.hooks.shared import _forget
 from airflow_provider_alloincognito.sandbox import Sandbox
 from airflow_provider_alloincognito.sensors.alloincognito import AlloincognitoRequestResultSensor
 

@@ -9,14 +9,14 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 from task_runs import TaskRun
 
-from airflow_provider_alloincognito.api.envelope import Envelope
-from airflow_provider_alloincognito.api.errors import (
+from airflow_provider_alloincognito.api.answer.envelope import Envelope
+from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoAuthError,
     AlloincognitoError,
     AlloincognitoResponseError,
+    AlloincognitoSettingsError,
 )
-from airflow_provider_alloincognito.api.settings import AlloincognitoSettingsError
 from airflow_provider_alloincognito.sandbox import Sandbox
 from airflow_provider_alloincognito.sensors.alloincognito import AlloincognitoRequestResultSensor
 

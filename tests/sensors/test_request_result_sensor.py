@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from task_runs import TaskRun
 
-from airflow_provider_alloincognito.api.errors import (
+from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoAuthError,
     AlloincognitoQueryError,

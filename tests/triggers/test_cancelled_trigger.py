@@ -13,7 +13,7 @@ import pytest
 import redis as redis_py
 from trigger_runs import asked_hash, payload_of, trigger_on
 
-from airflow_provider_alloincognito.hooks.process import _forget
+from airflow_provider_alloincognito.hooks.shared import _forget
 from airflow_provider_alloincognito.sandbox import Sandbox
 from benchmarks.rotation.redis_server import RedisServer
 

@@ -6,21 +6,22 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_alloincognito.api.errors import (
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoApiError,
     AlloincognitoAuthError,
     AlloincognitoError,
     AlloincognitoQueryError,
     AlloincognitoResponseError,
+    AlloincognitoSettingsError,
     AlloincognitoWaitTimeout,
 )
-from airflow_provider_alloincognito.api.settings import AlloincognitoSettingsError
-from airflow_provider_alloincognito.triggers.events import ResultEvent, ready_event
+from airflow_provider_alloincognito.triggers.alloincognito import ResultEvent, ready_event
 
 
 def test_ready_is_believed_and_comes_through_whole() -> None:
-    event = ResultEvent(status="ready", request_hash="h==", asked=["h==", None])
+    event = ResultEvent(status="ready", request_hash="h==", request_hashes=["h==", None])
     assert ready_event(event.payload()) == event
-    assert set(event.payload()) == {"status", "request_hash", "asked"}
+    assert set(event.payload()) == {"status", "request_hash", "request_hashes"}
 
 
 @pytest.mark.parametrize(
@@ -35,8 +36,8 @@ def test_ready_is_believed_and_comes_through_whole() -> None:
         {"status": None, "request_hash": "h=="},
         {"status": "ready", "request_hash": 5},
         {"status": "ready", "request_hash": "h==", "rows": []},
-        {"status": "ready", "request_hash": "h==", "asked": "h=="},
-        {"status": "ready", "request_hash": "h==", "asked": [1]},
+        {"status": "ready", "request_hash": "h==", "request_hashes": "h=="},
+        {"status": "ready", "request_hash": "h==", "request_hashes": [1]},
     ],
 )
 def test_what_is_none_of_ours_is_refused_and_not_quoted(event: Any) -> None:
@@ -50,14 +51,16 @@ def test_a_time_out_is_an_error_of_its_own() -> None:
         ready_event({"status": "timeout", "request_hash": "h=="})
 
 
-@pytest.mark.parametrize("kind", [AlloincognitoAuthError, AlloincognitoQueryError, AlloincognitoSettingsError])
-def test_what_no_retry_can_mend_keeps_its_class(kind: type[Exception]) -> None:
+@pytest.mark.parametrize(
+    "kind", [AlloincognitoApiError, AlloincognitoAuthError, AlloincognitoQueryError, AlloincognitoSettingsError]
+)
+def test_an_error_keeps_its_class(kind: type[Exception]) -> None:
     with pytest.raises(kind, match="why"):
         ready_event({"status": "error", "request_hash": "h==", "error": kind.__name__, "message": "why"})
 
 
-@pytest.mark.parametrize("name", ["AlloincognitoApiError", "SystemExit", "", None])
-def test_any_other_error_is_the_providers_own(name: str | None) -> None:
+@pytest.mark.parametrize("name", ["SystemExit", "rebuild", "", None])
+def test_an_unknown_class_becomes_the_base_class(name: str | None) -> None:
     with pytest.raises(AlloincognitoError) as raised:
         ready_event({"status": "error", "request_hash": "h==", "error": name})
     assert type(raised.value) is AlloincognitoError

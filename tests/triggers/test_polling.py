@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_alloincognito.triggers.polling import JITTER, Polling
+from airflow_provider_alloincognito.triggers.alloincognito import JITTER, Polling
 
 NOW = 1_700_000_000.0
 
 
 def waits(polling: Polling, count: int) -> list[float]:
-    return [seconds for _ in range(count) if (seconds := polling.wait(NOW)) is not None]
+    return [seconds for _ in range(count) if (seconds := polling.next_interval(NOW)) is not None]
 
 
 def test_waits_grow_to_the_ceiling() -> None:
@@ -30,18 +30,18 @@ def test_even_waits_and_a_ceiling_below_the_start() -> None:
 
 def test_the_last_wait_ends_at_the_deadline_and_none_follows() -> None:
     polling = Polling(10, NOW + 4)
-    assert polling.wait(NOW) == 4
-    assert polling.wait(NOW + 4) is None
-    assert polling.wait(NOW + 9999) is None
+    assert polling.next_interval(NOW) == 4
+    assert polling.next_interval(NOW + 4) is None
+    assert polling.next_interval(NOW + 9999) is None
 
 
 def test_retry_after_is_obeyed_in_seconds_and_as_a_date_but_not_past_the_deadline() -> None:
     date = format_datetime(datetime.fromtimestamp(NOW + 90, UTC), usegmt=True)
-    assert Polling(1, NOW + 1000).wait(NOW, "90") == 90
-    assert Polling(1, NOW + 1000).wait(NOW, date) == 90
-    assert Polling(1, NOW + 30).wait(NOW, "90") == 30
-    assert Polling(10, NOW + 1000).wait(NOW, "soon") == pytest.approx(10, rel=JITTER)
-    assert Polling(10, NOW + 1000).wait(NOW, "0") == pytest.approx(10, rel=JITTER)
+    assert Polling(1, NOW + 1000).next_interval(NOW, "90") == 90
+    assert Polling(1, NOW + 1000).next_interval(NOW, date) == 90
+    assert Polling(1, NOW + 30).next_interval(NOW, "90") == 30
+    assert Polling(10, NOW + 1000).next_interval(NOW, "soon") == pytest.approx(10, rel=JITTER)
+    assert Polling(10, NOW + 1000).next_interval(NOW, "0") == pytest.approx(10, rel=JITTER)
 
 
 @given(
@@ -56,6 +56,6 @@ def test_no_wait_goes_beyond_the_deadline(
 ) -> None:
     polling = Polling(start, NOW + left, factor=factor, ceiling=ceiling)
     for _ in range(5):
-        seconds = polling.wait(NOW, asked)
+        seconds = polling.next_interval(NOW, asked)
         assert seconds is not None
         assert 0 <= seconds <= (NOW + left) - NOW

@@ -14,8 +14,8 @@ import pytest
 from plain_server import RESULT_PATH, PlainServer, Said
 from trigger_runs import asked_hash, payload_of, run, trigger_on
 
-from airflow_provider_alloincognito.api.envelope import Envelope
-from airflow_provider_alloincognito.hooks import async_process
+from airflow_provider_alloincognito.api.answer.envelope import Envelope
+from airflow_provider_alloincognito.hooks import shared as async_process
 from airflow_provider_alloincognito.sandbox import Sandbox
 from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
 
@@ -37,10 +37,10 @@ class TestWaiting:
     def test_it_polls_until_the_result_is_ready(self, style: str, extra: dict[str, Any], connected: Connected) -> None:
         sandbox = connected(extra, pending_polls=3, pending_style=style, always_awkward_hashes=True)
         request_hash = asked_hash()
-        assert run(trigger_on(request_hash, asked=[request_hash, None])) == {
+        assert run(trigger_on(request_hash, request_hashes=[request_hash, None])) == {
             "status": "ready",
             "request_hash": request_hash,
-            "asked": [request_hash, None],
+            "request_hashes": [request_hash, None],
         }
         assert sandbox.count(METHOD) == 4
         assert sandbox.count("create") == 1

@@ -13,7 +13,7 @@ import pyarrow.parquet  # noqa: F401 - imported on first use, which is not to be
 from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList
-from airflow_provider_alloincognito.landing.rows import land_rows
+from airflow_provider_alloincognito.landing.calls import land_calls
 from benchmarks.common.bodies import SCHEMA
 from benchmarks.common.provider import client_of
 from benchmarks.common.stopwatch import measured
@@ -25,7 +25,7 @@ def main(stand: str, rows: str, suffix: str, folder: str) -> None:
     """Land one answer."""
     client = client_of(stand, f"/rows/{rows}")
     with measured(), CallList(client.open(methods.call_list(client.settings, DAY))) as calls:
-        land_rows(calls.batches(), Path(folder, f"calls.{suffix}"), schema=SCHEMA)
+        land_calls(calls.batches(), Path(folder, f"calls.{suffix}"), schema=SCHEMA)
 
 
 if __name__ == "__main__":

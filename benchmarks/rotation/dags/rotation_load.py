@@ -19,7 +19,7 @@ LONGEST_GATHERING = 240.0
 def load(number: int) -> dict[str, int]:
     """Wait for the other tasks, then ask."""
     from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-    from airflow_provider_alloincognito.hooks.process import shared_pair
+    from airflow_provider_alloincognito.hooks.shared import shared_pair
     from benchmarks.rotation.measured import MeasuredClient, Notes
 
     folder = Path(PLAN["folder"])

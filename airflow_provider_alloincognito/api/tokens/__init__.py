@@ -1,0 +1,1 @@
+"""The one token pair: decided without I/O, done by the transports."""

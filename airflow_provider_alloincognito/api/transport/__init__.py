@@ -1,0 +1,1 @@
+"""How requests travel: requests for tasks, httpx for triggers, one policy for retries."""

@@ -1,0 +1,205 @@
+"""The transport of triggers: does over ``httpx`` what the token logic wants done. It reads heads, no bodies."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import ssl
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import Any
+
+import httpx
+import tenacity
+
+from airflow_provider_alloincognito.api.answer import verdict
+from airflow_provider_alloincognito.api.answer.head import AnswerHead
+from airflow_provider_alloincognito.api.methods import ApiRequest
+from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
+from airflow_provider_alloincognito.api.tokens.pair import TokenPair
+from airflow_provider_alloincognito.api.tokens.steps import Join, Lock, Send, Sleep, Step, Unlock
+from airflow_provider_alloincognito.api.tokens.stores import TokenStore, perform
+from airflow_provider_alloincognito.api.transport import retries
+from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoTruncatedError
+
+MOST_CONNECTIONS = 64
+
+Attempt = Callable[[Send], Awaitable[AnswerHead]]
+InThread = Callable[..., Awaitable[Any]]
+
+_parsed = functools.lru_cache(maxsize=64)(httpx.URL)  # without a query: a server has a handful
+
+
+class AsyncClient:
+    """
+    Sends requests with a living token. All tasks of one event loop may share it.
+
+    :param settings: the server's.
+    :param store: where the pair is kept.
+    :param keeper: the process' own view of the pair.
+    :param in_thread: runs a blocking call of the store's outside of the loop.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: TokenStore,
+        keeper: PairKeeper,
+        *,
+        in_thread: InThread = asyncio.to_thread,
+    ) -> None:
+        self.settings = settings
+        self._store = store
+        self._keeper = keeper
+        self._in_thread = in_thread
+        self._rate = retries.RateLimit(settings.requests_per_second)
+        # Many wait for few connections, and the pool's own queue takes time that grows with its length's square.
+        self._turn = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._http = httpx.AsyncClient(
+            timeout=httpx.Timeout(settings.timeout, pool=None),
+            limits=httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS),
+            verify=_tls(settings.verify),
+            mounts=_mounts(settings),
+            follow_redirects=False,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def head(self, request: ApiRequest) -> AnswerHead:
+        """
+        Send a request and read its answer's head; the rest is left to the server.
+
+        :raises AlloincognitoError: for whatever the answer is if it is not a good one, or a pending one.
+        """
+        answer = await self._run(request)
+        verdict.raise_for_error(request.method, answer, self.settings, self._keeper.secrets)
+        return answer
+
+    async def _run(self, request: ApiRequest) -> AnswerHead:
+        """Drive the token logic."""
+        flow = self._keeper.authorised(request)
+        locked = False
+        try:
+            step: Step = next(flow)
+            while True:
+                locked = (locked or isinstance(step, Lock)) and not isinstance(step, Unlock)
+                try:
+                    outcome = await self._do(step)
+                except AlloincognitoError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(outcome)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        finally:
+            flow.close()
+            if locked:
+                await self._in_thread(self._store.unlock)
+
+    async def _do(self, step: Step) -> Any:
+        match step:
+            case Send():
+                return await self._send(step)
+            case Sleep(seconds):
+                return await asyncio.sleep(seconds)
+            case Join(flight, timeout):
+                return await _join(flight, timeout)
+            case _:
+                return await self._in_store(step)
+
+    async def _in_store(self, step: Step) -> Any:
+        running = asyncio.ensure_future(self._in_thread(perform, self._store, step))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # A thread cannot be cancelled; a lock that it takes after it was given back would be nobody's.
+            await asyncio.wait([running])
+            raise
+
+    async def _send(self, send: Send) -> AnswerHead:
+        attempt: Attempt = self._send_once
+        if not send.is_token_call:  # the patience with those begins with the first attempt
+            try:
+                return await self._send_once(send)
+            except retries.Unanswered as error:
+                attempt = _failing_first(error, self._send_once)
+        retrying = tenacity.AsyncRetrying(**retries.policy(self.settings, is_token_call=send.is_token_call))
+        return await retrying(attempt, send)
+
+    async def _send_once(self, send: Send) -> AnswerHead:
+        if wait := self._rate.reserve():
+            await asyncio.sleep(wait)
+        request = send.request
+        try:
+            async with (
+                self._turn,
+                self._http.stream(
+                    request.verb,
+                    _parsed(request.url),
+                    params=request.params,
+                    json=request.body,
+                    headers={"Authorization": f"Bearer {send.token}"},
+                ) as response,
+            ):
+                if response.status_code in retries.BUSY_STATUSES:
+                    raise retries.busy(request.method, response.status_code, response.headers)
+                return await self._head_of(response, send)
+        except httpx.TransportError as error:
+            raise retries.no_answer(request.method, self.settings.server, error) from None
+
+    async def _head_of(self, response: httpx.Response, send: Send) -> AnswerHead:
+        method = send.request.method
+        head = AnswerHead(method, response.status_code, response.headers, self.settings, is_small=send.is_token_call)
+        try:
+            async for chunk in response.aiter_bytes():
+                head.take(chunk)
+                if head.can_be_judged:
+                    return head
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise AlloincognitoTruncatedError(
+                f"The answer to {method} was cut off half-way ({type(error).__name__}); nothing of it is kept."
+            ) from None
+        head.end()
+        return head
+
+
+def _failing_first(error: Exception, attempt: Attempt) -> Attempt:
+    """An attempt that has been made already, and those that may follow: only these are worth a retrying object."""
+    made = [error]
+
+    async def next_attempt(send: Send) -> AnswerHead:
+        if made:
+            raise made.pop()
+        return await attempt(send)
+
+    return next_attempt
+
+
+async def _join(flight: Future[TokenPair], timeout: float) -> None:
+    # Not wait_for, which would cancel the flight for everybody.
+    done, _ = await asyncio.wait([asyncio.wrap_future(flight)], timeout=timeout)
+    for future in done:
+        future.exception()  # looked at by the token logic; asyncio wants it looked at here
+
+
+def _tls(verify: bool | str) -> ssl.SSLContext | bool:
+    """As ``requests`` does it, so that triggers trust whom tasks trust."""
+    if verify is False:
+        return False
+    bundle = verify if isinstance(verify, str) else os.environ.get("REQUESTS_CA_BUNDLE")
+    if not bundle:
+        return True
+    if os.path.isdir(bundle):
+        return ssl.create_default_context(capath=bundle)
+    return ssl.create_default_context(cafile=bundle)
+
+
+def _mounts(settings: Settings) -> dict[str, httpx.AsyncBaseTransport | None]:
+    return {
+        f"{scheme}://": httpx.AsyncHTTPTransport(proxy=proxy, verify=_tls(settings.verify))
+        for scheme, proxy in settings.proxies.items()
+    }

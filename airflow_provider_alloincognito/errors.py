@@ -1,0 +1,273 @@
+"""
+Every error that this package raises.
+
+- AlloincognitoError
+  - AlloincognitoSettingsError *                 a setting of the Connection is invalid
+  - AlloincognitoQueryError *                    an argument of a query is invalid
+  - AlloincognitoMissingExtraError *             an optional dependency is not installed
+  - AlloincognitoAuthError *                     the authorization token is not accepted
+  - AlloincognitoTokenStoreError +               the token store cannot be read or written
+    - AlloincognitoShadowedTokenStoreError +     something else hides its entries
+  - AlloincognitoRotationError +                 no valid token pair in time
+  - AlloincognitoConnectionError +               no response, or "busy", until the retries were used up
+    - AlloincognitoBusyError +                   the server asks for a longer pause than a task waits
+  - AlloincognitoApiError                        the API's own error
+  - AlloincognitoResponseError                   a response that the API's description does not allow
+    - AlloincognitoTruncatedError +              the connection broke in the middle of a response
+    - AlloincognitoFieldError *                  the rows lack a field that was named
+  - AlloincognitoWaitTimeout                     a result was not ready in time
+  - AlloincognitoLandingError
+    - AlloincognitoFormatError *                 an unknown or contradictory file format
+    - AlloincognitoSchemaError *                 an invalid schema
+    - AlloincognitoTooFewRowsError               fewer rows than ``min_rows``
+    - AlloincognitoValueError                    a value that does not fit its column's type
+    - AlloincognitoUnknownFieldError             a field that the schema does not name
+    - AlloincognitoTargetError                   the file's place cannot be read or written
+    - AlloincognitoRecordingError                a recording that cannot become a file
+    - AlloincognitoRecordingsFailedError         some of many recordings could not be fetched
+
+\\* Not ``retryable``: another try cannot help. Operators and the sensor tell Airflow not to retry the task.
+\\+ ``transient``: passes without anybody's help. Deferred waits go on until their deadline.
+
+A text says what happened, what it means and what to do, and ends with a full stop. No error holds a token, a phone
+number, the API's file name or a response's body: what the server wrote is scrubbed before it gets here.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, ClassVar
+
+from airflow_provider_alloincognito.scrubbing import scrub
+
+
+class AlloincognitoError(Exception):
+    """Base of all errors of this package."""
+
+    retryable: ClassVar[bool] = True
+    """Whether another try of the task may succeed."""
+    transient: ClassVar[bool] = False
+    """Whether it passes without anybody's help, so that a wait goes on."""
+
+    def __reduce__(self) -> Any:
+        """Pickle as the first importable class, with all attributes, whatever the constructor takes."""
+        return rebuild, (next(filter(_is_importable, type(self).__mro__)), self.args, self.__dict__)
+
+
+def error_named(name: str | None, message: str) -> AlloincognitoError:
+    """
+    Rebuild an error from what a trigger's event says of it.
+
+    :param name: the name of its class; the base class if it is unknown.
+    :param message: its text.
+    """
+    kind: Any = globals().get(name or "")
+    is_error = isinstance(kind, type) and issubclass(kind, AlloincognitoError)
+    return rebuild(kind if is_error else AlloincognitoError, (message,), {})
+
+
+def rebuild(kind: type[AlloincognitoError], args: tuple[Any, ...], attributes: dict[str, Any]) -> AlloincognitoError:
+    """Make an error without its constructor, whose arguments are not kept."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
+
+
+def _is_importable(kind: type) -> bool:
+    return getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind
+
+
+class AlloincognitoSettingsError(AlloincognitoError, ValueError):
+    """A setting of the Connection is invalid."""
+
+    retryable = False
+
+
+class AlloincognitoQueryError(AlloincognitoError, ValueError):
+    """An argument of a query is invalid; raised before anything is sent."""
+
+    retryable = False
+
+
+class AlloincognitoMissingExtraError(AlloincognitoError, ImportError):
+    """
+    An optional dependency is not installed.
+
+    :param feature: what the user asked for.
+    :param extra: the extra of this package that installs it.
+    """
+
+    retryable = False
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs an optional dependency that is not installed here. "
+            f"Install it with: pip install 'airflow-provider-alloincognito[{extra}]'."
+        )
+
+
+class AlloincognitoAuthError(AlloincognitoError):
+    """A token is not accepted, and a new pair cannot change that."""
+
+    retryable = False
+
+
+class AlloincognitoTokenStoreError(AlloincognitoError):
+    """The store of the token pair cannot be read or written."""
+
+    transient = True
+
+
+class AlloincognitoShadowedTokenStoreError(AlloincognitoTokenStoreError):
+    """The token store gives back something else than what was written to it."""
+
+
+class AlloincognitoRotationError(AlloincognitoError):
+    """The token pair was replaced again and again, or could not be replaced in time."""
+
+    transient = True
+
+
+class AlloincognitoConnectionError(AlloincognitoError):
+    """
+    The server did not respond, or responded that it is busy, until the retries were used up.
+
+    :param retry_after: seconds that the server asks to wait.
+    """
+
+    transient = True
+    retry_after: float | None = None
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class AlloincognitoBusyError(AlloincognitoConnectionError):
+    """The server asks for a longer pause than a task waits; Airflow's retry may come after it."""
+
+
+class AlloincognitoApiError(AlloincognitoError):
+    """
+    The API's own error.
+
+    :param method: the API's method, such as ``getcalllist``.
+    :param code: ``errorCode`` as it came, or the HTTP status where no envelope came with it.
+    :param message: ``errorMessage``, scrubbed.
+    :param request_hash: the response's ``requestHash``, if there was one.
+    """
+
+    method: str | None = None
+    code: int | float | str | None = None
+    message: str = ""
+    request_hash: str | None = None
+
+    def __init__(
+        self, method: str, code: int | float | str | None, message: str, request_hash: str | None = None
+    ) -> None:
+        self.method = method
+        self.code = code
+        self.message = message
+        self.request_hash = request_hash
+        said = f": {message.rstrip('.')}" if message else " without a message"
+        handle = f" (requestHash {request_hash})" if request_hash else ""
+        super().__init__(f"AlloIncognito's {method} responded with error {code}{said}{handle}.")
+
+
+class AlloincognitoResponseError(AlloincognitoError):
+    """A response that the API's description does not allow: no JSON, no ``result``, truncated."""
+
+
+class AlloincognitoTruncatedError(AlloincognitoResponseError):
+    """The connection broke in the middle of a response; another request may get all of it."""
+
+    transient = True
+
+
+class AlloincognitoFieldError(AlloincognitoResponseError):
+    """The rows lack a field that was named. It needs another name, not another try."""
+
+    retryable = False
+
+
+class AlloincognitoWaitTimeout(AlloincognitoError):
+    """A result was not ready in time."""
+
+
+class AlloincognitoLandingError(AlloincognitoError):
+    """Something could not be landed; what was at the target before is untouched."""
+
+
+class AlloincognitoFormatError(AlloincognitoLandingError, ValueError):
+    """A file format that is unknown, or contradicts the file's suffix."""
+
+    retryable = False
+
+
+class AlloincognitoSchemaError(AlloincognitoLandingError, ValueError):
+    """The ``schema`` argument is invalid."""
+
+    retryable = False
+
+
+class AlloincognitoTooFewRowsError(AlloincognitoLandingError):
+    """The response has fewer rows than ``min_rows`` asks for."""
+
+    def __init__(self, rows: int, min_rows: int, target: str) -> None:
+        super().__init__(
+            f"The response has {rows} rows, but min_rows asks for at least {min_rows}. {target} was left unchanged."
+        )
+
+
+class AlloincognitoValueError(AlloincognitoLandingError, ValueError):
+    """
+    A value does not fit the type that the schema gives to its column.
+
+    :param column: the column's name.
+    :param type_name: the column's type.
+    :param row: the row's number in the response, from 1.
+    """
+
+    column: str | None = None
+    row: int | None = None
+
+    def __init__(self, column: str, type_name: str, row: int) -> None:
+        self.column = column
+        self.row = row
+        super().__init__(
+            f"Row {row}: the value of column {column!r} is not a valid {type_name}. Give the column another type in "
+            "the schema, such as 'string'."
+        )
+
+
+class AlloincognitoUnknownFieldError(AlloincognitoLandingError):
+    """
+    A row has a field that the schema does not name, and ``unknown_fields`` is ``refuse``.
+
+    :param field: the field's name.
+    :param row: the row's number in the response, from 1.
+    """
+
+    field: str | None = None
+    row: int | None = None
+
+    def __init__(self, field: str, row: int) -> None:
+        self.field = field
+        self.row = row
+        super().__init__(
+            f"Row {row} has the field {scrub(repr(field))}, which the schema does not name. Name it in the schema, or "
+            "keep such fields as text columns with unknown_fields='keep'."
+        )
+
+
+class AlloincognitoTargetError(AlloincognitoLandingError, OSError):
+    """The file's place cannot be read or written: no permission, no bucket, no space, no connection."""
+
+
+class AlloincognitoRecordingError(AlloincognitoLandingError):
+    """A recording that cannot become a file: its id is not a safe file name, or it has no bytes."""
+
+
+class AlloincognitoRecordingsFailedError(AlloincognitoLandingError):
+    """Some recordings could not be fetched. The manifest says which, and why."""

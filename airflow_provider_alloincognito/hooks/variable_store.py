@@ -1,0 +1,100 @@
+"""The token pair in Airflow Variables: they reach every worker and the triggerer, and need nothing installed."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from airflow.providers.common.compat.sdk import Variable
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+from airflow_provider_alloincognito.api.tokens.pair import TokenPair
+from airflow_provider_alloincognito.errors import AlloincognitoShadowedTokenStoreError, AlloincognitoTokenStoreError
+from airflow_provider_alloincognito.hooks.sealing import Seal
+
+# Airflow masks a Variable whose key contains "token".
+PREFIX = "alloincognito_token"
+DESCRIPTION = "Kept by airflow-provider-alloincognito; encrypted. Safe to delete: costs one new token pair."
+
+
+class VariableTokenStore:
+    """
+    Plain reads and writes: Airflow has no lock and no compare-and-swap, hence the claims.
+
+    :param server: the canonical server.
+    :param authorization_token: stripped.
+    """
+
+    exclusive = False
+
+    def __init__(self, server: str, authorization_token: str) -> None:
+        self._seal = Seal(server, authorization_token)
+        self._pair_key = f"{PREFIX}_pair_{self._seal.digest}"
+
+    def load(self) -> TokenPair | None:
+        """The stored pair. None may also mean, in Airflow 3, that Airflow could not be asked."""
+        sealed = self._read(self._pair_key)
+        return self._seal.open_pair(sealed, self._pair_key) if sealed is not None else None
+
+    def save(self, pair: TokenPair) -> None:
+        """Put ``pair`` in the stored one's place."""
+        self._write(self._pair_key, self._seal.close_pair(pair))
+
+    def read_claim(self, of: str) -> str | None:
+        """The nonce of the claim on replacing the pair ``of``."""
+        key = self._claim_key(of)
+        sealed = self._read(key)
+        return self._seal.open(sealed, key).decode() if sealed is not None else None
+
+    def write_claim(self, of: str, nonce: str) -> None:
+        """Claim the right to replace the pair ``of``."""
+        self._write(self._claim_key(of), self._seal.close(nonce.encode()))
+
+    def drop_claim(self, of: str) -> None:
+        """Remove the claim on a pair that has been replaced."""
+        try:
+            Variable.delete(self._claim_key(of))
+        except Exception as error:  # noqa: BLE001 - Airflow has no common base for what a Variable may raise
+            raise _store_error("removed", error) from None
+
+    def lock(self, lease: float, timeout: float) -> None:
+        """No lock: the store has claims."""
+        raise NotImplementedError
+
+    def extend(self) -> None:
+        """No lock: the store has claims."""
+        raise NotImplementedError
+
+    def unlock(self) -> None:
+        """No lock: the store has claims."""
+        raise NotImplementedError
+
+    def _claim_key(self, of: str) -> str:
+        return f"{PREFIX}_claim_{self._seal.digest}_{of}"
+
+    def _read(self, key: str) -> str | None:
+        shadow = f"AIRFLOW_VAR_{key.upper()}"
+        if shadow in os.environ:
+            raise AlloincognitoShadowedTokenStoreError(
+                f"The environment variable {shadow} stands before the Airflow Variable that keeps the token pair, so a "
+                "new pair could not be read back. Remove it from the environment of the workers and the triggerer."
+            )
+        default: dict[str, Any] = {"default" if AIRFLOW_V_3_0_PLUS else "default_var": None}
+        try:
+            value: str | None = Variable.get(key, **default)
+        except Exception as error:  # noqa: BLE001 - Airflow has no common base for what a Variable may raise
+            raise _store_error("read", error) from None
+        return value
+
+    def _write(self, key: str, sealed: str) -> None:
+        try:
+            Variable.set(key, sealed, description=DESCRIPTION)
+        except Exception as error:  # noqa: BLE001 - as above; on 2.11 two writers at once collide
+            raise _store_error("written", error) from None
+
+
+def _store_error(done: str, error: Exception) -> AlloincognitoTokenStoreError:
+    return AlloincognitoTokenStoreError(
+        f"The Airflow Variable that keeps the token pair could not be {done} ({type(error).__name__}). Is Airflow's "
+        "API server or database reachable from here? In Airflow 3, Variables can be used in tasks and triggers only."
+    )
