@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
@@ -49,9 +50,9 @@ class Result:
         envelope = self._answer.envelope
         return envelope.request_hash if envelope is not None else None
 
-    @property
+    @cached_property
     def is_pending(self) -> bool:
-        """Whether the result is not ready yet; poll for it by its ``request_hash``."""
+        """Whether the result is not ready yet; poll for it by its ``request_hash``. Decided once for a response."""
         return not self._answer.is_ready(self._ready_check)
 
     def _require_ready(self) -> None:
