@@ -1,4 +1,4 @@
-"""What this package tells Airflow of itself. Airflow loads it while it imports itself: no imports here."""
+"""Provider metadata for Airflow. Airflow loads this file while it is itself being imported: no imports here."""
 
 PACKAGE = "airflow_provider_alloincognito"
 NAME = "AlloIncognito"
@@ -17,34 +17,57 @@ def _choice(label: str, description: str, *values: str) -> dict[str, object]:
     return {"label": label, "description": description, "schema": schema}
 
 
-# The Connection's settings, each documented at api.settings.Settings. The one definition of the form: Airflow 3 reads
-# it from here, Airflow 2.11 by way of the hook.
+# The form of the Connection; api.settings.Settings documents each setting. Airflow 3 reads it from here, Airflow 2.11
+# through the hook. Empty fields mean the default.
 CONNECTION_FIELDS = {
-    "token_store": _text("Token store", "variable (default), redis://<connection id>, or memory (shares nothing)"),
-    "timezone": _text("Time zone", "IANA zone of the API's times; default Europe/Moscow"),
-    "period_end": _choice(
-        "End of a period", "Is a call that starts at periodEnd listed?", "unknown", "inclusive", "exclusive"
+    "token_store": _text(
+        "Where to keep tokens",
+        "Empty: an Airflow Variable. redis://<connection id>: Redis, for several Airflows with one token.",
     ),
-    "start_time_field": _text("Start time field", "Row field with the call's start; rows are then cut to the period"),
-    "record_file_id_field": _text("Recording id field", "Row field with the recording's id; default recordFileId"),
-    "numbers_field": _text("Numbers field", "Name of the call list's field for numbers; default numbers"),
-    "call_list_path": _text("Call list path", "Default /api/v1/request/getcalllist; see the server's /docs page"),
-    "create_path": _text("Create path", "Default /api/v1/auth/integrationapi/create"),
-    "refresh_path": _text("Refresh path", "Default /api/v1/auth/integrationapi/refresh"),
-    "record_file_path": _text("Recording path", "Default /api/v1/request/getcallrecordfile"),
-    "request_result_path": _text("Result path", "Default /api/v1/request/getrequestresultbyhash"),
-    "auth_error_codes": _text("Auth error codes", "errorCode values that reject a token; default 401,403"),
-    "pending_error_codes": _text("Pending error codes", "errorCode values that mean: not ready yet; default none"),
-    "null_rowset": _choice("rowset: null", "No calls, or not ready yet?", "empty", "pending"),
-    "refresh_before_expiry": _number("Refresh before expiry", "Seconds; default a tenth of the life, at most 600"),
-    "token_store_seconds": _number("Token store bound", "Bound on one call to the token store, seconds; default 1"),
-    "token_call_seconds": _number("Token call bound", "Usual bound on create and refresh, seconds; default 3"),
-    "timeout": _number("Timeout", "Seconds; default 60"),
-    "retries": _number("Retries", "After connection faults, 429, 502, 503, 504; default 4"),
-    "requests_per_second": _number("Requests per second", "Ceiling; default none"),
-    "max_response_bytes": _number("Longest answer", "Bytes; default no limit"),
-    "verify": _text("Verify", "true (default), false, or the path of a CA bundle"),
-    "proxies": _text("Proxies", 'JSON, such as {"https": "http://proxy.example:3128"}'),
+    "timezone": _text("Time zone", "Zone of the API's times. Empty: Europe/Moscow."),
+    "period_end": _choice(
+        "Is the end of a period included?",
+        "Does the server list a call that starts exactly at the end of the period? If you do not know: unknown.",
+        "unknown",
+        "inclusive",
+        "exclusive",
+    ),
+    "start_time_field": _text(
+        "Field with the start of a call", "Calls that start outside the period are then removed. Empty: all are kept."
+    ),
+    "record_file_id_field": _text("Field with the id of a recording", "Empty: recordFileId."),
+    "numbers_field": _text("Field for phone numbers", "Name in the request for a call list. Empty: numbers."),
+    "call_list_path": _text(
+        "Path: call list", "See the server's /docs page. Empty: /api/v1/request/getcalllist, which is a guess."
+    ),
+    "create_path": _text("Path: new tokens", "Empty: /api/v1/auth/integrationapi/create."),
+    "refresh_path": _text("Path: renewed tokens", "Empty: /api/v1/auth/integrationapi/refresh."),
+    "record_file_path": _text("Path: recording", "Empty: /api/v1/request/getcallrecordfile."),
+    "request_result_path": _text("Path: earlier result", "Empty: /api/v1/request/getrequestresultbyhash."),
+    "auth_error_codes": _text(
+        "Error codes: token not accepted", "Values of errorCode, with commas between them. Empty: 401,403."
+    ),
+    "pending_error_codes": _text(
+        "Error codes: not ready yet", "Values of errorCode, with commas between them. Empty: none."
+    ),
+    "null_rowset": _choice(
+        'Meaning of "rowset": null', "empty: there are no calls. pending: the result is not ready.", "empty", "pending"
+    ),
+    "refresh_before_expiry": _number(
+        "Renew tokens early (s)", "Seconds before they expire. Empty: a tenth of their life, at most 600."
+    ),
+    "token_store_seconds": _number(
+        "Longest token read or write (s)", "Seconds. Empty: 1. Raise it if Airflow's database or API server is slow."
+    ),
+    "token_call_seconds": _number(
+        "Longest request for tokens (s)", "Seconds. Empty: 3. Raise it if the server takes longer to make tokens."
+    ),
+    "timeout": _number("Timeout (s)", "Seconds to wait for a connection, and for each part of a response. Empty: 60."),
+    "retries": _number("Retries", "How often to repeat a request if the server is busy or unreachable. Empty: 4."),
+    "requests_per_second": _number("Requests per second", "Limit of one task. Empty or 0: no limit."),
+    "max_response_bytes": _number("Largest response (bytes)", "A larger one is an error. Empty or 0: no limit."),
+    "verify": _text("Check the certificate", "true, false, or the path of a CA bundle. Empty: true."),
+    "proxies": _text("Proxies", 'JSON, such as {"https": "http://proxy.example:3128"}. Empty: none.'),
 }
 UI_FIELD_BEHAVIOUR = {
     "hidden-fields": ["login"],
@@ -53,13 +76,13 @@ UI_FIELD_BEHAVIOUR = {
         "host": "empty for PROD; https://test-webapi.alloincognito.ru:4431 for TEST",
         "schema": "https",
         "port": "4431",
-        "password": "made in the personal account: Виртуальная АТС, Интеграционные API",
+        "password": "from the personal account: Виртуальная АТС, Интеграционные API",
     },
 }
 
 
 def get_provider_info() -> dict[str, object]:
-    """Provider metadata, by Airflow's schema."""
+    """Return the provider metadata, in the form of Airflow's schema."""
     modules = {
         kind: [{"integration-name": NAME, "python-modules": [f"{PACKAGE}.{kind}.alloincognito"]}]
         for kind in ("operators", "sensors", "hooks", "triggers")

@@ -15,7 +15,7 @@ from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.get_provider_info import get_provider_info
 
 NAME = "airflow-provider-alloincognito"
-FIELDS = set(Settings.__struct_fields__) - {"stand"}
+FIELDS = set(Settings.__struct_fields__) - {"server"}
 only_airflow_3 = pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="2.11 takes the form from the hook")
 
 
