@@ -1,4 +1,4 @@
-"""Take tokens and phone numbers out of texts that the server wrote, before anybody sees them."""
+"""Remove tokens and phone numbers from texts of the server, before they reach a log or an error."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Iterable
 LONGEST_MESSAGE = 300
 
 TOKEN = re.compile(r"eyJ[\w-]{5,}(?:\.[\w-]*)*|(?<=Bearer )\S+|[\w.+/=-]{60,}", re.IGNORECASE)
-# Seven digits or more, however they are grouped. A date is let through; a UUID may lose a part, which
-# is the cheaper mistake.
+# Seven digits or more, in any groups. A date is kept. A UUID may lose a part: better that than to keep a number.
 PHONE_NUMBER = re.compile(
     r"(?<!\d)(?!(?:19|20)\d\d-[01]\d-[0-3]\d(?![-\d]))\+?\d(?:[\s().\u2010-\u2015\u2212-]*\d){6,}(?!\d)"
 )
@@ -17,10 +16,10 @@ PHONE_NUMBER = re.compile(
 
 def scrub(text: str, secrets: Iterable[str] = ()) -> str:
     """
-    Return ``text`` with every token and phone number replaced by a mark, on one line, cut to a sane length.
+    Return ``text`` with ``<token>`` and ``<number>`` in place of tokens and phone numbers, on one line, shortened.
 
-    :param text: anything the server said.
-    :param secrets: values to remove besides what looks like a token.
+    :param text: any text of the server.
+    :param secrets: tokens to remove besides all that look like one.
     """
     for secret in secrets:
         if secret:

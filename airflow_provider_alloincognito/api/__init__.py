@@ -1,1 +1,1 @@
-"""The remote API in Python: requests, answers, tokens, errors. Knows nothing of Airflow."""
+"""The remote API in Python: requests, responses, tokens. Knows nothing of Airflow."""

@@ -1,9 +1,10 @@
-"""The call list's query: every filter of the API's text, checked before anything is sent."""
+"""The call list's query: every filter of the API's text, validated before anything is sent."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +15,10 @@ from airflow_provider_alloincognito.api.times import to_api
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.scrubbing import scrub
 
-DIRECTIONS = {"all": 0, "outgoing": 1, "incoming": 2}
+DIRECTIONS = {"all": 0, "0": 0, "outgoing": 1, "1": 1, "incoming": 2, "2": 2}
+FLAGS = {"false": 0, "0": 0, "true": 1, "1": 1}
+ALLOWED_DIRECTIONS = "'all', 'outgoing', 'incoming', or the API's 0, 1, 2"
+ALLOWED_FLAGS = "0, 1, True, False or None"
 NUMBER = re.compile(r"\+?[0-9]{1,15}")
 NUMBER_PUNCTUATION = re.compile(r"[\s().-]")
 
@@ -25,16 +29,15 @@ class CallListQuery:
     Which calls to list.
 
     :param period_start: first moment of the period, aware.
-    :param period_end: moment after the period, aware.
-    :param numbers: numbers to list calls of; empty means all of the contract's.
+    :param period_end: first moment after the period, aware.
+    :param numbers: list only calls of these numbers; by default of all numbers of the contract.
     :param direction: ``all``, ``outgoing`` or ``incoming``, or the API's 0, 1, 2.
-    :param duration_from: shortest call, in seconds; None is no limit.
-    :param duration_to: longest call, in seconds; None is no limit.
+    :param duration_from: shortest call, in seconds; no limit by default.
+    :param duration_to: longest call, in seconds; no limit by default.
     :param is_call_record: True for only the calls that have a recording.
-    :param is_read: the API's voicemail flag: None is no limit; 0 and 1 go through as they are (its text calls
-        both "read").
-    :raises AlloincognitoQueryError: naming the argument, what is allowed and the usual cause. It never quotes a
-        number.
+    :param is_read: the API's voicemail flag, sent unchanged: 0 or 1 (its text calls both "read"); no limit by default.
+    :raises AlloincognitoQueryError: if an argument is invalid. It names the argument, what is allowed and the usual
+        cause, and never contains a phone number.
     """
 
     period_start: datetime
@@ -59,16 +62,16 @@ class CallListQuery:
         is_call_record: bool | int | str | None = None,
         is_read: int | str | None = None,
     ) -> CallListQuery:
-        """Build a query out of what a DAG author wrote, a rendered template's texts included."""
+        """Build a query from a DAG author's arguments, which may be texts from a rendered template."""
         query = cls(
             period_start=period_start.replace(microsecond=0),
             period_end=period_end.replace(microsecond=0),
-            numbers=_numbers(numbers),
-            direction=_direction(direction),
-            duration_from=_seconds("duration_from", duration_from),
-            duration_to=_seconds("duration_to", duration_to),
-            is_call_record=_flag("is_call_record", is_call_record) == 1,
-            is_read=_flag("is_read", is_read),
+            numbers=_parse_numbers(numbers),
+            direction=_parse_code("direction", direction, DIRECTIONS, ALLOWED_DIRECTIONS) or 0,
+            duration_from=_parse_seconds("duration_from", duration_from),
+            duration_to=_parse_seconds("duration_to", duration_to),
+            is_call_record=_parse_code("is_call_record", is_call_record, FLAGS, ALLOWED_FLAGS) == 1,
+            is_read=_parse_code("is_read", is_read, FLAGS, ALLOWED_FLAGS),
         )
         query._check_period()
         query._check_durations()
@@ -83,37 +86,37 @@ class CallListQuery:
                 f"({self.period_end.isoformat()}), so the period is empty. A period must end after it starts. The "
                 "usual cause is a DAG whose schedule is a cron string or a preset such as '@daily': in Airflow 3 "
                 "its data interval is empty. Use schedule=CronDataIntervalTimetable('0 0 * * *', "
-                "timezone='Europe/Moscow') (from airflow.timetables.interval), or give period_start and period_end."
+                "timezone='Europe/Moscow') (from airflow.timetables.interval), or set period_start and period_end."
             )
 
     def _check_durations(self) -> None:
         if self.duration_from is not None and self.duration_to is not None and self.duration_from > self.duration_to:
             raise AlloincognitoQueryError(
-                f"duration_from ({self.duration_from}) is above duration_to ({self.duration_to}): no call can be "
-                "that long. Both are seconds; have they been swapped?"
+                f"duration_from ({self.duration_from}) is greater than duration_to ({self.duration_to}), so no call "
+                "can match. Both are seconds: check that they are not swapped."
             )
 
     def split(self, window: timedelta | None, api_zone: ZoneInfo) -> list[CallListQuery]:
         """
-        Cut the period into windows that follow each other; the last may be shorter.
+        Split the period into consecutive windows; the last may be shorter.
 
-        :param window: the longest, but for those that would meet in an hour that ``api_zone`` repeats: its clock, and
-            so the API's text, cannot say which of the two moments is meant.
+        :param window: the length of a window; None does not split. A window that would end in an hour that
+            ``api_zone`` repeats is longer, because the API's times cannot say which of the two hours is meant.
         :param api_zone: the zone of the API's times.
         """
         if window is None:
             return [self]
         if window < timedelta(seconds=1):
-            raise AlloincognitoQueryError("window is the length of one request's period and must be a second at least.")
+            raise AlloincognitoQueryError("window, the length of one request's period, must be at least one second.")
         length = timedelta(seconds=window // timedelta(seconds=1))  # the API's times have no fractions
-        # In UTC: within one zone Python adds and compares what clocks on a wall show, and they go back once a year.
-        # Plain datetimes: pendulum's, which Airflow gives, lose Python's UTC when something is added to them.
+        # In UTC: within one zone Python adds and compares local times, which go back once a year.
+        # Plain datetimes: pendulum's, which Airflow passes, lose Python's UTC in additions.
         zone = self.period_start.tzinfo
         start, last = (datetime.fromtimestamp(one.timestamp(), UTC) for one in (self.period_start, self.period_end))
         parts = []
         while start < last:
             end = start + length
-            while end < last and _comes_twice(end, api_zone):
+            while end < last and _is_ambiguous(end, api_zone):
                 end += length
             end = min(end, last)
             parts.append(replace(self, period_start=start.astimezone(zone), period_end=end.astimezone(zone)))
@@ -122,17 +125,20 @@ class CallListQuery:
 
     def body(self, settings: Settings) -> dict[str, Any]:
         """
-        The request's body, with unset filters as the API's text wants them: 0 for ``direction`` and
-        ``isCallRecord``, null for the other three, the numbers left out.
+        Return the request's body.
 
-        :raises AlloincognitoQueryError: if the API's times cannot say the period, since its clock goes back within it.
+        Unset filters are as in the API's text: 0 for ``direction`` and ``isCallRecord``, null for the other three, no
+        field for the numbers.
+
+        :raises AlloincognitoQueryError: if the clock of the API's zone goes back within the period, so that its times
+            cannot express it.
         """
         start, end = to_api(self.period_start, settings.zone), to_api(self.period_end, settings.zone)
         if start >= end:
             raise AlloincognitoQueryError(
                 f"In the API's zone, {settings.timezone}, the clock goes back within the period: it would start at "
                 f"{start} and end at {end}, and the API's times cannot say which of the two hours is meant. "
-                "Ask for a longer period, such as a day."
+                "Request a longer period, such as a day."
             )
         if settings.period_end == "inclusive" and settings.start_time_field is None:
             end = to_api(self.period_end - timedelta(seconds=1), settings.zone)
@@ -150,75 +156,61 @@ class CallListQuery:
         return body
 
 
-def _comes_twice(moment: datetime, zone: ZoneInfo) -> bool:
+def _is_ambiguous(moment: datetime, zone: ZoneInfo) -> bool:
     local = moment.astimezone(zone)
     return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
 
 
-def _numbers(given: Iterable[str] | str | None) -> tuple[str, ...]:
-    if given is None:
+def _parse_numbers(value: Iterable[str] | str | None) -> tuple[str, ...]:
+    if value is None:
         return ()
-    if not isinstance(given, Iterable):
+    if not isinstance(value, Iterable):
         raise AlloincognitoQueryError(
-            "numbers is no list of texts, and no text with commas. The usual cause is a number without quotes."
+            "numbers is invalid. It must be a list of texts, or one text with commas; the usual cause is a number "
+            "without quotes."
         )
-    parts = given.replace(";", ",").replace("\n", ",").split(",") if isinstance(given, str) else list(given)
+    parts = value.replace(";", ",").replace("\n", ",").split(",") if isinstance(value, str) else list(value)
     numbers = []
     for position, part in enumerate(parts):
-        bare = NUMBER_PUNCTUATION.sub("", part) if isinstance(part, str) else ""
-        if not bare and isinstance(part, str):
+        digits = NUMBER_PUNCTUATION.sub("", part) if isinstance(part, str) else ""
+        if not digits and isinstance(part, str):
             continue
-        if not NUMBER.fullmatch(bare):
+        if not NUMBER.fullmatch(digits):
             raise AlloincognitoQueryError(
-                f"numbers[{position}] is no telephone number. A number is a text of 1 to 15 digits, with a leading + "
-                "if you like; spaces, dashes and brackets are left out. (The value is not shown: it may be personal "
-                "data.) The usual cause is a number without quotes, or a header line in the file of numbers."
+                f"numbers[{position}] is not a valid phone number. It must be a text of 1 to 15 digits, with an "
+                "optional leading +; spaces, dots, dashes and brackets are removed. (The value is not shown: it may be "
+                "personal data.) The usual cause is a number without quotes, or a header line in the file of numbers."
             )
-        numbers.append(bare)
+        numbers.append(digits)
     if not numbers:
         raise AlloincognitoQueryError(
-            "numbers is given but holds no number, which would list everybody's calls. Leave it out to mean that; the "
+            "numbers is set but holds no number, which would list the calls of all numbers. Leave it out for that; the "
             "usual cause is a template that rendered to nothing, or an empty file."
         )
     return tuple(numbers)
 
 
-def _shown(given: object) -> str:
-    """A value as errors quote it: an argument in another's place may be a phone number."""
-    return scrub(repr(given))
+def _invalid(argument: str, value: object, allowed: str) -> AlloincognitoQueryError:
+    """Return an error without personal data: an argument in another's place may be a phone number."""
+    return AlloincognitoQueryError(f"{argument} is {scrub(repr(value))}, which is invalid. It must be {allowed}.")
 
 
-def _direction(given: int | str | None) -> int:
-    if given is None or given in ("", "None"):
-        return 0
-    code = DIRECTIONS.get(str(given).strip().lower())
-    if code is None and str(given).strip() in ("0", "1", "2"):
-        code = int(given)
-    if code is None or isinstance(given, bool):
-        raise AlloincognitoQueryError(
-            f"direction is {_shown(given)}; allowed are 'all', 'outgoing', 'incoming', or the API's 0, 1, 2."
-        )
+def _parse_code(argument: str, value: object, codes: dict[str, int], allowed: str) -> int | None:
+    if value is None or value in ("", "None"):
+        return None
+    code = codes.get(str(value).strip().lower())
+    if code is None:
+        raise _invalid(argument, value, allowed)
     return code
 
 
-def _seconds(argument: str, given: int | str | None) -> int | None:
-    if given is None or given in ("", "None"):
+def _parse_seconds(argument: str, value: int | str | None) -> int | None:
+    if value is None or value in ("", "None"):
         return None
-    try:
-        seconds = int(given)
-    except (TypeError, ValueError):
-        seconds = -1
-    if seconds < 0 or not isinstance(given, int | str) or isinstance(given, bool):
-        raise AlloincognitoQueryError(
-            f"{argument} is {_shown(given)}; allowed is a whole number of seconds, 0 or more, or None for no limit."
-        )
+    seconds = -1
+    if isinstance(value, int | str) and not isinstance(value, bool):
+        with suppress(ValueError):
+            seconds = int(value)
+    if seconds < 0:
+        raise _invalid(argument, value, "a whole number of seconds, 0 or more, or None for no limit")
     return seconds
-
-
-def _flag(argument: str, given: bool | int | str | None) -> int | None:
-    if given is None or given in ("", "None"):
-        return None
-    value = {"0": 0, "1": 1, "true": 1, "false": 0}.get(str(given).strip().lower())
-    if value is None:
-        raise AlloincognitoQueryError(f"{argument} is {_shown(given)}; allowed are 0, 1, True, False and None.")
-    return value

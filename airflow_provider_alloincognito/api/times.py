@@ -1,4 +1,4 @@
-"""The API's naive texts on one side, aware datetimes on the other."""
+"""Convert between the API's times, texts without a zone, and aware datetimes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ import pendulum
 
 YEAR_AND_MONTH = re.compile(r"\s*\d{4}-?\d\d")
 API_FORMAT = "%Y-%m-%d %H:%M:%S"
-# Above this, a number of seconds since the epoch would lie in the year 5138: it is milliseconds.
+# A larger number is milliseconds: as seconds since the epoch it would be after the year 5138.
 LARGEST_EPOCH_SECONDS = 100_000_000_000
 
 
 def to_api(moment: datetime, zone: ZoneInfo) -> str:
-    """Write an aware ``moment`` as the API does: ``yyyy-mm-dd hh:mm:ss`` in its own zone, whole seconds."""
+    """Format an aware ``moment`` as the API does: ``yyyy-mm-dd hh:mm:ss`` in its own zone, whole seconds."""
     return moment.astimezone(zone).strftime(API_FORMAT)
 
 
 def parse_moment(value: datetime | str, zone: ZoneInfo) -> datetime:
     """
-    Read a time that a DAG author gave.
+    Parse a time from a DAG author.
 
     :param value: a datetime, or a text in ISO 8601 or ``yyyy-mm-dd hh:mm:ss``.
-    :param zone: the zone of a value that names none.
-    :raises ValueError: if it is no time, or one without a date, which would mean today.
+    :param zone: the zone of a value without one.
+    :return: the aware moment, in whole seconds.
+    :raises ValueError: if it is not a point in time, or has no date (pendulum would assume today).
     """
     if isinstance(value, str):
         if not YEAR_AND_MONTH.match(value):
@@ -42,12 +43,12 @@ def parse_moment(value: datetime | str, zone: ZoneInfo) -> datetime:
 
 def parse_api_time(value: object, zone: ZoneInfo, *, fold: int = 0) -> datetime | None:
     """
-    Read a time that the API gave, in a format that its text leaves open (assumed).
+    Parse a time from the API, whose text does not describe the format.
 
-    ISO 8601, ``yyyy-mm-dd hh:mm:ss`` in the API's zone, and epoch seconds or milliseconds are understood.
-
-    :param fold: 1 for the second of the two moments that a text means in the hour that its zone repeats.
-    :return: the aware moment in UTC, or None if the value cannot be read.
+    :param value: ISO 8601, ``yyyy-mm-dd hh:mm:ss``, or epoch seconds or milliseconds (all assumed).
+    :param zone: the zone of a value without one.
+    :param fold: 1 for the second of the two moments of a text in the hour that its zone repeats.
+    :return: the aware moment in UTC; None if the value is not such a time.
     """
     try:
         number = float(str(value))

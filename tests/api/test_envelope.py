@@ -1,25 +1,21 @@
+"""The envelope, read in chunks cut anywhere: ``api/answer/envelope.py`` and ``LargeValue`` of ``api/answer``."""
+
 from __future__ import annotations
 
 import base64
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from itertools import cycle
 from random import Random
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from half_pairs import whole
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_alloincognito.api.answer import envelope as module
-from airflow_provider_alloincognito.api.answer.envelope import FILE_CONTENT, ROWSET, Envelope, EnvelopeReader, Piece
-from airflow_provider_alloincognito.api.answer.recording import RecordingContentReader
-from airflow_provider_alloincognito.api.answer.rows import RowBatch, RowReader
+from airflow_provider_alloincognito.api.answer.envelope import Envelope, EnvelopeReader, Piece
+from airflow_provider_alloincognito.api.answer.rows import RowBatch
 from airflow_provider_alloincognito.errors import AlloincognitoResponseError
 
 json_values = st.recursive(
@@ -30,11 +26,11 @@ json_values = st.recursive(
 rows = st.lists(st.dictionaries(st.text() | st.sampled_from(["rowset", "}", "]"]), json_values, max_size=5))
 scalars = st.none() | st.text() | st.integers(-(10**20), 10**20)
 chunk_sizes = st.lists(st.integers(1, 50), min_size=1, max_size=5)
-windows = st.integers(1, 200) | st.just(1 << 20)
+blocks = st.integers(1, 200) | st.just(1 << 20)
 
 
 def written(value: Any, random: Random, ensure_ascii: bool) -> str:
-    """``value`` as JSON, white space strewn in and the keys of the envelope in any order."""
+    """Return ``value`` as JSON, with random white space and the keys of the envelope in any order."""
 
     def gap() -> str:
         return "".join(random.choices(" \t\r\n", k=random.choice((0, 0, 0, 1, 3))))
@@ -56,29 +52,18 @@ def written(value: Any, random: Random, ensure_ascii: bool) -> str:
     return write(value, 0)
 
 
-@contextmanager
-def small_windows(window: int) -> Iterator[None]:
-    """Windows are a megabyte; answers of a few bytes shall meet their borders too."""
-    readers = {
-        ROWSET: (b"[", partial(RowReader, window)),
-        FILE_CONTENT: (b'"', partial(RecordingContentReader, window)),
-    }
-    with patch.dict(module._READERS, readers):
-        yield
-
-
-def read(body: bytes, sizes: list[int] | None = None, window: int = 1 << 20) -> tuple[Envelope, list[Piece]]:
-    reader = EnvelopeReader()
+def read(body: bytes, sizes: list[int] | None = None, block: int = 1 << 20) -> tuple[Envelope, list[Piece]]:
+    """Read ``body`` in chunks of ``sizes``; small blocks, so that short bodies have several."""
+    reader = EnvelopeReader(block=block)
     pieces: list[Piece] = []
     start = 0
-    with small_windows(window):
-        for size in cycle(sizes or [len(body) or 1]):
-            pieces += reader.feed(body[start : start + size])
-            start += size
-            if start >= len(body):
-                break
-        pieces += reader.finish()
-    assert reader.opened
+    for size in cycle(sizes or [len(body) or 1]):
+        pieces += reader.feed(body[start : start + size])
+        start += size
+        if start >= len(body):
+            break
+    pieces += reader.finish()
+    assert reader.head_complete
     return reader.envelope, pieces
 
 
@@ -94,15 +79,15 @@ def content_of(pieces: list[Piece]) -> bytes:
     return b"".join(piece for piece in pieces if isinstance(piece, bytes))
 
 
-@given(rows, json_values, scalars, st.randoms(), st.booleans(), chunk_sizes, windows)
-def test_any_rows_in_any_chunks(
+@given(rows, json_values, scalars, st.randoms(), st.booleans(), chunk_sizes, blocks)
+def test_any_rows_are_read_in_any_chunks(
     rows: list[dict[str, Any]],
     other: Any,
     scalar: Any,
     random: Random,
     ensure_ascii: bool,
     sizes: list[int],
-    window: int,
+    block: int,
 ) -> None:
     answer = {
         "error": {"errorMessage": None, "errorCode": scalar, "other": other},
@@ -112,7 +97,7 @@ def test_any_rows_in_any_chunks(
     body = written(answer, random, ensure_ascii).encode()
     assert json.loads(body) == answer
 
-    envelope, pieces = read(body, sizes, window)
+    envelope, pieces = read(body, sizes, block)
 
     assert rows_of(pieces) == rows
     lines = lines_of(pieces).split(b"\n")
@@ -121,27 +106,27 @@ def test_any_rows_in_any_chunks(
     assert envelope == Envelope(request_hash="h==", code=scalar, error_code=scalar, rowset="array", has_result=True)
 
 
-@given(rows, st.binary(max_size=40), st.randoms(), chunk_sizes, windows)
+@given(rows, st.binary(max_size=40), st.randoms(), chunk_sizes, blocks)
 def test_any_truncation_is_an_error(
-    rows: list[dict[str, Any]], mp3: bytes, random: Random, sizes: list[int], window: int
+    rows: list[dict[str, Any]], mp3: bytes, random: Random, sizes: list[int], block: int
 ) -> None:
     result = {"rowset": rows, "requestHash": "h", "fileContent": base64.b64encode(mp3).decode()}
     body = written({"result": result, "error": None}, random, True).encode().strip()
-    assert content_of(read(body, sizes, window)[1]) == mp3
+    assert content_of(read(body, sizes, block)[1]) == mp3
     with pytest.raises(AlloincognitoResponseError):
-        read(body[: random.randrange(len(body))], sizes, window)
+        read(body[: random.randrange(len(body))], sizes, block)
 
 
 @given(
     rows=rows,
     random=st.randoms(),
     sizes=chunk_sizes,
-    window=windows,
+    block=blocks,
     mutation=st.sampled_from(["{", "}", "[", "]", ",", ":", '"', "\\", " ", "\n", "0", "e", "null", ""]),
     replaced=st.integers(0, 3),
 )
-def test_a_mutation_is_an_error_or_reads_as_json_does(
-    rows: list[dict[str, Any]], random: Random, sizes: list[int], window: int, mutation: str, replaced: int
+def test_a_changed_byte_is_an_error_or_is_read_as_json_reads_it(
+    rows: list[dict[str, Any]], random: Random, sizes: list[int], block: int, mutation: str, replaced: int
 ) -> None:
     result: Any = {"code": 1, "rowset": rows, "requestHash": "h", "fileContent": "QUJD"}
     error: Any = {"errorCode": 1, "errorMessage": "no"}
@@ -149,14 +134,14 @@ def test_a_mutation_is_an_error_or_reads_as_json_does(
     at = random.randrange(len(text))
     body = (text[:at] + mutation + text[at + replaced :]).encode()
     try:
-        envelope, pieces = read(body, sizes, window)
+        envelope, pieces = read(body, sizes, block)
         rows_read = rows_of(pieces)
     except AlloincognitoResponseError:
         return
     answer = json.loads(body)
     result = answer.get("result") if isinstance(answer.get("result"), dict) else {}
     error = answer.get("error")
-    assert rows_read == whole(result.get("rowset") or [])  # a mutation may leave half a pair
+    assert rows_read == whole(result.get("rowset") or [])  # a changed byte may leave half a surrogate pair
     assert content_of(pieces) == base64.b64decode((result.get("fileContent") or "") + "===")
     assert envelope.request_hash == result.get("requestHash")
     if isinstance(error, dict):
@@ -195,7 +180,7 @@ def test_a_mutation_is_an_error_or_reads_as_json_does(
         '{"other":1e99999999999999999999}',
     ],
 )
-def test_what_is_not_the_promised_json(body: str) -> None:
+def test_a_body_that_the_api_does_not_describe_is_an_error(body: str) -> None:
     for sizes in [[1], [1000]]:
         with pytest.raises(AlloincognitoResponseError):
             read(body.encode(), sizes)
@@ -219,12 +204,12 @@ def test_errors_do_not_quote_the_body() -> None:
 @pytest.mark.parametrize(
     "body", [b'{"other":"%b"}', b'{"result":{"rowset":[{"a":"%b"}]}}', b'{"result":{"fileContent":"%b"}}']
 )
-def test_what_is_not_utf_8(body: bytes, bad: bytes) -> None:
+def test_a_body_that_is_not_utf_8_is_an_error(body: bytes, bad: bytes) -> None:
     with pytest.raises(AlloincognitoResponseError):
         read(body % bad)
 
 
-def test_all_that_an_envelope_says() -> None:
+def test_every_field_of_an_envelope_is_read() -> None:
     body = json.dumps(
         {
             "result": {
@@ -278,7 +263,7 @@ def test_all_that_an_envelope_says() -> None:
         ('{"a":[{"error":{"errorCode":1}}],"":{"requestHash":"x"}}', Envelope()),
     ],
 )
-def test_unusual_envelopes(body: str, expected: Envelope) -> None:
+def test_unusual_envelopes_are_read(body: str, expected: Envelope) -> None:
     for sizes in [[1], [1000]]:
         assert read(body.encode(), sizes) == (expected, [])
 
@@ -290,34 +275,32 @@ def test_a_long_text_full_of_quotes_takes_linear_time() -> None:
     assert time.monotonic() - start < 10  # a few ms; quadratic: minutes
 
 
-def test_opened_with_the_first_row_and_not_with_an_empty_array() -> None:
-    reader = EnvelopeReader()
-    with small_windows(1):
-        assert reader.feed(b'{"result":{"requestHash":"h","rowset":[') == []
-    assert not reader.opened
+def test_the_head_is_complete_at_the_first_row_but_not_at_an_empty_array() -> None:
+    reader = EnvelopeReader(block=1)
+    assert reader.feed(b'{"result":{"requestHash":"h","rowset":[') == []
+    assert not reader.head_complete
     [batch] = reader.feed(b"{}")
-    assert reader.opened
+    assert reader.head_complete
     assert isinstance(batch, RowBatch)
     assert len(batch) == 1
     assert reader.envelope == Envelope(request_hash="h", rowset="array", has_result=True)
 
-    reader = EnvelopeReader()
-    with small_windows(1):
-        assert reader.feed(b'{"result":{"rowset":[]},') == []
-    assert not reader.opened
+    reader = EnvelopeReader(block=1)
+    assert reader.feed(b'{"result":{"rowset":[]},') == []
+    assert not reader.head_complete
     assert reader.feed(b'"error":{"errorCode":401}}') == []
-    assert reader.opened
+    assert reader.head_complete
     assert reader.envelope.error_code == 401
     assert reader.finish() == []
 
 
-def test_an_error_that_comes_after_the_rows_is_known_in_the_end() -> None:
+def test_an_error_after_the_rows_is_known_at_the_end() -> None:
     envelope, pieces = read(b'{"result":{"rowset":[{"a":1}]},"error":{"errorCode":5,"errorMessage":"no"}}')
     assert rows_of(pieces) == [{"a": 1}]
     assert (envelope.error_code, envelope.error_message) == (5, "no")
 
 
-def test_a_body_longer_than_allowed() -> None:
+def test_a_body_longer_than_allowed_is_an_error() -> None:
     reader = EnvelopeReader(max_bytes=10)
     reader.feed(b'{"other":1')
     with pytest.raises(AlloincognitoResponseError, match="10 bytes that max_response_bytes"):

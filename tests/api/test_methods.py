@@ -1,4 +1,4 @@
-"""The five methods on the wire, as the sandbox saw them."""
+"""The five methods over HTTP, as the sandbox receives them: ``api/methods.py``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from asking import END, START, call_hash, calls, calls_by_hash, query, recording
+from sent_requests import END, START, call_hash, calls, calls_by_hash, query, recording
 
 from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.settings import PATHS, Settings
@@ -19,34 +19,34 @@ from airflow_provider_alloincognito.sandbox import LoggedRequest, Sandbox
 Row = dict[str, Any]
 
 
-def asked(sandbox: Sandbox, method: str) -> LoggedRequest:
+def request_for(sandbox: Sandbox, method: str) -> LoggedRequest:
     (request,) = [one for one in sandbox.requests if one.method == method]
     return request
 
 
-def recorded(sandbox: Sandbox) -> Row:
+def recorded_call(sandbox: Sandbox) -> Row:
     return next(row for row in sandbox.truth(START, END) if row["recordFileId"])
 
 
-def test_create_shows_the_authorization_token(client: Client, sandbox: Sandbox) -> None:
+def test_create_is_sent_with_the_authorization_token(client: Client, sandbox: Sandbox) -> None:
     calls(client)
-    request = asked(sandbox, "create")
+    request = request_for(sandbox, "create")
     assert (request.http_method, request.path, request.raw_query) == ("GET", "/api/v1/auth/integrationapi/create", "")
     assert (request.token_kind, request.token_state, request.body) == ("authorization", "living", None)
 
 
-def test_refresh_shows_the_refresh_token(client: Client, sandbox: Sandbox) -> None:
+def test_refresh_is_sent_with_the_refresh_token(client: Client, sandbox: Sandbox) -> None:
     calls(client)
     sandbox.expire_access()
     calls(client)
-    request = asked(sandbox, "refresh")
+    request = request_for(sandbox, "refresh")
     assert (request.http_method, request.path, request.raw_query) == ("GET", "/api/v1/auth/integrationapi/refresh", "")
     assert (request.token_kind, request.token_state, request.body) == ("refresh", "living", None)
 
 
 def test_the_call_list_is_posted_with_its_unset_filters(client: Client, sandbox: Sandbox) -> None:
     assert calls(client) == sandbox.truth(START, END)
-    request = asked(sandbox, "getcalllist")
+    request = request_for(sandbox, "getcalllist")
     assert (request.http_method, request.path, request.raw_query) == ("POST", "/api/v1/request/getcalllist", "")
     assert (request.token_kind, request.token_state) == ("access", "living")
     assert request.headers["content-type"] == "application/json"
@@ -61,23 +61,23 @@ def test_the_call_list_is_posted_with_its_unset_filters(client: Client, sandbox:
     }
 
 
-def test_a_recording_is_got_by_its_id(client: Client, sandbox: Sandbox) -> None:
-    row = recorded(sandbox)
+def test_a_recording_is_fetched_by_its_id(client: Client, sandbox: Sandbox) -> None:
+    row = recorded_call(sandbox)
     assert recording(client, row["recordFileId"]) == sandbox.recording(row["recordFileId"])
-    request = asked(sandbox, "getcallrecordfile")
+    request = request_for(sandbox, "getcallrecordfile")
     assert (request.http_method, request.path) == ("GET", "/api/v1/request/getcallrecordfile")
     assert (request.raw_query, request.body) == (f"recordFileId={row['recordFileId']}", None)
     assert request.token_kind == "access"
 
 
-def test_a_result_is_got_by_its_hash(client: Client, sandbox: Sandbox) -> None:
+def test_a_result_is_fetched_by_its_hash(client: Client, sandbox: Sandbox) -> None:
     assert calls_by_hash(client, call_hash(client)) == sandbox.truth(START, END)
-    request = asked(sandbox, "getrequestresultbyhash")
+    request = request_for(sandbox, "getrequestresultbyhash")
     assert (request.http_method, request.path) == ("GET", "/api/v1/request/getrequestresultbyhash")
     assert (request.token_kind, request.body) == ("access", None)
 
 
-def test_a_hash_with_awkward_characters_arrives_as_it_left(
+def test_a_hash_with_special_characters_is_encoded_once(
     start_sandbox: Callable[..., Sandbox], new_client: Callable[..., Client]
 ) -> None:
     sandbox = start_sandbox(always_awkward_hashes=True)
@@ -85,7 +85,7 @@ def test_a_hash_with_awkward_characters_arrives_as_it_left(
     request_hash = call_hash(client)
     assert set("=+/") <= set(request_hash)
     assert calls_by_hash(client, request_hash) == sandbox.truth(START, END)
-    request = asked(sandbox, "getrequestresultbyhash")
+    request = request_for(sandbox, "getrequestresultbyhash")
     assert request.query == {"requestHash": request_hash}
     assert request.raw_query == f"requestHash={quote(request_hash, safe='')}", "percent-encoded exactly once"
 
@@ -102,21 +102,21 @@ FILTERS: dict[str, tuple[dict[str, Any], dict[str, Any], Callable[[Row], bool]]]
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_a_filter_set_alone_reaches_the_server_and_changes_the_rows(
+def test_each_filter_reaches_the_server_and_changes_the_rows(
     name: str, start_sandbox: Callable[..., Sandbox], new_client: Callable[..., Client]
 ) -> None:
-    given, sent, keeps = FILTERS[name]
+    filters, sent, keeps = FILTERS[name]
     sandbox = start_sandbox(calls_per_day=300)
-    rows = calls(new_client(sandbox), **given)
+    rows = calls(new_client(sandbox), **filters)
     everything = sandbox.truth(START, END)
     assert rows == [row for row in everything if keeps(row)]
     assert 0 < len(rows) < len(everything)
     unset = query().body(Settings())
-    assert asked(sandbox, "getcalllist").body == {**unset, **sent}
+    assert request_for(sandbox, "getcalllist").body == {**unset, **sent}
 
 
 @pytest.mark.parametrize("name", ["numbers", "phoneNumbers"])
-def test_numbers_go_under_the_name_that_the_stand_has_for_them(
+def test_numbers_are_sent_in_the_field_of_the_setting(
     name: str, start_sandbox: Callable[..., Sandbox], new_client: Callable[..., Client]
 ) -> None:
     sandbox = start_sandbox(numbers_field=name)
@@ -125,7 +125,7 @@ def test_numbers_go_under_the_name_that_the_stand_has_for_them(
     rows = calls(new_client(sandbox, numbers_field=name), numbers=[number])
     assert rows == [row for row in everything if number in (row["callerNumber"], row["calledNumber"])]
     assert 0 < len(rows) < len(everything)
-    assert asked(sandbox, "getcalllist").body[name] == [number]
+    assert request_for(sandbox, "getcalllist").body[name] == [number]
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,10 @@ def test_numbers_go_under_the_name_that_the_stand_has_for_them(
         ("exclusive", "exclusive", 0),
         ("exclusive", "unknown", 0),
         ("inclusive", "inclusive", 0),
-        ("inclusive", "unknown", 2),  # twice, rather than not at all
+        ("inclusive", "unknown", 2),  # duplicates, rather than lost calls
     ],
 )
-def test_no_call_is_lost_at_a_periods_end(
+def test_no_call_is_lost_at_the_end_of_a_period(
     server: str,
     setting: str,
     midnight_calls: int,
@@ -155,12 +155,12 @@ def test_no_call_is_lost_at_a_periods_end(
     )
 
 
-def test_every_path_can_be_overridden(start_sandbox: Callable[..., Sandbox], new_client: Callable[..., Client]) -> None:
+def test_every_path_is_a_setting(start_sandbox: Callable[..., Sandbox], new_client: Callable[..., Client]) -> None:
     paths = {name: f"/elsewhere/{name}" for name in PATHS}
     sandbox = start_sandbox(**paths)
     client = new_client(sandbox, **paths)
     calls_by_hash(client, call_hash(client))
-    recording(client, recorded(sandbox)["recordFileId"])
+    recording(client, recorded_call(sandbox)["recordFileId"])
     sandbox.expire_access()
     calls(client)
     assert {request.path for request in sandbox.requests} == set(paths.values())
@@ -175,22 +175,22 @@ def test_times_are_sent_in_the_apis_zone(
     assert calls(new_client(sandbox, timezone=zone)) == sandbox.truth(START, END)
 
 
-@pytest.mark.parametrize("given", ["", "  ", None, "None", 5])
+@pytest.mark.parametrize("value", ["", "  ", None, "None", 5])
 @pytest.mark.parametrize("make", [methods.call_record_file, methods.request_result])
-def test_an_empty_handle_is_an_error_before_any_request(make: Callable[..., Any], given: Any) -> None:
+def test_an_empty_id_or_hash_is_an_error_before_any_request(make: Callable[..., Any], value: Any) -> None:
     with pytest.raises(AlloincognitoQueryError, match=r"record_file_id|request_hash"):
-        make(Settings(), given)
+        make(Settings(), value)
 
 
 @pytest.mark.parametrize(
-    "given", [{"period_end": START}, {"duration_from": -1}, {"direction": "up"}, {"numbers": ["none"]}, {"is_read": 7}]
+    "arguments",
+    [{"period_end": START}, {"duration_from": -1}, {"direction": "up"}, {"numbers": ["none"]}, {"is_read": 7}],
 )
-def test_a_bad_query_sends_nothing(client: Client, sandbox: Sandbox, given: dict[str, Any]) -> None:
+def test_an_invalid_query_sends_nothing(client: Client, sandbox: Sandbox, arguments: dict[str, Any]) -> None:
     with pytest.raises(AlloincognitoError):
-        calls(client, **given)
+        calls(client, **arguments)
     assert sandbox.requests == []
 
 
-def test_a_request_shows_neither_numbers_nor_handles() -> None:
-    shown = repr(methods.call_list(Settings(), query(numbers=["79161234567"])))
-    assert "79161234567" not in shown
+def test_the_repr_of_a_request_has_no_numbers() -> None:
+    assert "79161234567" not in repr(methods.call_list(Settings(), query(numbers=["79161234567"])))

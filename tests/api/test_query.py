@@ -1,3 +1,5 @@
+"""The call list's query and its windows: ``api/query.py``."""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
@@ -31,7 +33,7 @@ def body(settings: Settings = SETTINGS, **given: Any) -> dict[str, Any]:
     return checked(**given).body(settings)
 
 
-def test_an_unset_filter_is_sent_as_the_text_says() -> None:
+def test_unset_filters_are_sent_as_the_apis_text_says() -> None:
     assert body() == {
         "periodStart": "2025-06-02 00:00:00",
         "periodEnd": "2025-06-03 00:00:00",
@@ -73,11 +75,11 @@ def test_an_unset_filter_is_sent_as_the_text_says() -> None:
         ({"numbers": iter(("112",))}, "numbers", ["112"]),
     ],
 )
-def test_a_filter_is_sent_alone(given: dict[str, Any], field: str, sent: Any) -> None:
+def test_a_filter_changes_only_its_own_field(given: dict[str, Any], field: str, sent: Any) -> None:
     assert body(**given) == {**body(), field: sent}
 
 
-def test_the_field_for_numbers_has_any_name() -> None:
+def test_the_field_of_the_numbers_may_have_any_name() -> None:
     sent = body(Settings(numbers_field="phones"), numbers=["112"])
     assert sent["phones"] == ["112"]
     assert "numbers" not in sent
@@ -93,7 +95,7 @@ def test_the_field_for_numbers_has_any_name() -> None:
         (Settings(period_end="inclusive", timezone="Asia/Vladivostok"), "2025-06-03 06:59:59"),
     ],
 )
-def test_the_periods_end_is_asked_for_as_the_setting_says(settings: Settings, end: str) -> None:
+def test_period_end_is_sent_as_the_setting_says(settings: Settings, end: str) -> None:
     assert body(settings)["periodEnd"] == end
 
 
@@ -127,17 +129,19 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("given", "argument", "hint"), WRONG)
-def test_an_impossible_query_is_an_error_that_helps(given: dict[str, Any], argument: str, hint: str) -> None:
+def test_an_invalid_argument_is_an_error_that_names_it_and_what_is_allowed(
+    given: dict[str, Any], argument: str, hint: str
+) -> None:
     with pytest.raises(AlloincognitoQueryError) as caught:
         checked(**given)
-    said = str(caught.value)
-    assert said.startswith(argument)
-    assert hint in said
-    assert "9161234567" not in said
+    text = str(caught.value)
+    assert text.startswith(argument)
+    assert hint in text
+    assert "9161234567" not in text
 
 
 @given(st.lists(st.text("0123456789", min_size=1, max_size=15), min_size=1), st.sampled_from(["", "+"]), st.data())
-def test_a_number_keeps_its_digits_whatever_stands_between(digits: list[str], plus: str, data: st.DataObject) -> None:
+def test_a_number_keeps_its_digits_whatever_is_between_them(digits: list[str], plus: str, data: st.DataObject) -> None:
     gaps = st.sampled_from(["", " ", "-", ".", "(", ")", "\u00a0"])
     written = [plus + "".join(digit + data.draw(gaps) for digit in number) for number in digits]
     assert checked(numbers=written).numbers == tuple(plus + number for number in digits)
@@ -145,25 +149,25 @@ def test_a_number_keeps_its_digits_whatever_stands_between(digits: list[str], pl
 
 
 @given(st.text(st.characters(blacklist_characters="abcdefghijklmnopqrstuvwxyz"), min_size=1))
-def test_any_text_is_numbers_or_an_error_without_it(text: str) -> None:
+def test_any_text_is_a_number_or_an_error_that_does_not_quote_it(text: str) -> None:
     numbers: tuple[str, ...] = ()
-    said = ""
+    error_text = ""
     try:
         numbers = checked(numbers=[text]).numbers
     except AlloincognitoQueryError as error:
-        said = str(error)
-    if said:
-        assert len(text.strip()) < 3 or text not in said
+        error_text = str(error)
+    if error_text:
+        assert len(text.strip()) < 3 or text not in error_text
     else:
         assert all(number.lstrip("+").isascii() and number.lstrip("+").isdigit() for number in numbers)
 
 
 @given(moments, st.integers(1, 5 * 86400), zones)
-def test_a_period_that_has_a_length_is_taken_whatever_its_zone(start: datetime, seconds: int, zone: Any) -> None:
+def test_a_period_of_any_length_and_zones_is_accepted(start: datetime, seconds: int, zone: Any) -> None:
     start = start.astimezone(UTC)
     end = (start + timedelta(seconds=seconds)).astimezone(zone)
     query = checked(period_start=start.astimezone(zone), period_end=end)
-    # In UTC: to Python, moments of a repeated hour equal none of another zone (PEP 495).
+    # In UTC: in Python, moments of a repeated hour never equal those of another zone (PEP 495).
     assert query.period_start.astimezone(UTC) == start.replace(microsecond=0)
     with pytest.raises(AlloincognitoQueryError):
         checked(period_start=end, period_end=start.astimezone(zone))
@@ -175,7 +179,7 @@ def test_windows_cover_the_period_exactly(
 ) -> None:
     window = timedelta(milliseconds=window_ms)
     assume(seconds / window.total_seconds() < 300)
-    start = start.astimezone(UTC)  # an hour that a zone skips is none that a schedule gives
+    start = start.astimezone(UTC)  # a schedule has no moments in an hour that a zone skips
     end = (start + timedelta(seconds=seconds)).astimezone(zone)
     query = checked(period_start=start.astimezone(zone), period_end=end, numbers="112", direction=1)
     parts = query.split(window, api_zone)
@@ -192,7 +196,7 @@ def test_windows_cover_the_period_exactly(
 
 
 def goes_back_in(query: CallListQuery, zone: Any) -> bool:
-    """Whether the zone's clock shows an hour for the second time before the period is long over."""
+    """Return whether the zone's clock goes back within the period or the three hours after it."""
     before, after = (moment.astimezone(zone) for moment in (query.period_start, query.period_end + timedelta(hours=3)))
     return before.utcoffset() > after.utcoffset()
 
@@ -202,7 +206,7 @@ AUTUMN = datetime(2025, 10, 26, tzinfo=BERLIN)  # its clock shows 02:00 to 03:00
 
 
 @pytest.mark.parametrize("minutes", [15, 30, 45, 60, 90])
-def test_windows_never_meet_in_an_hour_that_the_apis_clock_shows_twice(minutes: int) -> None:
+def test_no_window_ends_in_an_hour_that_the_apis_clock_repeats(minutes: int) -> None:
     settings = Settings(timezone="Europe/Berlin")
     query = checked(period_start=AUTUMN, period_end=AUTUMN + timedelta(days=1))
     bodies = [part.body(settings) for part in query.split(timedelta(minutes=minutes), BERLIN)]
@@ -214,22 +218,22 @@ def test_windows_never_meet_in_an_hour_that_the_apis_clock_shows_twice(minutes: 
 
 
 @pytest.mark.parametrize("period_end", ["exclusive", "inclusive"])
-def test_a_period_within_such_an_hour_is_refused(period_end: str) -> None:
+def test_a_period_within_such_an_hour_is_an_error(period_end: str) -> None:
     start = datetime(2025, 10, 26, 0, 45, tzinfo=UTC)
     settings = Settings(timezone="Europe/Berlin", period_end=period_end)
     with pytest.raises(AlloincognitoQueryError, match="the clock goes back within the period"):
         body(settings, period_start=start, period_end=start + timedelta(minutes=15))
 
 
-def test_no_window_is_the_whole_period() -> None:
+def test_without_a_window_the_period_is_not_split() -> None:
     assert checked().split(None, MOSCOW) == [checked()]
 
 
 @pytest.mark.parametrize("window", [timedelta(), timedelta(seconds=-5), timedelta(milliseconds=999)])
-def test_a_window_of_no_length_is_an_error(window: timedelta) -> None:
+def test_a_window_below_a_second_is_an_error(window: timedelta) -> None:
     with pytest.raises(AlloincognitoQueryError, match="window"):
         checked().split(window, MOSCOW)
 
 
-def test_no_number_is_shown() -> None:
+def test_the_repr_has_no_number() -> None:
     assert NUMBER not in repr(checked(numbers=[NUMBER]))

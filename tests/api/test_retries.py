@@ -1,3 +1,5 @@
+"""When a request is sent again, and after which pause: ``api/transport/retries.py``."""
+
 from __future__ import annotations
 
 import threading
@@ -12,7 +14,12 @@ from hypothesis import strategies as st
 
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.transport import retries
-from airflow_provider_alloincognito.errors import AlloincognitoConnectionError, AlloincognitoResponseError
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoBusyError,
+    AlloincognitoConnectionError,
+    AlloincognitoResponseError,
+    AlloincognitoTruncatedError,
+)
 
 NOW = datetime(2025, 6, 2, 12, tzinfo=UTC)
 
@@ -39,19 +46,19 @@ def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | N
 
 
 @given(st.integers(0, 10**6))
-def test_a_date_is_so_far_away(seconds: int) -> None:
+def test_a_date_is_the_seconds_until_it(seconds: int) -> None:
     date = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
     assert retries.retry_after(date, NOW) == seconds
 
 
 @given(st.text())
-def test_any_header_is_seconds_or_nothing(header: str) -> None:
+def test_any_header_is_seconds_or_ignored(header: str) -> None:
     seconds = retries.retry_after(header, NOW)
     assert seconds is None or seconds >= 0
 
 
 def waits(error: Exception, *, times: int = 4, is_token_call: bool = False, **settings: float) -> list[float]:
-    """The pauses between tries of something that always fails so, without waiting for them."""
+    """Return the pauses between the attempts of a function that always raises ``error``, without waiting."""
     slept: list[float] = []
     policy = retries.policy(Settings(retries=times, **settings), is_token_call=is_token_call)  # type: ignore[arg-type]
     retrying = tenacity.Retrying(**policy, sleep=slept.append)
@@ -65,53 +72,61 @@ def waits(error: Exception, *, times: int = 4, is_token_call: bool = False, **se
 
 
 def test_retry_after_is_the_pause() -> None:
-    assert waits(retries.busy("m", 429, {"Retry-After": "17"})) == [17] * 4
+    assert waits(retries.busy_error("m", 429, {"Retry-After": "17"})) == [17] * 4
 
 
-def test_a_pause_grows_and_has_a_ceiling() -> None:
-    slept = waits(retries.busy("m", 503, {}), times=12)
+def test_pauses_grow_up_to_a_limit() -> None:
+    slept = waits(retries.busy_error("m", 503, {}), times=12)
     assert len(slept) == 12
     assert all(0 <= pause <= 30 for pause in slept)
     assert max(slept[6:]) > max(slept[:2]), "1 in 10^9 by chance"
 
 
 @pytest.mark.parametrize(
-    "error", [AlloincognitoResponseError("cut"), AlloincognitoConnectionError("other"), ValueError()]
+    "error",
+    [
+        AlloincognitoResponseError("cut"),
+        AlloincognitoTruncatedError("cut"),
+        AlloincognitoBusyError("busy"),
+        ValueError(),
+    ],
 )
-def test_nothing_else_is_tried_again(error: Exception) -> None:
+def test_no_other_error_is_retried(error: Exception) -> None:
     assert waits(error) == []
 
 
-def test_no_retries_are_none() -> None:
-    assert waits(retries.busy("m", 503, {}), times=0) == []
+def test_zero_retries_is_a_single_attempt() -> None:
+    assert waits(retries.busy_error("m", 503, {}), times=0) == []
 
 
-def test_a_long_rest_is_not_sat_out() -> None:
-    assert waits(retries.busy("m", 503, {"Retry-After": "301"})) == []
-    assert waits(retries.busy("m", 503, {"Retry-After": "300"})) == [300] * 4
-    assert waits(retries.busy("m", 503, {"Retry-After": "inf"})) == []
+def test_a_long_retry_after_is_left_to_airflow() -> None:
+    assert waits(retries.busy_error("m", 503, {"Retry-After": "301"})) == []
+    assert waits(retries.busy_error("m", 503, {"Retry-After": "300"})) == [300] * 4
+    assert waits(retries.busy_error("m", 503, {"Retry-After": "inf"})) == []
 
 
-def test_a_token_call_is_given_up_before_others_lose_patience() -> None:
+def test_a_token_call_is_given_up_before_others_time_out() -> None:
     policy = retries.policy(Settings(retries=100, token_call_seconds=0.02), is_token_call=True)
     began = time.monotonic()
-    with pytest.raises(retries.Unanswered):
+    with pytest.raises(AlloincognitoConnectionError):
         tenacity.Retrying(**{**policy, "wait": tenacity.wait_fixed(0.01)})(_busy)
     assert time.monotonic() - began < 1
 
 
 def _busy() -> None:
-    raise retries.busy("create", 503, {})
+    raise retries.busy_error("create", 503, {})
 
 
-def test_a_connection_fault_is_told_without_its_text() -> None:
-    said = str(retries.no_answer("getcalllist", "https://stand:1", OSError("http://stand?requestHash=secret")))
-    assert "OSError" in said
-    assert "https://stand:1" in said
-    assert "secret" not in said
+def test_a_connection_error_is_named_without_its_text() -> None:
+    text = str(
+        retries.no_response_error("getcalllist", "https://server:1", OSError("http://server?requestHash=secret"))
+    )
+    assert "OSError" in text
+    assert "https://server:1" in text
+    assert "secret" not in text
 
 
-def test_a_ceiling_holds_for_all_threads() -> None:
+def test_a_rate_limit_is_shared_by_all_threads() -> None:
     rate = retries.RateLimit(1000)
     reserved: list[float] = []
     began = time.monotonic()
@@ -129,6 +144,6 @@ def test_a_ceiling_holds_for_all_threads() -> None:
     assert max(reserved) - began >= 199 / 1000
 
 
-def test_no_ceiling_is_no_pause() -> None:
+def test_no_rate_limit_means_no_pause() -> None:
     rate = retries.RateLimit(0)
     assert [rate.reserve() for _ in range(3)] == [0, 0, 0]

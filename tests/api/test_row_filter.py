@@ -1,3 +1,5 @@
+"""``RowFilter`` of ``api/results.py``: only rows of the exact period are kept."""
+
 from __future__ import annotations
 
 import json
@@ -40,20 +42,20 @@ def kept(*rows: dict[str, Any], field: str = "startTime") -> list[dict[str, Any]
         (str(int(END.timestamp()) * 1000 - 1), True),
     ],
 )
-def test_the_period_is_cut_exactly(text: Any, inside: bool) -> None:
+def test_only_rows_of_the_period_are_kept(text: Any, inside: bool) -> None:
     row = {"a": 1, "startTime": text}
     assert kept(row) == ([row] if inside else [])
 
 
 @given(st.lists(st.integers(-2 * 86400, 3 * 86400)))
-def test_every_call_lands_in_one_period_of_its_own(seconds: list[int]) -> None:
+def test_every_call_is_in_exactly_one_period(seconds: list[int]) -> None:
     moments = [START + timedelta(seconds=offset) for offset in seconds]
     rows = [{"startTime": moment.strftime("%Y-%m-%d %H:%M:%S"), "n": n} for n, moment in enumerate(moments)]
     assert kept(*rows) == [row for row, moment in zip(rows, moments, strict=True) if START <= moment < END]
 
 
 @pytest.mark.parametrize("field", ["start-time", "start", "a.b", "тест", "class", "_x"])
-def test_a_field_has_any_name(field: str) -> None:
+def test_the_start_field_may_have_any_name(field: str) -> None:
     row = {field: "2025-06-02 10:00:00", "другое": {"x": [1]}}
     assert kept(row, field=field) == [row]
 
@@ -67,28 +69,28 @@ def test_a_row_without_a_readable_start_is_an_error_that_names_the_setting(row: 
 
 
 @pytest.mark.parametrize("value", [20250602100000, "20250602100000", 20250602, "1970-01-01 00:00:00"])
-def test_a_time_ages_away_was_misread_and_its_row_is_not_dropped(value: Any) -> None:
+def test_a_time_far_from_the_period_is_an_error_and_not_dropped(value: Any) -> None:
     with pytest.raises(AlloincognitoResponseError, match="no time that can be read"):
         kept({"startTime": value})
 
 
-def test_in_the_hour_that_a_zone_repeats_no_call_is_lost() -> None:
+def test_no_call_is_lost_in_an_hour_that_the_zone_repeats() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     hours = [datetime(2026, 10, 25, hour, tzinfo=UTC) for hour in range(4)]
     rows = {time: {"startTime": f"2026-10-25 {time}"} for time in ("02:30:00", "03:30:00")}
     batch = RowBatch([msgspec.Raw(json.dumps(row).encode()) for row in rows.values()])
-    kept_in = [RowFilter("startTime", start, end, berlin)(batch).decode() for start, end in pairwise(hours)]
-    assert kept_in == [[rows["02:30:00"]], [rows["02:30:00"]], [rows["03:30:00"]]]
+    kept_rows = [RowFilter("startTime", start, end, berlin)(batch).decode() for start, end in pairwise(hours)]
+    assert kept_rows == [[rows["02:30:00"]], [rows["02:30:00"]], [rows["03:30:00"]]]
     named = RowBatch([msgspec.Raw(b'{"startTime": "2026-10-25T02:30:00+02:00"}')])
     assert [len(RowFilter("startTime", start, end, berlin)(named)) for start, end in pairwise(hours)] == [1, 0, 0]
 
 
-def test_a_row_that_is_no_object_is_an_error() -> None:
+def test_a_row_that_is_not_an_object_is_an_error() -> None:
     with pytest.raises(AlloincognitoResponseError):
         RowFilter("startTime", START, END, MOSCOW)(RowBatch([msgspec.Raw(b"[1]")]))
 
 
-def test_utc_bounds_are_the_same() -> None:
+def test_a_period_in_utc_keeps_the_same_rows() -> None:
     row = {"startTime": "2025-06-02 00:00:00"}
     batch = RowBatch([msgspec.Raw(json.dumps(row).encode())])
     assert len(RowFilter("startTime", START.astimezone(UTC), END.astimezone(UTC), MOSCOW)(batch)) == 1

@@ -1,3 +1,5 @@
+"""Rows, cut out of an array in blocks: ``api/answer/rows.py``."""
+
 from __future__ import annotations
 
 import contextlib
@@ -16,9 +18,9 @@ from airflow_provider_alloincognito.api.answer.rows import RowBatch, RowReader
 from airflow_provider_alloincognito.errors import AlloincognitoResponseError
 
 
-def read(array: bytes, chunk: int = 1 << 18, window: int = 1 << 20) -> tuple[list[RowBatch], bytes | None]:
-    """``array``: what follows the opening bracket."""
-    reader = RowReader(window)
+def read(array: bytes, chunk: int = 1 << 18, block: int = 1 << 20) -> tuple[list[RowBatch], bytes | None]:
+    """Read ``array``, the bytes after the opening bracket."""
+    reader = RowReader(block)
     batches: list[RowBatch] = []
     for start in range(0, len(array), chunk):
         if reader.rest is not None:
@@ -72,20 +74,20 @@ def rows_of(batches: list[RowBatch]) -> list[dict[str, Any]]:
         b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}]",
     ],
 )
-@pytest.mark.parametrize("window", [1, 3, 1 << 20])
-def test_what_is_no_array_of_objects(array: bytes, window: int) -> None:
+@pytest.mark.parametrize("block", [1, 3, 1 << 20])
+def test_anything_but_an_array_of_objects_is_an_error(array: bytes, block: int) -> None:
     for after in [b"", b', "code": {"a": {}}}}']:
         try:
-            _, rest = read(array + after, chunk=max(1, len(array) // 50), window=window)
+            _, rest = read(array + after, chunk=max(1, len(array) // 50), block=block)
         except AlloincognitoResponseError:
             continue
-        assert rest is None  # no end was found: the envelope's reader says so
+        assert rest is None  # no end was found: EnvelopeReader raises the error
 
 
 @given(st.text('{}[]",: \\1', max_size=12), st.integers(1, 5), st.integers(1, 12))
-def test_brackets_and_quotes_anyhow(array: str, chunk: int, window: int) -> None:
+def test_any_brackets_and_quotes_are_read_as_json_reads_them(array: str, chunk: int, block: int) -> None:
     try:
-        batches, rest = read(array.encode(), chunk, window)
+        batches, rest = read(array.encode(), chunk, block)
     except AlloincognitoResponseError:
         batches, rest = [], None
     for end in range(len(array)):
@@ -117,14 +119,14 @@ def test_brackets_and_quotes_anyhow(array: str, chunk: int, window: int) -> None
     ],
 )
 @pytest.mark.parametrize("row", [b'{"a":"%b"}', b'{"%b":1}', b'{"a":[{"b":{"%b":["%b","%b"]}}]}'])
-@pytest.mark.parametrize("window", [1, 20, 1 << 20])
+@pytest.mark.parametrize("block", [1, 20, 1 << 20])
 def test_half_a_surrogate_pair_is_replaced_and_nothing_else(
-    written: bytes, read_as: bytes, row: bytes, window: int
+    written: bytes, read_as: bytes, row: bytes, block: int
 ) -> None:
     other = b'{"a":"\\ud83d\\ude00 \\\\ud800"}'
     array = b",".join([other, row.replace(b"%b", written), other])
     for chunk in [1, 7, 1 << 18]:
-        batches, rest = read(array + b']}"\\ud800"', chunk, window)
+        batches, rest = read(array + b']}"\\ud800"', chunk, block)
         lines = b"".join(batch.json_lines() for batch in batches).splitlines()
         assert lines == [other, row.replace(b"%b", read_as), other]
         assert rest == b']}"\\ud800"'
@@ -146,16 +148,16 @@ half_pairs = st.recursive(
     after=half_pairs,
     ensure_ascii=st.booleans(),
     chunk=st.integers(1, 60),
-    window=st.integers(1, 200) | st.just(1 << 20),
+    block=st.integers(1, 200) | st.just(1 << 20),
 )
-def test_any_texts_with_half_pairs_read_as_json_reads_them(
-    rows: list[dict[str, Any]], after: Any, ensure_ascii: bool, chunk: int, window: int
+def test_any_texts_with_half_pairs_are_read_as_json_reads_them(
+    rows: list[dict[str, Any]], after: Any, ensure_ascii: bool, chunk: int, block: int
 ) -> None:
     array, rest = (
         json.dumps(value, ensure_ascii=ensure_ascii).encode("utf-8", "backslashreplace") for value in (rows, after)
     )
-    batches, left = read(array[1:] + rest, chunk, window)
-    # Not ``rows``: two halves that met are a pair once they are written.
+    batches, left = read(array[1:] + rest, chunk, block)
+    # Not ``rows``: two adjacent halves become a pair when they are written.
     assert rows_of(batches) == whole(json.loads(array))
     assert [json.loads(line) for batch in batches for line in batch.json_lines().split(b"\n")[:-1]] == [
         whole(row) for row in json.loads(array)
@@ -163,18 +165,18 @@ def test_any_texts_with_half_pairs_read_as_json_reads_them(
     assert left == b"]" + rest
 
 
-def test_a_pair_is_no_half_because_the_bytes_end_amid_it() -> None:
+def test_a_pair_that_is_cut_by_a_block_is_not_replaced() -> None:
     row = b'{"a":"}\\ud83d\\ude00}","b":"\\ud83d}"}'
-    for window in range(1, len(row) + 8):
+    for block in range(1, len(row) + 8):
         for chunk in range(1, len(row) + 8):
-            batches, _ = read(row + b"," + row + b"]", chunk, window)
+            batches, _ = read(row + b"," + row + b"]", chunk, block)
             assert rows_of(batches) == [{"a": "}😀}", "b": "\ufffd}"}] * 2
 
 
-def test_half_pairs_are_told_once_an_answer_and_without_content(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_replaced_half_pair_is_logged_once_a_response_without_content(caplog: pytest.LogCaptureFixture) -> None:
     rows = b'{"name":"Ivan \\ud83d"},' * 100
     for _ in range(2):
-        read(rows + b"{}]", chunk=50, window=200)
+        read(rows + b"{}]", chunk=50, block=200)
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
     [message, _] = caplog.messages
     assert "half a surrogate pair" in message
@@ -188,15 +190,15 @@ def test_half_pairs_are_told_once_an_answer_and_without_content(caplog: pytest.L
     [b'{"a":"\\ud83d\\ude00"}]', b'{"a":"\\\\ud800"}]', b'{}],"b":"\\ud800' + b"}" * 30, b'{"a":"\\ud800","b":01}]'],
     ids=["a pair", "a backslash", "behind the rows", "broken rows"],
 )
-def test_nothing_is_told_where_nothing_was_replaced(array: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_logged_where_nothing_was_replaced(array: bytes, caplog: pytest.LogCaptureFixture) -> None:
     with contextlib.suppress(AlloincognitoResponseError):
         read(array)
     assert caplog.messages == []
 
 
 @pytest.mark.parametrize("fault", [b'{"a":01}', b'{"a":"\xff"}', b'{"a":"\\x"}', b'{"a":"\\ud80"}'])
-def test_a_fault_beside_half_a_pair_is_told_as_ever(fault: bytes) -> None:
-    with pytest.raises(AlloincognitoResponseError, match="is no valid JSON array, or nested too deeply"):
+def test_invalid_json_beside_half_a_pair_is_an_error(fault: bytes) -> None:
+    with pytest.raises(AlloincognitoResponseError, match="is not a valid JSON array, or is nested too deeply"):
         read(b'{"a":"\\ud800"},' + fault + b',{"a":"\\ud800"}]')
 
 
@@ -211,7 +213,7 @@ def test_a_fault_beside_half_a_pair_is_told_as_ever(fault: bytes) -> None:
     ],
     ids=["braces in a string", "quotes in a string", "many objects", "many arrays", "deep"],
 )
-def test_huge_and_crooked_rows_take_linear_time(row: bytes) -> None:
+def test_huge_and_unusual_rows_take_linear_time(row: bytes) -> None:
     count = max(2, 4_000_000 // len(row))
     start = time.monotonic()
     batches, rest = read(b",".join([row] * count) + b"]}", chunk=1 << 14)
@@ -236,14 +238,14 @@ def test_huge_and_crooked_rows_take_linear_time(row: bytes) -> None:
 def test_half_pairs_take_linear_time(row: bytes) -> None:
     count = max(2, 4_000_000 // len(row))
     start = time.monotonic()
-    batches, rest = read(b",".join([row] * count) + b"]}", chunk=1 << 14, window=1 << 18)
+    batches, rest = read(b",".join([row] * count) + b"]}", chunk=1 << 14, block=1 << 18)
     assert time.monotonic() - start < 20  # about 1 s; quadratic: minutes
     assert rows_of(batches) == [whole(json.loads(row))] * count
     assert rest == b"]}"
 
 
-def test_a_window_gives_what_is_complete_in_it() -> None:
-    reader = RowReader(window=10)
+def test_a_block_returns_its_complete_rows() -> None:
+    reader = RowReader(block=10)
     assert reader.feed(b'{"a":1}') == []
     [batch] = reader.feed(b', {"a":2},{"a"')
     assert batch.decode() == [{"a": 1}, {"a": 2}]
@@ -256,13 +258,13 @@ def batch_of(*rows: bytes) -> RowBatch:
     return RowBatch([msgspec.Raw(row) for row in rows])
 
 
-def test_rows_on_one_line_are_left_as_they_are() -> None:
+def test_rows_on_one_line_are_unchanged() -> None:
     rows = [b'{"a": 1.0, "b":"\\n\\u00e9"}', '{ "a":"é\u2028" }'.encode()]
     assert batch_of(*rows).json_lines() == b"\n".join(rows) + b"\n"
     assert batch_of().json_lines() == b""
 
 
-def test_rows_over_several_lines_are_compacted_and_no_value_changes() -> None:
+def test_rows_with_line_breaks_are_compacted_and_no_value_changes() -> None:
     numbers = b"1.0,1.10,1e400,-0,-0.0,1E+5,123456789012345678901234567890,0.1234567890123456789"
     batch = batch_of(b'{\r\n "a": 1 }', b'{"n":\n[' + numbers + b'], "t":"\\/\\u00e9\\n \xd1\x8f"}', b"{}")
     expected = b'{"a":1}\n{"n":[' + numbers + b'],"t":"\\/\\u00e9\\n \xd1\x8f"}\n{}\n'
@@ -270,11 +272,11 @@ def test_rows_over_several_lines_are_compacted_and_no_value_changes() -> None:
 
 
 @pytest.mark.parametrize("breaks", [b"\r", b"\n"])
-def test_a_single_line_break_is_enough(breaks: bytes) -> None:
+def test_a_row_with_a_single_line_break_is_compacted(breaks: bytes) -> None:
     assert batch_of(b'{"a":%b1}' % breaks).json_lines() == b'{"a":1}\n'
 
 
-def test_decoding_keeps_large_integers_and_refuses_what_is_no_float() -> None:
+def test_decoding_keeps_large_integers_and_refuses_numbers_out_of_range() -> None:
     assert batch_of(b'{"a":123456789012345678901234567890}').decode() == [{"a": 123456789012345678901234567890}]
     with pytest.raises(AlloincognitoResponseError, match="out of range"):
         batch_of(b'{"a":1e400}').decode()

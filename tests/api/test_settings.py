@@ -1,3 +1,5 @@
+"""A Connection's extras as settings, and the server's URL: ``api/settings.py``."""
+
 from __future__ import annotations
 
 import logging
@@ -17,7 +19,7 @@ def settings(**extra: Any) -> Settings:
 
 
 @pytest.mark.parametrize(
-    ("host", "port", "schema", "stand"),
+    ("host", "port", "schema", "url"),
     [
         (None, None, None, PROD_SERVER),
         ("", 0, "", PROD_SERVER),
@@ -33,25 +35,26 @@ def settings(**extra: Any) -> Settings:
         ("localhost:8080", None, "http", "http://localhost:8080"),
         ("http://localhost:8080", 9, "https", "http://localhost:8080"),
         ("http://localhost", None, None, "http://localhost:80"),
-        ("stand.example", None, None, "https://stand.example:443"),
+        ("server.example", None, None, "https://server.example:443"),
         ("http://webapi.alloincognito.ru", None, None, "http://webapi.alloincognito.ru:80"),
         ("http://[::1]:8080", None, None, "http://[::1]:8080"),
     ],
 )
-def test_a_stand_is_one_text_however_it_is_written(host: Any, port: Any, schema: Any, stand: str) -> None:
-    assert server_url(host, port, schema) == stand
+def test_a_server_has_one_url_however_it_is_written(host: Any, port: Any, schema: Any, url: str) -> None:
+    assert server_url(host, port, schema) == url
 
 
 @pytest.mark.parametrize(
-    "host", ["ftp://stand.example", "https://", "https://me:secret@stand.example", "https://stand:port", "http://[::1"]
+    "host",
+    ["ftp://server.example", "https://", "https://me:secret@server.example", "https://server:port", "http://[::1"],
 )
-def test_what_is_no_stand_is_an_error_without_secrets(host: str) -> None:
+def test_an_invalid_server_is_an_error_without_secrets(host: str) -> None:
     with pytest.raises(AlloincognitoSettingsError, match="host") as caught:
         server_url(host)
     assert "secret" not in str(caught.value)
 
 
-def test_forms_give_texts() -> None:
+def test_texts_from_a_form_are_read() -> None:
     read = settings(
         timeout="12.5",
         retries="0",
@@ -80,17 +83,17 @@ def test_forms_give_texts() -> None:
     )
 
 
-def test_json_gives_values() -> None:
+def test_values_from_json_are_read() -> None:
     read = settings(timeout=3, verify=True, auth_error_codes=[401, "x"], pending_error_codes=5, proxies={"http": "p"})
     assert read == Settings(timeout=3, auth_error_codes=("401", "x"), pending_error_codes=("5",), proxies={"http": "p"})
-    assert settings(verify="/etc/ssl/stand.pem").verify == "/etc/ssl/stand.pem"
+    assert settings(verify="/etc/ssl/server.pem").verify == "/etc/ssl/server.pem"
     assert settings(verify="true").verify is True
 
 
 @given(
-    st.dictionaries(st.sampled_from(sorted(set(Settings.__struct_fields__) - {"stand"})), st.sampled_from(["", None]))
+    st.dictionaries(st.sampled_from(sorted(set(Settings.__struct_fields__) - {"server"})), st.sampled_from(["", None]))
 )
-def test_what_is_left_empty_is_the_default(extra: dict[str, Any]) -> None:
+def test_an_empty_value_is_the_default(extra: dict[str, Any]) -> None:
     assert settings(**extra) == Settings()
 
 
@@ -133,17 +136,17 @@ def test_every_assumption_of_the_api_can_be_overridden() -> None:
         ("numbers_field", {"secret": 1}),
     ],
 )
-def test_a_value_that_cannot_be_used_is_an_error_that_names_the_setting(name: str, value: Any) -> None:
-    with pytest.raises(AlloincognitoSettingsError, match=name) as caught:
+def test_an_invalid_value_is_an_error_that_names_the_setting_and_what_is_allowed(name: str, value: Any) -> None:
+    with pytest.raises(AlloincognitoSettingsError, match=rf"setting {name} .* is invalid\. It must be ") as caught:
         settings(**{name: value})
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("time_zone", "timezone"), ("call_list_paht", "call_list_path"), ("colour", None), ("stand", None)],
+    [("time_zone", "timezone"), ("call_list_paht", "call_list_path"), ("colour", None), ("server", None)],
 )
-def test_an_unknown_extra_warns_and_says_what_was_meant(
+def test_an_unknown_extra_is_logged_with_the_closest_setting(
     name: str, hint: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):

@@ -1,3 +1,5 @@
+"""Times of the API and of DAG authors: ``api/times.py``."""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
@@ -16,13 +18,13 @@ moments = st.datetimes(
 
 
 @given(moments)
-def test_what_is_written_for_the_api_is_read_back_as_the_same_moment(moment: datetime) -> None:
-    # A zone that goes back once a year has moments that a naive text cannot tell apart; Moscow no longer does.
+def test_a_moment_formatted_for_the_api_is_parsed_as_the_same_moment(moment: datetime) -> None:
+    # In a zone that goes back once a year a naive text may mean two moments. Moscow no longer does.
     zone = MOSCOW if moment.year >= 2015 else ZoneInfo("Asia/Kolkata")
     assert parse_api_time(to_api(moment, zone), zone) == moment
 
 
-def test_the_api_gets_its_own_zone_and_whole_seconds() -> None:
+def test_the_api_gets_times_in_its_own_zone_and_whole_seconds() -> None:
     moment = datetime(2025, 6, 1, 21, 0, 0, 999_999, tzinfo=UTC)
     assert to_api(moment, MOSCOW) == "2025-06-02 00:00:00"
 
@@ -47,12 +49,12 @@ EXPIRY = datetime(2025, 6, 2, 12, 30, 15, tzinfo=UTC)
         int(EXPIRY.timestamp()) * 1000,
     ],
 )
-def test_every_format_of_an_expiry_is_read(text: object) -> None:
+def test_every_format_of_an_expiry_is_parsed(text: object) -> None:
     assert parse_api_time(text, MOSCOW) == EXPIRY
 
 
 @given(moments)
-def test_epoch_seconds_and_milliseconds_are_told_apart(moment: datetime) -> None:
+def test_epoch_seconds_and_milliseconds_are_distinguished(moment: datetime) -> None:
     seconds = int(moment.timestamp())
     assert parse_api_time(seconds, MOSCOW) == moment
     if seconds > 200_000_000:
@@ -60,17 +62,17 @@ def test_epoch_seconds_and_milliseconds_are_told_apart(moment: datetime) -> None
 
 
 @given(st.text() | st.none() | st.booleans() | st.floats() | st.integers() | st.lists(st.integers(), max_size=2))
-def test_anything_at_all_is_a_moment_in_utc_or_none(value: object) -> None:
+def test_any_value_is_a_moment_in_utc_or_none(value: object) -> None:
     parsed = parse_api_time(value, MOSCOW)
     assert parsed is None or parsed.utcoffset() == timedelta()
 
 
 @pytest.mark.parametrize("value", [None, "", "soon", 0, -5, "nan", "inf", "1e30", [], {}, True, "2025-13-01 00:00:00"])
-def test_what_is_no_time_is_none(value: object) -> None:
+def test_an_invalid_time_is_none(value: object) -> None:
     assert parse_api_time(value, MOSCOW) is None
 
 
-def test_a_dag_authors_time_without_a_zone_is_in_the_apis() -> None:
+def test_a_dag_authors_time_without_a_zone_is_in_the_apis_zone() -> None:
     expected = datetime(2025, 6, 1, 21, tzinfo=UTC)
     assert parse_moment("2025-06-02 00:00:00", MOSCOW) == expected
     assert parse_moment("2025-06-02", MOSCOW) == expected
@@ -81,6 +83,6 @@ def test_a_dag_authors_time_without_a_zone_is_in_the_apis() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "yesterday-ish", "P1D", "2025-06-02/2025-06-03", "2025-02-30"])
-def test_a_dag_authors_text_that_is_no_time_is_an_error(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - which one is pendulum's
+def test_a_dag_authors_invalid_time_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - pendulum has several
         parse_moment(text, MOSCOW)

@@ -1,3 +1,5 @@
+"""What a response means: ``api/answer/verdict.py``."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -9,12 +11,16 @@ import pytest
 from airflow_provider_alloincognito.api.answer import verdict
 from airflow_provider_alloincognito.api.answer.envelope import Envelope
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.errors import AlloincognitoApiError, AlloincognitoResponseError
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoApiError,
+    AlloincognitoResponseError,
+    AlloincognitoSettingsError,
+)
 
 
 @dataclass
-class Answered:
-    """What the judgement looks at."""
+class FakeAnswer:
+    """The part of a response that is judged."""
 
     status: int = 200
     envelope: Envelope | None = None
@@ -22,63 +28,63 @@ class Answered:
     server_time: datetime | None = None
 
 
-def said(status: int = 200, **envelope: Any) -> Answered:
-    return Answered(status, Envelope(**{"has_result": True, "rowset": "array", **envelope}))
+def answer_with(status: int = 200, **envelope: Any) -> FakeAnswer:
+    return FakeAnswer(status, Envelope(**{"has_result": True, "rowset": "array", **envelope}))
 
 
 @pytest.mark.parametrize(
     ("answer", "rejected"),
     [
-        (said(), False),
-        (said(401), True),
-        (said(403), True),
-        (Answered(401), True),
-        (Answered(500), False),
-        (said(error_code=401), True),
-        (said(error_code="403"), True),
-        (said(error_code=1000), False),
-        (said(error_code=0), False),
-        (said(error_code=None), False),
+        (answer_with(), False),
+        (answer_with(401), True),
+        (answer_with(403), True),
+        (FakeAnswer(401), True),
+        (FakeAnswer(500), False),
+        (answer_with(error_code=401), True),
+        (answer_with(error_code="403"), True),
+        (answer_with(error_code=1000), False),
+        (answer_with(error_code=0), False),
+        (answer_with(error_code=None), False),
     ],
 )
-def test_which_answers_reject_the_token(answer: Answered, rejected: bool) -> None:
+def test_which_responses_reject_the_token(answer: FakeAnswer, rejected: bool) -> None:
     assert verdict.token_is_rejected(answer, Settings()) is rejected
 
 
-def test_rejecting_codes_are_the_users() -> None:
+def test_the_codes_that_reject_a_token_are_a_setting() -> None:
     settings = Settings(auth_error_codes=("E1",))
-    assert verdict.token_is_rejected(said(error_code="E1"), settings)
-    assert not verdict.token_is_rejected(said(error_code=401), settings)
+    assert verdict.token_is_rejected(answer_with(error_code="E1"), settings)
+    assert not verdict.token_is_rejected(answer_with(error_code=401), settings)
 
 
 @pytest.mark.parametrize(
-    ("answer", "pending"),
+    ("answer", "ready"),
     [
-        (said(), False),
-        (said(202), True),
-        (Answered(202), True),
-        (said(rowset="absent"), True),
-        (said(rowset="absent", file_content="null"), True),
-        (said(rowset="absent", file_content="string"), False),
-        (said(rowset="null"), False),
-        (said(has_result=False, rowset="absent"), False),
-        (said(rowset="absent", error_code=5), False),
-        (said(rowset="absent", error_message="no"), False),
-        (Answered(), False),
+        (answer_with(), True),
+        (answer_with(202), False),
+        (FakeAnswer(202), False),
+        (answer_with(rowset="absent"), False),
+        (answer_with(rowset="absent", file_content="null"), False),
+        (answer_with(rowset="absent", file_content="string"), True),
+        (answer_with(rowset="null"), True),
+        (answer_with(has_result=False, rowset="absent"), True),
+        (answer_with(rowset="absent", error_code=5), True),
+        (answer_with(rowset="absent", error_message="no"), True),
+        (FakeAnswer(), True),
     ],
 )
-def test_which_answers_are_not_ready(answer: Answered, pending: bool) -> None:
-    assert verdict.is_pending(answer, Settings()) is pending
+def test_which_responses_are_ready(answer: FakeAnswer, ready: bool) -> None:
+    assert verdict.is_ready(answer, Settings()) is ready
 
 
-def test_a_null_rowset_is_not_ready_by_a_setting() -> None:
-    assert verdict.is_pending(said(rowset="null"), Settings(null_rowset="pending"))
+def test_whether_a_null_rowset_is_ready_is_a_setting() -> None:
+    assert not verdict.is_ready(answer_with(rowset="null"), Settings(null_rowset="pending"))
 
 
-def test_pending_codes_are_the_users() -> None:
+def test_the_codes_for_not_ready_are_a_setting() -> None:
     settings = Settings(pending_error_codes=("1100",))
-    answer = said(error_code=1100, error_message="wait", rowset="absent")
-    assert verdict.is_pending(answer, settings)
+    answer = answer_with(error_code=1100, error_message="wait", rowset="absent")
+    assert not verdict.is_ready(answer, settings)
     verdict.raise_for_error("m", answer, settings)
     with pytest.raises(AlloincognitoApiError):
         verdict.raise_for_error("m", answer, Settings())
@@ -99,8 +105,8 @@ def test_pending_codes_are_the_users() -> None:
         ({"error_code": -1}, True),
     ],
 )
-def test_what_is_an_error(envelope: dict[str, Any], is_error: bool) -> None:
-    answer = said(**envelope)
+def test_which_envelopes_are_errors(envelope: dict[str, Any], is_error: bool) -> None:
+    answer = answer_with(**envelope)
     assert answer.envelope is not None
     assert verdict.has_error(answer.envelope) is is_error
     if is_error:
@@ -110,8 +116,8 @@ def test_what_is_an_error(envelope: dict[str, Any], is_error: bool) -> None:
         verdict.raise_for_error("m", answer, Settings())
 
 
-def test_an_error_tells_code_message_method_and_hash() -> None:
-    answer = said(error_code=5, error_message="абонент 79161234567, my-token", request_hash="h==")
+def test_an_error_has_code_message_method_and_hash() -> None:
+    answer = answer_with(error_code=5, error_message="абонент 79161234567, my-token", request_hash="h==")
     with pytest.raises(AlloincognitoApiError) as caught:
         verdict.raise_for_error("getcalllist", answer, Settings(), ["my-token"])
     error = caught.value
@@ -123,21 +129,38 @@ def test_an_error_tells_code_message_method_and_hash() -> None:
     )
 
 
-def test_a_code_in_words_is_scrubbed_as_well() -> None:
+def test_a_code_that_is_a_text_is_scrubbed() -> None:
     with pytest.raises(AlloincognitoApiError) as caught:
-        verdict.raise_for_error("m", said(error_code="79161234567 my-token"), Settings(), ["my-token"])
+        verdict.raise_for_error("m", answer_with(error_code="79161234567 my-token"), Settings(), ["my-token"])
     assert caught.value.code == "<number> <token>"
 
 
 @pytest.mark.parametrize("status", [301, 400, 404, 500])
-def test_a_status_that_is_no_success_is_an_error(status: int) -> None:
-    for answer in (Answered(status), said(status)):
+def test_a_status_other_than_success_is_an_error(status: int) -> None:
+    for answer in (FakeAnswer(status), answer_with(status)):
         with pytest.raises(AlloincognitoApiError) as caught:
             verdict.raise_for_error("m", answer, Settings())
         assert caught.value.code == status
 
 
-@pytest.mark.parametrize("answer", [Answered(), said(has_result=False), said(201, has_result=False)])
-def test_neither_error_nor_result_is_not_what_is_promised(answer: Answered) -> None:
+@pytest.mark.parametrize("answer", [FakeAnswer(), answer_with(has_result=False), answer_with(201, has_result=False)])
+def test_neither_error_nor_result_is_an_error(answer: FakeAnswer) -> None:
     with pytest.raises(AlloincognitoResponseError, match="path"):
         verdict.raise_for_error("m", answer, Settings())
+
+
+def test_a_ready_check_decides_instead_of_the_settings() -> None:
+    check = f"{__name__}.has_a_code"
+    assert verdict.is_ready(answer_with(202, code=1), Settings(), check)
+    assert not verdict.is_ready(answer_with(code=None), Settings(), check)
+    assert not verdict.is_ready(FakeAnswer(202), Settings(), check), "without an envelope the status decides"
+
+
+def has_a_code(envelope: Envelope) -> bool:
+    return envelope.code is not None
+
+
+@pytest.mark.parametrize("path", ["nowhere.to_be_found", "math.nothing", "math.pi", ""])
+def test_a_ready_check_that_is_not_a_function_is_an_error_that_names_it(path: str) -> None:
+    with pytest.raises(AlloincognitoSettingsError, match=f"ready_check is '{path}'"):
+        verdict.is_ready(answer_with(), Settings(), path)

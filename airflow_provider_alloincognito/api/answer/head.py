@@ -1,4 +1,4 @@
-"""What can be known of an answer before its rows or its recording: for both transports."""
+"""The head of a response: all that is known of it before its rows or its recording. For both transports."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from airflow_provider_alloincognito.api.answer import verdict
-from airflow_provider_alloincognito.api.answer.envelope import CHUNK, Envelope, EnvelopeReader, Piece
+from airflow_provider_alloincognito.api.answer.envelope import Envelope, EnvelopeReader, Piece
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.errors import AlloincognitoResponseError
+from airflow_provider_alloincognito.errors import AlloincognitoResponseError, AlloincognitoTruncatedError
 
 LARGEST_SMALL_BODY = 1 << 20
 
 
 class AnswerHead:
     """
-    Status, headers and envelope of one answer; the transport feeds it the body until it has enough.
+    Status, headers and envelope of one response; the transport feeds it the body until the head is complete.
 
-    :param method: the API's method that was asked.
+    :param method: the API's method, for errors.
     :param status: the HTTP status.
     :param headers: the HTTP headers, in any case.
     :param settings: the server's.
-    :param is_small: read all of the body, and do not insist on its being an envelope.
+    :param is_small: read all of the body, and accept one that is not an envelope.
     """
 
     def __init__(
@@ -33,52 +33,53 @@ class AnswerHead:
         self.body = b""
         """The whole body, if it is small."""
         self.pieces: list[Piece] = []
-        """What of the rows or the recording came along."""
+        """The rows or the part of a recording that arrived with the head."""
         self.ended = False
-        self.reader: EnvelopeReader | None = EnvelopeReader(max_bytes=settings.max_response_bytes or None)
         self._headers = headers
         self._settings = settings
+        self._reader = EnvelopeReader(max_bytes=settings.max_response_bytes or None)
+        self._has_envelope = True
         # Rows may come with any status of success; "not ready yet" and failures are small.
         self._is_small = is_small or status == verdict.ACCEPTED or not 200 <= status < 300
 
-    def take(self, chunk: bytes) -> None:
-        """Take the next chunk of the body."""
+    def feed(self, chunk: bytes) -> None:
+        """Read the next chunk of the body."""
         if self._is_small:
             self.body += chunk
         else:
-            assert self.reader is not None
-            self.pieces += self.reader.feed(chunk)
+            self.pieces += self._reader.feed(chunk)
 
     @property
-    def can_be_judged(self) -> bool:
-        """Whether enough of the body has come."""
-        if self._is_small:
-            return len(self.body) > LARGEST_SMALL_BODY
-        return self.reader is not None and self.reader.opened
+    def head_complete(self) -> bool:
+        """Whether enough of the body has arrived to judge the response."""
+        return len(self.body) > LARGEST_SMALL_BODY if self._is_small else self._reader.head_complete
 
-    def end(self) -> None:
-        """The body has ended, or goes on for longer than it may."""
+    def finish(self) -> None:
+        """Note that the body has ended, or is longer than a small one may be."""
         self.ended = True
-        if not self._is_small:
-            assert self.reader is not None
-            self.pieces += self.reader.finish()
-            return
         try:
-            assert self.reader is not None
-            self.reader.feed(self.body)
-            self.reader.finish()
+            self.pieces += self._reader.feed(self.body) + self._reader.finish()
         except AlloincognitoResponseError:
-            self.reader = None
+            if not self._is_small:
+                raise
+            self._has_envelope = False
+
+    def truncated(self, error: Exception) -> AlloincognitoTruncatedError:
+        """Return the error for a connection that broke, without the transport's own text, which may quote a URL."""
+        return AlloincognitoTruncatedError(
+            f"Response truncated: the connection broke in the middle of the response to {self.method} "
+            f"({type(error).__name__}). Nothing of it was kept; another try may get all of it."
+        )
 
     @property
     def best_chunk(self) -> int:
-        """How many bytes of the body to take next, at most."""
-        return self.reader.best_chunk if self.reader is not None else CHUNK
+        """The number of bytes of the body to feed next, at most, that is read fastest."""
+        return self._reader.best_chunk
 
     @property
     def envelope(self) -> Envelope | None:
-        """The envelope as far as it has been read; None if the body is none."""
-        return self.reader.envelope if self.reader is not None else None
+        """The envelope as far as it has been read; None if the body has none."""
+        return self._reader.envelope if self._has_envelope else None
 
     @property
     def server_time(self) -> datetime | None:
@@ -95,5 +96,9 @@ class AnswerHead:
         return self._headers.get("Retry-After")
 
     def is_ready(self, ready_check: str | None = None) -> bool:
-        """Whether the answer holds the result, by a check of the user's own if there is one."""
+        """
+        Return whether the response contains the result.
+
+        :param ready_check: as for :func:`~airflow_provider_alloincognito.api.answer.verdict.is_ready`.
+        """
         return verdict.is_ready(self, self._settings, ready_check)

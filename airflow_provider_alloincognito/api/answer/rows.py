@@ -1,9 +1,10 @@
-"""The rows of ``result.rowset``: windows of raw rows, cut by the JSON decoder itself.
+"""
+The rows of ``result.rowset``: blocks of raw rows, cut by the JSON decoder itself.
 
-A window of bytes is cut at its last ``}``, and msgspec says whether ``[window]`` is a complete array. What
-begins on a row's boundary and is accepted so ends on a boundary too: nobody has to know by hand what a string
-or an escape is. Rows stay the slices of bytes that they are; most are never decoded. Only half a surrogate
-pair is replaced in them: JSON can hold one, no file format can.
+A block of bytes is cut at its last ``}``, and msgspec decides whether ``[block]`` is a complete array. A block that
+starts at a row's boundary and is accepted also ends at one, so nothing here has to parse strings or escapes. Rows
+remain slices of the server's bytes; most are never decoded. Only lone surrogates (half of a surrogate pair) are
+replaced: JSON can contain them, no file format can.
 """
 
 from __future__ import annotations
@@ -20,38 +21,23 @@ import msgspec
 from airflow_provider_alloincognito.api.answer import LargeValue
 from airflow_provider_alloincognito.errors import AlloincognitoResponseError
 
-_HIGH = rb"u[dD][89abAB][0-9a-fA-F]{2}"
-_LOW = rb"u[dD][c-fC-F][0-9a-fA-F]{2}"
-# Escaped backslashes and whole pairs are walked over, so that only a half is left for the group.
-_ESCAPE = re.compile(rb"\\(?:\\|%b\\%b|(%b|%b))" % (_HIGH, _LOW, _HIGH, _LOW))
-_REPLACEMENT = rb"\ufffd"  # as Unicode prescribes it for what cannot be represented
-
-
-def replace_half_pairs(json: bytes) -> bytearray:
-    """
-    Write U+FFFD in place of every half of a surrogate pair; no other byte changes, nor does the length.
-
-    :param json: JSON that neither begins nor ends within a string.
-    """
-    mended = bytearray(json)
-    for escape in _ESCAPE.finditer(json):
-        if escape[1]:
-            mended[slice(*escape.span())] = _REPLACEMENT
-    return mended
-
-
 log = logging.getLogger(__name__)
 
-WINDOW = 1 << 18
-CHUNK = 1 << 17  # what is looked at several times had better stay in the processor's cache
-TRIES = 16  # cuts to try where a window ends amid a nested value, before it is scanned: that is 40 times slower
+BLOCK = 1 << 18
+CHUNK = 1 << 17  # bytes that are read several times should stay in the processor's cache
+CUT_ATTEMPTS = 16  # cuts to try where a block ends inside a nested value, before a scan, which is 40 times slower
 
-_FIRST_BYTE = struct.Struct("c").unpack_from  # a buffer's, at the price of a call
+_FIRST_BYTE = struct.Struct("c").unpack_from  # of any buffer, at the price of a call
 _OPENING_BRACE = {(b"{",)}
 _ARRAY_END = re.compile(rb"[ \t\n\r]*+\]")
-# White space, scalars and strings, also one that is cut off, up to the next bracket or the end.
+# White space, scalars and strings, even an incomplete one, up to the next bracket or the end.
 _NEXT_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.?)*+(?:"|\Z))*+([{}\[\]]|\Z)', re.DOTALL)
-_REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_HIGH = rb"u[dD][89abAB][0-9a-fA-F]{2}"
+_LOW = rb"u[dD][c-fC-F][0-9a-fA-F]{2}"
+# Escaped backslashes and whole pairs match too, so that the group has only lone surrogates.
+_SURROGATE = re.compile(rb"\\(?:\\|%b\\%b|(%b|%b))" % (_HIGH, _LOW, _HIGH, _LOW))
+_REPLACEMENT = rb"\ufffd"  # Unicode's own for what cannot be represented
+_DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _RAW_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 _ROWS = msgspec.json.Decoder(list[dict[str, Any]])
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -62,7 +48,7 @@ class RowBatch:
     A run of rows, still as the server's bytes.
 
     :param rows: the rows, each a valid JSON object.
-    :param one_line: True if no row is written over several lines; False if that is still to be looked for.
+    :param one_line: True if no row contains a line break; False if that is not known yet.
     """
 
     __slots__ = ("one_line", "rows")
@@ -75,43 +61,46 @@ class RowBatch:
         return len(self.rows)
 
     def json_lines(self) -> bytes:
-        """One row a line, each as the server wrote it, but compacted where it wrote it over several lines."""
+        """Return one row a line, each as the server wrote it; rows with line breaks are compacted."""
         rows: Sequence[bytes | msgspec.Raw] = self.rows
-        if not self.one_line and _breaks_lines(b"".join(rows)):
+        if not self.one_line and _has_line_break(b"".join(rows)):
             rows = [msgspec.json.format(row, indent=-1) for row in self.rows]
         return b"\n".join([*rows, b""])
 
     def fields(self) -> Iterator[dict[str, msgspec.Raw]]:
-        """The fields of one row after the other; values stay what they are, even numbers out of range."""
+        """Yield each row's fields, with values as the server's bytes, so that no number is out of range."""
         return map(_FIELDS.decode, self.rows)
 
     def decode(self) -> list[dict[str, Any]]:
-        """The rows as Python values."""
+        """Return the rows as Python values."""
         try:
             return _ROWS.decode(b"[%b]" % b",".join(self.rows))
-        except (msgspec.DecodeError, ValueError):  # valid JSON all the same
-            raise AlloincognitoResponseError("A row holds a number that is out of range.") from None
+        except (msgspec.DecodeError, ValueError):  # the JSON itself is valid
+            raise AlloincognitoResponseError(
+                "A row contains a number that is out of range for Python. Land the rows as JSON lines, which keeps "
+                "them as the server wrote them."
+            ) from None
 
 
 class RowReader(LargeValue[RowBatch]):
     """
-    Reads the rows of an array from the bytes that follow its ``[``.
+    Reader of the rows of an array, from the bytes after its ``[``.
 
-    :param window: rows are looked for whenever so many bytes have gathered.
+    :param block: how many bytes to gather before they are parsed.
     """
 
-    def __init__(self, window: int = WINDOW) -> None:
-        super().__init__(window)
-        self._window = window
-        self._before = b"["
-        self._told = False
+    def __init__(self, block: int | None = None) -> None:
+        self._block = block or BLOCK
+        super().__init__(self._block)
+        self._prefix = b"["
+        self._warned = False
 
     @property
     def best_chunk(self) -> int:
-        """Small ones: a row is looked at several times."""
+        """Small chunks, because each byte is read several times."""
         return CHUNK
 
-    def _take(self) -> Sequence[RowBatch]:
+    def _parse_pending(self) -> Sequence[RowBatch]:
         batches = []
         while True:
             if end := _ARRAY_END.match(self._pending):
@@ -121,66 +110,80 @@ class RowReader(LargeValue[RowBatch]):
             if not cut:
                 break
             batches.append(batch)
-            # A server-in for the rows before: so the decoder sees to it that one comma follows them.
-            self._before = b"[{}"
+            # A placeholder for the rows before, so that the decoder checks that one comma follows them.
+            self._prefix = b"[{}"
             del self._pending[:cut]
-        # A row larger than a window is only looked at again when twice as much is there: linear in its size.
-        self._due = max(self._window, 2 * len(self._pending))
+        # A row larger than a block is parsed again only at twice the size, so the time is linear in its size.
+        self._threshold = max(self._block, 2 * len(self._pending))
         return batches
 
     def _complete_rows(self) -> tuple[RowBatch, int]:
         cut = len(self._pending)
-        for _ in range(TRIES):
+        for _ in range(CUT_ATTEMPTS):
             cut = self._pending.rfind(b"}", 0, cut)
             if cut < 0:
                 break
             try:
                 return self._batch(cut + 1), cut + 1
-            except _REFUSED:
+            except _DECODE_ERRORS:
                 continue
         cut = _last_boundary(self._pending)
-        return (self._mended_batch(cut), cut) if cut else (RowBatch([]), 0)
+        return (self._repaired_batch(cut), cut) if cut else (RowBatch([]), 0)
 
-    def _mended_batch(self, cut: int) -> RowBatch:
-        """The rows up to a boundary that was scanned for: refused again, they hold half a pair or are broken."""
-        with suppress(*_REFUSED):
+    def _repaired_batch(self, cut: int) -> RowBatch:
+        """Return the rows up to a boundary found by the scan; if invalid, without their lone surrogates."""
+        with suppress(*_DECODE_ERRORS):
             return self._batch(cut)
-        self._pending[:cut] = replace_half_pairs(bytes(self._pending[:cut]))
+        self._pending[:cut] = replace_lone_surrogates(bytes(self._pending[:cut]))
         try:
             batch = self._batch(cut)
-        except _REFUSED:
+        except _DECODE_ERRORS:
             raise AlloincognitoResponseError(
-                "The answer's rowset is no valid JSON array, or nested too deeply."
+                "Unexpected response: result.rowset is not a valid JSON array, or is nested too deeply. It may be "
+                "damaged: try again later."
             ) from None
-        self._tell_once()
+        if not self._warned:
+            self._warned = True
+            log.warning(
+                "Texts in the response's rows contain half a surrogate pair, which no file format can store; "
+                "it is replaced by U+FFFD"
+            )
         return batch
 
-    def _tell_once(self) -> None:
-        if not self._told:
-            log.warning(
-                "Texts in the answer's rows held half a surrogate pair, which no file format can hold: "
-                "U+FFFD stands in its place"
-            )
-        self._told = True
-
     def _batch(self, cut: int) -> RowBatch:
-        array = b"".join((self._before, memoryview(self._pending)[:cut], b"]"))
+        array = b"".join((self._prefix, memoryview(self._pending)[:cut], b"]"))
         rows = _RAW_ROWS.decode(array)
         if not array.isascii():
-            array.decode()  # msgspec looks at the encoding of strings only where it decodes them
-        if self._before != b"[":
+            array.decode()  # msgspec checks the encoding only of strings that it decodes
+        if self._prefix != b"[":
             del rows[0]
         if not set(map(_FIRST_BYTE, rows)) <= _OPENING_BRACE:
-            raise AlloincognitoResponseError("The answer's rowset holds something that is not an object.")
-        return RowBatch(rows, one_line=not _breaks_lines(array))
+            raise AlloincognitoResponseError(
+                "Unexpected response: result.rowset contains something that is not an object. Check that "
+                "call_list_path in the Connection is the path of the call list on the server's /docs page."
+            )
+        return RowBatch(rows, one_line=not _has_line_break(array))
 
 
-def _breaks_lines(text: bytes) -> bool:
+def replace_lone_surrogates(json: bytes) -> bytearray:
+    """
+    Write U+FFFD in place of every lone surrogate; no other byte changes, nor does the length.
+
+    :param json: JSON that neither starts nor ends within a string.
+    """
+    replaced = bytearray(json)
+    for escape in _SURROGATE.finditer(json):
+        if escape[1]:
+            replaced[slice(*escape.span())] = _REPLACEMENT
+    return replaced
+
+
+def _has_line_break(text: bytes) -> bool:
     return b"\n" in text or b"\r" in text
 
 
 def _last_boundary(array: bytearray) -> int:
-    """Where the last complete object or array in an open array ends, or where the open array itself does."""
+    """Return where the last complete value of an open array ends, or where the array itself does."""
     depth = boundary = 0
     for found in _NEXT_BRACKET.finditer(array):
         match found[1]:

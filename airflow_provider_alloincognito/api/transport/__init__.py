@@ -1,1 +1,1 @@
-"""How requests travel: requests for tasks, httpx for triggers, one policy for retries."""
+"""How requests are sent: ``requests`` for tasks, ``httpx`` for triggers, one policy of retries for both."""

@@ -1,4 +1,4 @@
-"""The transport of triggers: does over ``httpx`` what the token logic wants done. It reads heads, no bodies."""
+"""The transport of triggers: carries out the steps of the token logic with ``httpx``. It reads only heads."""
 
 from __future__ import annotations
 
@@ -22,24 +22,22 @@ from airflow_provider_alloincognito.api.tokens.pair import TokenPair
 from airflow_provider_alloincognito.api.tokens.steps import Join, Lock, Send, Sleep, Step, Unlock
 from airflow_provider_alloincognito.api.tokens.stores import TokenStore, perform
 from airflow_provider_alloincognito.api.transport import retries
-from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoTruncatedError
+from airflow_provider_alloincognito.api.transport.retries import MOST_CONNECTIONS
+from airflow_provider_alloincognito.errors import AlloincognitoConnectionError, AlloincognitoError
 
-MOST_CONNECTIONS = 64
-
-Attempt = Callable[[Send], Awaitable[AnswerHead]]
 InThread = Callable[..., Awaitable[Any]]
 
-_parsed = functools.lru_cache(maxsize=64)(httpx.URL)  # without a query: a server has a handful
+_parse_url = functools.lru_cache(maxsize=64)(httpx.URL)  # URLs without a query: a server has a handful
 
 
 class AsyncClient:
     """
-    Sends requests with a living token. All tasks of one event loop may share it.
+    Sends requests with a valid token. All tasks of one event loop may share it.
 
     :param settings: the server's.
-    :param store: where the pair is kept.
-    :param keeper: the process' own view of the pair.
-    :param in_thread: runs a blocking call of the store's outside of the loop.
+    :param store: the store of the token pair.
+    :param keeper: what this process knows of the pair.
+    :param in_thread: runs a blocking call of the store outside of the loop.
     """
 
     def __init__(
@@ -55,8 +53,8 @@ class AsyncClient:
         self._keeper = keeper
         self._in_thread = in_thread
         self._rate = retries.RateLimit(settings.requests_per_second)
-        # Many wait for few connections, and the pool's own queue takes time that grows with its length's square.
-        self._turn = asyncio.Semaphore(MOST_CONNECTIONS)
+        # Before the pool's own queue, whose cost grows with the square of its length.
+        self._free_connections = asyncio.Semaphore(MOST_CONNECTIONS)
         self._http = httpx.AsyncClient(
             timeout=httpx.Timeout(settings.timeout, pool=None),
             limits=httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS),
@@ -71,9 +69,9 @@ class AsyncClient:
 
     async def head(self, request: ApiRequest) -> AnswerHead:
         """
-        Send a request and read its answer's head; the rest is left to the server.
+        Send a request and read the head of the response; the rest is not read.
 
-        :raises AlloincognitoError: for whatever the answer is if it is not a good one, or a pending one.
+        :raises AlloincognitoError: if the response is neither a success nor "not ready yet".
         """
         answer = await self._run(request)
         verdict.raise_for_error(request.method, answer, self.settings, self._keeper.secrets)
@@ -121,14 +119,20 @@ class AsyncClient:
             raise
 
     async def _send(self, send: Send) -> AnswerHead:
-        attempt: Attempt = self._send_once
-        if not send.is_token_call:  # the patience with those begins with the first attempt
+        failures: list[AlloincognitoConnectionError] = []
+        # tenacity costs much beside a request that succeeds; of a token call it also times the first attempt.
+        if not send.is_token_call:
             try:
                 return await self._send_once(send)
-            except retries.Unanswered as error:
-                attempt = _failing_first(error, self._send_once)
-        retrying = tenacity.AsyncRetrying(**retries.policy(self.settings, is_token_call=send.is_token_call))
-        return await retrying(attempt, send)
+            except AlloincognitoConnectionError as error:
+                failures.append(error)
+
+        async def attempt() -> AnswerHead:
+            if failures:  # of the attempt made above
+                raise failures.pop()
+            return await self._send_once(send)
+
+        return await tenacity.AsyncRetrying(**retries.policy(self.settings, is_token_call=send.is_token_call))(attempt)
 
     async def _send_once(self, send: Send) -> AnswerHead:
         if wait := self._rate.reserve():
@@ -136,58 +140,44 @@ class AsyncClient:
         request = send.request
         try:
             async with (
-                self._turn,
+                self._free_connections,
                 self._http.stream(
                     request.verb,
-                    _parsed(request.url),
+                    _parse_url(request.url),
                     params=request.params,
                     json=request.body,
                     headers={"Authorization": f"Bearer {send.token}"},
                 ) as response,
             ):
                 if response.status_code in retries.BUSY_STATUSES:
-                    raise retries.busy(request.method, response.status_code, response.headers)
-                return await self._head_of(response, send)
+                    raise retries.busy_error(request.method, response.status_code, response.headers)
+                return await self._read_head(response, send)
         except httpx.TransportError as error:
-            raise retries.no_answer(request.method, self.settings.server, error) from None
+            raise retries.no_response_error(request.method, self.settings.server, error) from None
 
-    async def _head_of(self, response: httpx.Response, send: Send) -> AnswerHead:
-        method = send.request.method
-        head = AnswerHead(method, response.status_code, response.headers, self.settings, is_small=send.is_token_call)
+    async def _read_head(self, response: httpx.Response, send: Send) -> AnswerHead:
+        method, status = send.request.method, response.status_code
+        head = AnswerHead(method, status, response.headers, self.settings, is_small=send.is_token_call)
         try:
             async for chunk in response.aiter_bytes():
-                head.take(chunk)
-                if head.can_be_judged:
+                head.feed(chunk)
+                if head.head_complete:
                     return head
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise AlloincognitoTruncatedError(
-                f"The answer to {method} was cut off half-way ({type(error).__name__}); nothing of it is kept."
-            ) from None
-        head.end()
+            raise head.truncated(error) from None
+        head.finish()
         return head
 
 
-def _failing_first(error: Exception, attempt: Attempt) -> Attempt:
-    """An attempt that has been made already, and those that may follow: only these are worth a retrying object."""
-    made = [error]
-
-    async def next_attempt(send: Send) -> AnswerHead:
-        if made:
-            raise made.pop()
-        return await attempt(send)
-
-    return next_attempt
-
-
 async def _join(flight: Future[TokenPair], timeout: float) -> None:
-    # Not wait_for, which would cancel the flight for everybody.
+    # Not wait_for, which would cancel the flight for all who wait for it.
     done, _ = await asyncio.wait([asyncio.wrap_future(flight)], timeout=timeout)
     for future in done:
-        future.exception()  # looked at by the token logic; asyncio wants it looked at here
+        future.exception()  # the token logic handles it; asyncio warns unless it is retrieved here
 
 
 def _tls(verify: bool | str) -> ssl.SSLContext | bool:
-    """As ``requests`` does it, so that triggers trust whom tasks trust."""
+    """Choose the CA bundle as ``requests`` does, so that triggers and tasks trust the same servers."""
     if verify is False:
         return False
     bundle = verify if isinstance(verify, str) else os.environ.get("REQUESTS_CA_BUNDLE")

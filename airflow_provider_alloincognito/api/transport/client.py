@@ -1,12 +1,11 @@
-"""The transport of tasks: does over ``requests`` what the token logic wants done."""
+"""The transport of tasks: carries out the steps of the token logic with ``requests``."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import time
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import requests
 import requests.adapters
@@ -22,15 +21,14 @@ from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
 from airflow_provider_alloincognito.api.tokens.steps import Join, Lock, Send, Sleep, Step, Unlock
 from airflow_provider_alloincognito.api.tokens.stores import TokenStore, perform
 from airflow_provider_alloincognito.api.transport import retries
-from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoTruncatedError
+from airflow_provider_alloincognito.errors import AlloincognitoError
 
-MOST_CONNECTIONS = 64
-CUT_SHORT = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+READ_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 
 class BearerAuth(requests.auth.AuthBase):
     """
-    Sets the token's header; being an ``auth``, it also keeps a ``.netrc`` from setting another.
+    Sets the header with the token. As an ``auth`` of requests it also stops a ``.netrc`` from setting another.
 
     :param token: any of the three tokens.
     """
@@ -45,11 +43,11 @@ class BearerAuth(requests.auth.AuthBase):
 
 class Client:
     """
-    Sends requests with a living token. Threads may share it.
+    Sends requests with a valid token. Threads may share it.
 
     :param settings: the server's.
-    :param store: where the pair is kept.
-    :param keeper: the process' own view of the pair.
+    :param store: the store of the token pair.
+    :param keeper: what this process knows of the pair.
     """
 
     def __init__(self, settings: Settings, store: TokenStore, keeper: PairKeeper) -> None:
@@ -58,11 +56,11 @@ class Client:
         self._keeper = keeper
         self._rate = retries.RateLimit(settings.requests_per_second)
         self._session = requests.Session()
-        adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=MOST_CONNECTIONS)
+        adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=retries.MOST_CONNECTIONS)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
-        # Proxies and CA bundles of the environment: asked for each request, they take a sixth of its time.
-        self._surroundings = self._session.merge_environment_settings(
+        # Proxies and CA bundle of the environment, read once: to read them for each request takes a sixth of its time.
+        self._environment = self._session.merge_environment_settings(
             settings.server, dict(settings.proxies), True, settings.verify, None
         )
         self._session.trust_env = False
@@ -73,9 +71,9 @@ class Client:
 
     def open(self, request: ApiRequest) -> StreamedAnswer:
         """
-        Send a request, and give its answer as soon as its envelope can be judged.
+        Send a request, and return the response as soon as its head is complete.
 
-        :raises AlloincognitoError: for whatever the answer is if it is not a good one, or a pending one.
+        :raises AlloincognitoError: if the response is neither a success nor "not ready yet".
         """
         answer = self._run(request)
         try:
@@ -126,7 +124,7 @@ class Client:
                 return perform(self._store, step)
 
     def send(self, send: Send) -> StreamedAnswer:
-        """Send with that very token, and give the answer whatever it is."""
+        """Send with the step's own token, and return the response, whatever its status."""
         retrying = tenacity.Retrying(**retries.policy(self.settings, is_token_call=send.is_token_call))
         return retrying(self._send_once, send)
 
@@ -143,13 +141,13 @@ class Client:
                 auth=BearerAuth(send.token),
                 timeout=settings.timeout,
                 allow_redirects=False,
-                **self._surroundings,
+                **self._environment,
             )
         except requests.RequestException as error:
-            raise retries.no_answer(request.method, settings.server, error) from None
+            raise retries.no_response_error(request.method, settings.server, error) from None
         if response.status_code in retries.BUSY_STATUSES:
             response.close()
-            raise retries.busy(request.method, response.status_code, response.headers)
+            raise retries.busy_error(request.method, response.status_code, response.headers)
         answer = StreamedAnswer(request.method, response, settings, self._keeper.secrets, is_small=send.is_token_call)
         try:
             answer.read_head()
@@ -161,12 +159,12 @@ class Client:
 
 class StreamedAnswer(AnswerHead):
     """
-    One answer, read as it arrives. A context manager: leaving it early closes the connection.
+    One response, read as it arrives.
 
-    :param method: the API's method that was asked.
-    :param response: with its body still to come.
+    :param method: the API's method, for errors.
+    :param response: the response, with its body still to come.
     :param settings: the server's.
-    :param secrets: tokens to keep out of errors.
+    :param secrets: tokens to remove from errors.
     :param is_small: read all of the body at once.
     """
 
@@ -182,65 +180,53 @@ class StreamedAnswer(AnswerHead):
         super().__init__(method, response.status_code, response.headers, settings, is_small=is_small)
         self._response = response
         self._secrets = secrets
-        self._read_some = response.raw.read1  # the first chunk is whatever has come: a hash in it outlives a cut
-        self._size = CHUNK
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+        # The first chunk is whatever has arrived: its requestHash is known even if the connection breaks then.
+        self._read_raw = response.raw.read1
+        self._chunk_size = CHUNK
 
     def close(self) -> None:
-        """Give the connection back, or close it if the body has not ended."""
+        """Return the connection to the pool, or close it if the body has not ended."""
         self._response.close()
 
     def read_head(self) -> None:
-        """Read until the envelope can be judged."""
-        while self._read():
-            if self.can_be_judged:
+        """Read until the head is complete."""
+        while self._read_chunk():
+            if self.head_complete:
                 return
-        self._end()
+        self._finish()
 
     def stream(self) -> Iterator[Piece]:
         """
-        Rows and the bytes of a recording as they arrive, once.
+        Yield rows or the bytes of a recording as they arrive. Works once.
 
-        :raises AlloincognitoResponseError: if the body is cut off or is not what the API promises.
-        :raises AlloincognitoApiError: if an error follows what came.
+        :raises AlloincognitoResponseError: if the body is truncated or is not what the API describes.
+        :raises AlloincognitoApiError: if an error follows the rows.
         """
-        yield from self._taken()
-        while not self.ended and self._read():
-            yield from self._taken()
+        yield from self._pop_pieces()
+        while not self.ended and self._read_chunk():
+            yield from self._pop_pieces()
         if not self.ended:
-            self._end()
-            yield from self._taken()
+            self._finish()
+            yield from self._pop_pieces()
         if self.envelope is not None and verdict.has_error(self.envelope):
             verdict.raise_api_error(self.method, self.envelope, self._secrets)
 
-    def _taken(self) -> list[Piece]:
+    def _pop_pieces(self) -> list[Piece]:
         pieces, self.pieces = self.pieces, []
         return pieces
 
-    def _end(self) -> None:
-        self.end()
+    def _finish(self) -> None:
+        self.finish()
         self.close()
 
-    def _read(self) -> bool:
-        """Read the next chunk, and keep nothing of it but what it held; chunks grow with the body."""
+    def _read_chunk(self) -> bool:
+        """Read the next chunk and return whether there was one; chunks grow with the body."""
         try:
-            chunk = self._read_some(self._size, decode_content=True)
-        except CUT_SHORT as error:
-            raise AlloincognitoTruncatedError(
-                f"The answer to {self.method} was cut off half-way ({type(error).__name__}); nothing of it is kept."
-            ) from None
+            chunk = self._read_raw(self._chunk_size, decode_content=True)
+        except READ_ERRORS as error:
+            raise self.truncated(error) from None
         if chunk:
-            self.take(chunk)
-            self._read_some = self._response.raw.read
-            self._size = min(2 * self._size, self.best_chunk)
+            self.feed(chunk)
+            self._read_raw = self._response.raw.read
+            self._chunk_size = min(2 * self._chunk_size, self.best_chunk)
         return bool(chunk)

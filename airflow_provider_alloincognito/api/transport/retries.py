@@ -1,4 +1,4 @@
-"""When a request is sent again, and how long to wait before: one policy for both transports."""
+"""The policy of both transports: when a request is sent again, how long to wait before, and how many at a time."""
 
 from __future__ import annotations
 
@@ -14,41 +14,38 @@ import tenacity
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.errors import AlloincognitoBusyError, AlloincognitoConnectionError
 
+MOST_CONNECTIONS = 64
 BUSY_STATUSES = frozenset({429, 502, 503, 504})
-# A server that wants to be left alone for longer had better be asked by Airflow's own retry.
+# A longer pause is left to Airflow's retry, which does not occupy a worker.
 LONGEST_RETRY_AFTER = 300.0
 TOKEN_CALL_PATIENCE = 3
 
 
-class Unanswered(AlloincognitoConnectionError):
-    """A request that got no answer, or "busy", and may be sent again."""
-
-
-def busy(method: str, status: int, headers: Mapping[str, str]) -> AlloincognitoConnectionError:
-    """The error for a status out of ``BUSY_STATUSES``."""
-    after = retry_after(headers.get("Retry-After"), datetime.now(UTC))
-    said = f"{method}: the server is busy (HTTP status {status})"
-    if after is None:
-        return Unanswered(f"{said}.")
-    if after <= LONGEST_RETRY_AFTER:
-        return Unanswered(f"{said} and asks to wait {after:.0f} s.", after)
+def busy_error(method: str, status: int, headers: Mapping[str, str]) -> AlloincognitoConnectionError:
+    """Return the error for a status of ``BUSY_STATUSES``."""
+    seconds = retry_after(headers.get("Retry-After"), datetime.now(UTC))
+    happened = f"{method}: The server is busy (HTTP {status})"
+    if seconds is None:
+        return AlloincognitoConnectionError(f"{happened}. Try again later.")
+    if seconds <= LONGEST_RETRY_AFTER:
+        return AlloincognitoConnectionError(f"{happened} and asks to wait {seconds:.0f} s. Try again then.", seconds)
     return AlloincognitoBusyError(
-        f"{said} and asks to wait {after:.0f} s, longer than a task waits for it ({LONGEST_RETRY_AFTER:.0f} s). The "
-        "request itself is not at fault: let Airflow's retry ask again after that time (the task's retry_delay).",
-        after,
+        f"{happened} and asks to wait {seconds:.0f} s, longer than a task waits ({LONGEST_RETRY_AFTER:.0f} s). The "
+        "request itself is fine: let Airflow retry the task after that time (the task's retry_delay).",
+        seconds,
     )
 
 
-def no_answer(method: str, server: str, error: Exception) -> Unanswered:
-    """The error for a connection fault; the fault's own text may quote a URL, so only its kind is told."""
-    return Unanswered(
-        f"{method}: no answer from {server} ({type(error).__name__}). Is it reachable from this worker (firewall, "
-        "proxy, port 4431), and are the Connection's timeout and verify right?"
+def no_response_error(method: str, server: str, error: Exception) -> AlloincognitoConnectionError:
+    """Return the error for a failed connection, without the transport's own text, which may quote a URL."""
+    return AlloincognitoConnectionError(
+        f"{method}: No response from {server} ({type(error).__name__}). Check that this worker can reach it (firewall, "
+        "proxy, port 4431), and the Connection's timeout and verify."
     )
 
 
 def retry_after(header: str | None, now: datetime) -> float | None:
-    """Seconds to wait, from a ``Retry-After`` in seconds or as an HTTP date."""
+    """Return the seconds to wait, from a ``Retry-After`` in seconds or as an HTTP date; None if it is neither."""
     if not header:
         return None
     try:
@@ -62,33 +59,32 @@ def retry_after(header: str | None, now: datetime) -> float | None:
 
 
 def policy(settings: Settings, *, is_token_call: bool) -> dict[str, Any]:
-    """The arguments of tenacity's ``Retrying`` and ``AsyncRetrying``."""
+    """Return the arguments of tenacity's ``Retrying`` and ``AsyncRetrying``."""
     stop: Any = tenacity.stop_after_attempt(settings.retries + 1)
     if is_token_call:
-        # Others wait for it: it is given up before the right to replace the pair runs out.
+        # Other requests wait for it: give up before the right to replace the pair runs out.
         stop = stop | tenacity.stop_after_delay(TOKEN_CALL_PATIENCE * settings.token_call_seconds)
-    return {
-        "retry": tenacity.retry_if_exception_type(Unanswered),
-        "stop": stop,
-        "wait": _wait,
-        "reraise": True,
-    }
+    return {"retry": _may_retry, "stop": stop, "wait": _wait, "reraise": True}
 
 
+_may_retry = tenacity.retry_all(
+    tenacity.retry_if_exception_type(AlloincognitoConnectionError),
+    tenacity.retry_if_not_exception_type(AlloincognitoBusyError),
+)
 _backoff = tenacity.wait_random_exponential(multiplier=1, max=30)
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, Unanswered) else None
-    return asked if asked is not None else float(_backoff(state))
+    seconds = error.retry_after if isinstance(error, AlloincognitoConnectionError) else None
+    return seconds if seconds is not None else float(_backoff(state))
 
 
 class RateLimit:
     """
-    A ceiling on requests per second, shared by whoever shares the object.
+    A limit on requests per second, for all threads that share the object.
 
-    :param per_second: 0 is no ceiling.
+    :param per_second: 0 is no limit.
     """
 
     def __init__(self, per_second: float) -> None:
@@ -97,7 +93,7 @@ class RateLimit:
         self._guard = threading.Lock()
 
     def reserve(self) -> float:
-        """Take the next free moment; gives the seconds until it."""
+        """Reserve the next free moment, and return the seconds until it."""
         if not self._interval:
             return 0.0
         with self._guard:

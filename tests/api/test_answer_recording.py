@@ -1,3 +1,5 @@
+"""A recording, decoded as it arrives: ``api/answer/recording.py``."""
+
 from __future__ import annotations
 
 import base64
@@ -12,9 +14,9 @@ from airflow_provider_alloincognito.api.answer.recording import RecordingContent
 from airflow_provider_alloincognito.errors import AlloincognitoResponseError
 
 
-def read(string: bytes, chunk: int = 1 << 18, window: int = 1 << 16) -> tuple[bytes, bytes | None]:
-    """``string``: what follows the opening quote."""
-    reader = RecordingContentReader(window)
+def read(string: bytes, chunk: int = 1 << 18, block: int = 1 << 16) -> tuple[bytes, bytes | None]:
+    """Read ``string``, the bytes after the opening quote."""
+    reader = RecordingContentReader(block)
     pieces: list[bytes] = []
     for start in range(0, len(string), chunk):
         if reader.rest is not None:
@@ -26,12 +28,12 @@ def read(string: bytes, chunk: int = 1 << 18, window: int = 1 << 16) -> tuple[by
 
 
 def escaped(text: str, which: str) -> str:
-    """Characters of ``which`` written as `\\uXXXX`, all else as JSON has it."""
+    """Return ``text`` as JSON, with the characters of ``which`` as `\\uXXXX`."""
     return "".join(f"\\u{ord(char):04X}" if char in which else json.dumps(char)[1:-1] for char in text)
 
 
 @st.composite
-def dressed(draw: st.DrawFn) -> tuple[bytes, bytes]:
+def base64_variants(draw: st.DrawFn) -> tuple[bytes, bytes]:
     content = draw(st.binary(max_size=300))
     encode = draw(st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]))
     text = encode(content).decode()
@@ -46,26 +48,26 @@ def dressed(draw: st.DrawFn) -> tuple[bytes, bytes]:
     return content, (string.replace("/", "\\/") if draw(st.booleans()) else string).encode()
 
 
-@given(dressed(), st.integers(1, 50))
-def test_any_bytes_in_any_dressing_and_chunks(dressed: tuple[bytes, bytes], chunk: int) -> None:
-    content, string = dressed
+@given(base64_variants(), st.integers(1, 50))
+def test_any_variant_of_base64_is_read_in_any_chunks(variant: tuple[bytes, bytes], chunk: int) -> None:
+    content, string = variant
     assert read(string + b'", "x": "y"}', chunk) == (content, b'", "x": "y"}')
 
 
-@given(dressed(), st.integers(1, 50), st.integers(140, 400))
-def test_windows_cut_anywhere(dressed: tuple[bytes, bytes], chunk: int, window: int) -> None:
-    """Larger than the longest prefix, as the real window is."""
-    content, string = dressed
-    assert read(string + b'"', chunk, window) == (content, b'"')
+@given(base64_variants(), st.integers(1, 50), st.integers(140, 400))
+def test_any_variant_is_read_in_any_blocks(variant: tuple[bytes, bytes], chunk: int, block: int) -> None:
+    """Blocks are longer than the longest prefix, as the real one is."""
+    content, string = variant
+    assert read(string + b'"', chunk, block) == (content, b'"')
 
 
 @given(st.binary(max_size=200), st.sampled_from(["", "+/=", "AQg"]), st.integers(1, 20), st.integers(1, 20))
-def test_tiny_windows(content: bytes, which: str, chunk: int, window: int) -> None:
+def test_tiny_blocks_are_read(content: bytes, which: str, chunk: int, block: int) -> None:
     string = escaped("\n".join(base64.encodebytes(content).decode().splitlines()), which)
-    assert read(string.encode() + b'"', chunk, window) == (content, b'"')
+    assert read(string.encode() + b'"', chunk, block) == (content, b'"')
 
 
-def test_a_recording_of_many_windows() -> None:
+def test_a_recording_of_many_blocks_is_read() -> None:
     content = os.urandom(3_000_001)
     plain = base64.b64encode(content)
     lines = base64.encodebytes(content).replace(b"\n", b"\\r\\n").replace(b"/", b"\\/")
@@ -99,22 +101,22 @@ def test_a_recording_of_many_windows() -> None:
         "QU\\ud800JD",
     ],
 )
-def test_what_is_not_base64_in_a_json_string(string: str) -> None:
-    for chunk, window in [(1, 1), (3, 5), (4, 4), (100, 1 << 16)]:
+def test_anything_but_base64_is_an_error(string: str) -> None:
+    for chunk, block in [(1, 1), (3, 5), (4, 4), (100, 1 << 16)]:
         with pytest.raises(AlloincognitoResponseError, match="fileContent"):
-            read(string.encode() + b'"}', chunk, window)
+            read(string.encode() + b'"}', chunk, block)
 
 
 @pytest.mark.parametrize(
-    ("dressed", "plain"),
+    ("variant", "plain"),
     [("\\/", "/"), ("\\u002f", "/"), ("_", "/"), ("_-", "/+"), ("/ ", "/"), ("/\\n", "/"), ("\\n/\\n", "/")],
 )
-def test_dressing_that_begins_where_a_chunk_ends(dressed: str, plain: str) -> None:
-    """Groups of four that need no undressing, and then characters that wait for the rest of their group."""
+def test_a_variant_that_starts_where_a_chunk_ends_is_read(variant: str, plain: str) -> None:
+    """Groups of four in the standard alphabet, and then characters of an incomplete group."""
     chunk = "A" * (1 << 16)
     rest = "A" * (8 - len(plain))
     reader = RecordingContentReader()
-    pieces = [*reader.feed(f"{chunk}{dressed}".encode()), *reader.feed(f'{rest}"'.encode(), last=True)]
+    pieces = [*reader.feed(f"{chunk}{variant}".encode()), *reader.feed(f'{rest}"'.encode(), last=True)]
     assert b"".join(pieces) == base64.b64decode(chunk + plain + rest)
 
 
@@ -124,6 +126,6 @@ def test_a_string_that_does_not_end_has_no_rest(string: bytes) -> None:
         assert read(string, chunk)[1] is None
 
 
-def test_an_empty_recording() -> None:
+def test_an_empty_recording_is_read() -> None:
     assert read(b'"}') == (b"", b'"}')
     assert read(b'data:audio/mpeg;base64,"}') == (b"", b'"}')

@@ -1,3 +1,5 @@
+"""What is removed from texts of the server: ``scrubbing.py``."""
+
 from __future__ import annotations
 
 import re
@@ -30,10 +32,10 @@ words = st.text(st.characters(whitelist_categories=["Ll", "Lu"]), max_size=20)
 
 @pytest.mark.parametrize("number", NUMBERS)
 @pytest.mark.parametrize("frame", ["{}", "абонент {} не найден", "[{}]", "2025-06-02 {}", "tel:{};", "a{}b", '"{}"'])
-def test_a_phone_number_goes_however_it_is_written(number: str, frame: str) -> None:
-    said = scrub(frame.format(number))
-    assert "<number>" in said
-    assert not set(re.findall(r"\d{2,}", number)) & set(re.findall(r"\d{2,}", said.replace("2025-06-02", "")))
+def test_a_phone_number_is_removed_however_it_is_written(number: str, frame: str) -> None:
+    scrubbed = scrub(frame.format(number))
+    assert "<number>" in scrubbed
+    assert not set(re.findall(r"\d{2,}", number)) & set(re.findall(r"\d{2,}", scrubbed.replace("2025-06-02", "")))
 
 
 @given(
@@ -43,39 +45,39 @@ def test_a_phone_number_goes_however_it_is_written(number: str, frame: str) -> N
     words,
     words,
 )
-def test_digits_in_any_groups_go(digits: str, gaps: list[str], plus: str, before: str, after: str) -> None:
+def test_digits_in_any_groups_are_removed(digits: str, gaps: list[str], plus: str, before: str, after: str) -> None:
     number = plus + "".join(digit + gap for digit, gap in zip(digits, gaps, strict=False)).rstrip(" -(.)\u2011\u00a0")
     if re.match(r"(19|20)\d\d-\d\d-\d\d", number):
         return  # has the form of a date
-    said = scrub(f"{before}: {number} ,{after}")
-    assert "<number>" in said
-    assert not re.search(r"\d", said.replace("<number>", "").replace(before, "").replace(after, ""))
+    scrubbed = scrub(f"{before}: {number} ,{after}")
+    assert "<number>" in scrubbed
+    assert not re.search(r"\d", scrubbed.replace("<number>", "").replace(before, "").replace(after, ""))
 
 
 @given(words, words)
-def test_a_token_goes_wherever_it_stands(before: str, after: str) -> None:
-    said = scrub(f"{before} {JWT} {after}")
-    assert "eyJ" not in said
-    assert "sYkMTWqxC2o" not in said
-    assert "<token>" in said
+def test_a_token_is_removed_wherever_it_is(before: str, after: str) -> None:
+    scrubbed = scrub(f"{before} {JWT} {after}")
+    assert "eyJ" not in scrubbed
+    assert "sYkMTWqxC2o" not in scrubbed
+    assert "<token>" in scrubbed
 
 
-def test_the_tokens_in_use_go_whatever_they_look_like() -> None:
-    said = scrub("token plain-secret was refused, Bearer other-one too", ["plain-secret", ""])
-    assert said == "token <token> was refused, Bearer <token> too"
+def test_the_tokens_in_use_are_removed_whatever_they_look_like() -> None:
+    scrubbed = scrub("token plain-secret was refused, Bearer other-one too", ["plain-secret", ""])
+    assert scrubbed == "token <token> was refused, Bearer <token> too"
 
 
-def test_a_date_stays() -> None:
+def test_a_date_is_kept() -> None:
     assert scrub("nothing on 2025-06-02 at 10:20:30") == "nothing on 2025-06-02 at 10:20:30"
 
 
-def test_short_numbers_stay() -> None:
+def test_short_numbers_are_kept() -> None:
     assert scrub("errorCode 1500, page 20 of 300") == "errorCode 1500, page 20 of 300"
 
 
 @given(st.text(max_size=3000))
-def test_a_message_is_one_line_of_a_sane_length(text: str) -> None:
-    said = scrub(text)
-    assert len(said) <= LONGEST_MESSAGE + 3
-    assert "\n" not in said
-    assert "\r" not in said
+def test_a_message_is_one_line_of_limited_length(text: str) -> None:
+    scrubbed = scrub(text)
+    assert len(scrubbed) <= LONGEST_MESSAGE + 3
+    assert "\n" not in scrubbed
+    assert "\r" not in scrubbed

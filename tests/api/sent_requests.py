@@ -1,4 +1,4 @@
-"""What the tests of the client ask for, in few words."""
+"""Requests of the client tests, one function each."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ START = datetime(2025, 6, 2, tzinfo=ZoneInfo("Europe/Moscow"))
 END = START + timedelta(days=1)
 
 
-def query(**given: Any) -> CallListQuery:
-    """A query of one day, and filters."""
-    return CallListQuery.checked(**{"period_start": START, "period_end": END, **given})
+def query(**filters: Any) -> CallListQuery:
+    """Return a query for one day, with filters."""
+    return CallListQuery.checked(**{"period_start": START, "period_end": END, **filters})
 
 
-def calls(client: Client, **given: Any) -> list[dict[str, Any]]:
-    """The rows of one day."""
-    with CallList(client.open(methods.call_list(client.settings, query(**given)))) as result:
+def calls(client: Client, **filters: Any) -> list[dict[str, Any]]:
+    """Return the rows of one day."""
+    with CallList(client.open(methods.call_list(client.settings, query(**filters)))) as result:
         return [row for batch in result for row in batch]
 
 
-def call_hash(client: Client, **given: Any) -> str:
-    """The ``requestHash`` of a call list."""
-    with CallList(client.open(methods.call_list(client.settings, query(**given)))) as result:
+def call_hash(client: Client, **filters: Any) -> str:
+    """Return the ``requestHash`` of a call list."""
+    with CallList(client.open(methods.call_list(client.settings, query(**filters)))) as result:
         for _ in result.batches():
             pass
         assert result.request_hash is not None
@@ -36,12 +36,12 @@ def call_hash(client: Client, **given: Any) -> str:
 
 
 def calls_by_hash(client: Client, request_hash: str) -> list[dict[str, Any]]:
-    """The rows of an earlier request."""
+    """Return the rows of an earlier request."""
     with CallList(client.open(methods.request_result(client.settings, request_hash))) as result:
         return [row for batch in result for row in batch]
 
 
 def recording(client: Client, record_file_id: str) -> bytes:
-    """A recording's mp3."""
+    """Return a recording's mp3."""
     with RecordFile(client.open(methods.call_record_file(client.settings, record_file_id))) as result:
         return b"".join(result)
