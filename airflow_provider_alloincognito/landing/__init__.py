@@ -1,1 +1,1 @@
-"""Answers become files: formats, whole files, manifests. Knows the API's answers, nothing of Airflow's tasks."""
+"""Write responses to files: calls, recordings and their manifests. Knows the API's responses, but no Airflow tasks."""

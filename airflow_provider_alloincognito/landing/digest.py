@@ -1,21 +1,20 @@
-"""SHA-256 of a recording, beside its reading once it is long, since it takes as much time as all the rest."""
+"""Compute the SHA-256 of a recording as it arrives: in a thread if it is long, as hashing takes half of the time."""
 
 from __future__ import annotations
 
 from hashlib import sha256
 from queue import SimpleQueue
 from threading import Semaphore, Thread
-from types import TracebackType
 from typing import Self
 
 LONG = 1 << 20
-"""Bytes from which on a thread gains more than it costs."""
+"""From this many bytes on, a thread saves more time than it costs."""
 MOST_AHEAD = 8
-"""So many chunks may wait for it: they are memory."""
+"""At most this many chunks wait for the thread, because they are memory."""
 
 
 class Digest:
-    """Takes chunks one after the other. A context manager: its thread, if it needed one, ends with it."""
+    """The SHA-256 of chunks of bytes. A context manager: its thread, if there is one, ends with it."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -28,16 +27,11 @@ class Digest:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._finish()
 
     def update(self, chunk: bytes) -> None:
-        """Take the next chunk; it is hashed when this returns, or soon after."""
+        """Add the next chunk; it is hashed when this returns, or soon after."""
         self.size += len(chunk)
         if self.size <= LONG:
             self._digest.update(chunk)
@@ -45,12 +39,12 @@ class Digest:
         if self._thread is None:
             thread = Thread(target=self._hash, name="digest", daemon=True)
             thread.start()
-            self._thread = thread  # not before: what ends the task may be raised anywhere, and then it is joined
+            self._thread = thread  # only once it runs: a signal handler may raise before, and _finish joins it
         self._room.acquire()
         self._chunks.put(chunk)
 
     def hexdigest(self) -> str:
-        """Give the digest of all chunks, in hexadecimal digits."""
+        """Return the digest of all chunks, in hexadecimal digits."""
         self._finish()
         return self._digest.hexdigest()
 

@@ -13,7 +13,7 @@ from airflow_provider_alloincognito.api.answer.rows import RowBatch
 
 
 def batches_of(rows: Iterable[Mapping[str, Any]], size: int = 3) -> list[RowBatch]:
-    """Cut rows into batches, as the API's answer is."""
+    """Cut rows into batches, as a response is."""
     texts = [json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() for row in rows]
     return raw_batches(texts, size)
 
@@ -36,24 +36,27 @@ class Mp3:
         self.file_name = self._name
 
 
-class Stand:
-    """Has recordings by id, or an error for one, and remembers what it was asked for."""
+class FakeServer:
+    """Has recordings or errors by id; remembers which ids were requested."""
 
     def __init__(self, recordings: Mapping[str, bytes | Exception]) -> None:
         self.recordings = recordings
-        self.asked: list[str] = []
+        self.requested: list[str] = []
 
     @contextmanager
     def __call__(self, record_file_id: str) -> Iterator[Mp3]:
-        self.asked.append(record_file_id)
+        self.requested.append(record_file_id)
         content = self.recordings[record_file_id]
         if isinstance(content, Exception):
             raise content
         yield Mp3([content[at : at + 1000] for at in range(0, len(content), 1000)])
 
 
+Stand = FakeServer  # the name in store_rounds.py
+
+
 class Place:
-    """As much of an ``ObjectStoragePath`` as landing needs; Airflow itself would take seconds to import."""
+    """As much of an ``ObjectStoragePath`` as landing needs. Importing Airflow takes seconds."""
 
     protocol = "s3"
 

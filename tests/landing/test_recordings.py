@@ -1,4 +1,4 @@
-"""Recordings land whole, many at a time, once each; the manifest says what became of them."""
+"""Recordings land whole, many at a time and once each, with a manifest; code: landing/recordings.py."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from landing_samples import Mp3, Stand
+from landing_samples import FakeServer, Mp3
 
 from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
@@ -26,10 +26,8 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoRecordingError,
     AlloincognitoTruncatedError,
 )
-from airflow_provider_alloincognito.landing import run as progress_module
 from airflow_provider_alloincognito.landing.manifest import ManifestLine, read_manifest
 from airflow_provider_alloincognito.landing.recordings import LandedRecordings, land_recording, land_recordings
-from airflow_provider_alloincognito.landing.run import Progress
 
 CONTENT = {f"id-{n}": bytes([n]) * (1500 + n) for n in range(40)}
 IDS = list(CONTENT)
@@ -40,27 +38,27 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
 
 
-def test_one_recording(tmp_path: Path) -> None:
+def test_one_recording_lands(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "x.mp3"
-    line = land_recording(Stand(CONTENT), "id-1", target)
+    line = land_recording(FakeServer(CONTENT), "id-1", target)
     digest = hashlib.sha256(CONTENT["id-1"]).hexdigest()
     assert line == ManifestLine("id-1", str(target), "79120000001.mp3", 1501, digest, "fetched")
     assert "79120000001" not in repr(line)
     assert target.read_bytes() == CONTENT["id-1"]
 
 
-def test_an_empty_recording_is_none(tmp_path: Path) -> None:
+def test_an_empty_recording_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(AlloincognitoRecordingError, match="empty"):
-        land_recording(Stand({"a": b""}), "a", tmp_path / "a.mp3")
+        land_recording(FakeServer({"a": b""}), "a", tmp_path / "a.mp3")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("concurrency", [1, 4, 16])
-def test_many_in_the_order_asked(tmp_path: Path, concurrency: int) -> None:
-    stand = Stand(CONTENT)
-    landed = land_recordings(stand, iter([*IDS, *IDS[:5]]), tmp_path, concurrency=concurrency)
+def test_the_manifest_keeps_the_order_of_the_ids(tmp_path: Path, concurrency: int) -> None:
+    server = FakeServer(CONTENT)
+    landed = land_recordings(server, iter([*IDS, *IDS[:5]]), tmp_path, concurrency=concurrency)
     assert landed == LandedRecordings(str(tmp_path / "manifest.jsonl"), 40, 0, 0, SIZE)
-    assert sorted(stand.asked) == sorted(IDS)
+    assert sorted(server.requested) == sorted(IDS)
     lines = lines_of(tmp_path)
     assert [line["id"] for line in lines] == IDS
     assert list(lines[0]) == ["id", "path", "file_name", "bytes", "sha256", "status", "error"]
@@ -71,37 +69,37 @@ def test_many_in_the_order_asked(tmp_path: Path, concurrency: int) -> None:
     assert len(list(tmp_path.iterdir())) == 41
 
 
-def test_again_everything_is_skipped_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    land_recordings(Stand(CONTENT), IDS, tmp_path)
+def test_another_run_skips_all_recordings_without_reading_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    land_recordings(FakeServer(CONTENT), IDS, tmp_path)
     first = lines_of(tmp_path)
-    stand = Stand({})
-    monkeypatch.setattr("airflow_provider_alloincognito.landing.recordings._digest", None)
+    server = FakeServer({})
+    monkeypatch.setattr("airflow_provider_alloincognito.landing.recordings.open_for_reading", None)
     for _ in range(2):
-        landed = land_recordings(stand, IDS, tmp_path)
+        landed = land_recordings(server, IDS, tmp_path)
         assert landed == LandedRecordings(str(tmp_path / "manifest.jsonl"), 0, 40, 0, SIZE)
         assert lines_of(tmp_path) == [line | {"status": "skipped"} for line in first]
-    assert not stand.asked
+    assert not server.requested
 
 
-def test_what_is_not_as_the_manifest_says_is_fetched_again(tmp_path: Path) -> None:
-    land_recordings(Stand(CONTENT), IDS, tmp_path)
+def test_a_file_that_differs_from_the_manifest_is_fetched_again(tmp_path: Path) -> None:
+    land_recordings(FakeServer(CONTENT), IDS, tmp_path)
     (tmp_path / "id-1.mp3").write_bytes(b"other")
     (tmp_path / "id-2.mp3").unlink()
-    stand = Stand(CONTENT)
-    assert land_recordings(stand, IDS, tmp_path).fetched == 2
-    assert sorted(stand.asked) == ["id-1", "id-2"]
+    server = FakeServer(CONTENT)
+    assert land_recordings(server, IDS, tmp_path).fetched == 2
+    assert sorted(server.requested) == ["id-1", "id-2"]
     assert (tmp_path / "id-1.mp3").read_bytes() == CONTENT["id-1"]
 
 
-def test_all_anew(tmp_path: Path) -> None:
-    land_recordings(Stand(CONTENT), IDS, tmp_path)
-    assert land_recordings(Stand(CONTENT), IDS, tmp_path, skip_existing=False).fetched == 40
+def test_all_recordings_are_fetched_again_if_existing_ones_are_not_skipped(tmp_path: Path) -> None:
+    land_recordings(FakeServer(CONTENT), IDS, tmp_path)
+    assert land_recordings(FakeServer(CONTENT), IDS, tmp_path, skip_existing=False).fetched == 40
 
 
-def test_a_file_that_no_manifest_knows_is_read_once(tmp_path: Path) -> None:
+def test_a_file_that_is_in_no_manifest_is_read_once(tmp_path: Path) -> None:
     (tmp_path / "id-1.mp3").write_bytes(CONTENT["id-1"])
     (tmp_path / "id-2.mp3").touch()
-    land_recordings(Stand(CONTENT), ["id-1", "id-2"], tmp_path)
+    land_recordings(FakeServer(CONTENT), ["id-1", "id-2"], tmp_path)
     first, second = lines_of(tmp_path)
     assert (first["status"], first["file_name"], first["bytes"]) == ("skipped", None, 1501)
     assert first["sha256"] == hashlib.sha256(CONTENT["id-1"]).hexdigest()
@@ -116,57 +114,62 @@ def test_one_failure_does_not_stop_the_others(tmp_path: Path, caplog: pytest.Log
     }
     manifest = tmp_path / "manifests" / "day.jsonl"
     with caplog.at_level(logging.INFO):
-        landed = land_recordings(Stand(CONTENT | errors), [*IDS, "../up", ".hidden", ""], tmp_path, manifest=manifest)
+        landed = land_recordings(
+            FakeServer(CONTENT | errors), [*IDS, "../up", ".hidden", ""], tmp_path, manifest=manifest
+        )
     assert (landed.fetched, landed.failed, landed.manifest) == (37, 6, str(manifest))
     lines = {line.id: line for line in read_manifest(manifest)}
     failed = {name: line for name, line in lines.items() if line.status == "failed"}
     assert list(failed) == ["id-3", "id-5", "id-7", "../up", ".hidden", ""]
     assert (failed["id-3"].error or "").startswith("AlloincognitoApiError: AlloIncognito's getcallrecordfile responded")
     assert failed["id-5"].error == "RuntimeError"
-    assert failed["id-7"].error == "AlloincognitoRecordingError: The recording is empty"
-    assert "no safe file name" in (failed["../up"].error or "")
+    assert (
+        failed["id-7"].error
+        == "AlloincognitoRecordingError: The recording is empty, so no file was written. Try again later."
+    )
+    assert "not a safe file name" in (failed["../up"].error or "")
     assert all(line.path is line.bytes is line.sha256 is None for line in failed.values())
     assert "Recording id-3 failed: AlloincognitoApiError" in caplog.text
-    assert "Fetched 37, there before 0, failed 6" in caplog.text
+    assert "Fetched 37, skipped 0, failed 6" in caplog.text
     assert "79120000001" not in caplog.text
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
-    assert land_recordings(Stand(CONTENT), ["id-3"], tmp_path, manifest=manifest).fetched == 1
+    assert land_recordings(FakeServer(CONTENT), ["id-3"], tmp_path, manifest=manifest).fetched == 1
 
 
 def test_an_id_that_may_be_a_phone_number_is_not_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The wrong field was named as the ids': that of the callers' numbers."""
+    """The field with the callers' numbers was named as the one with the ids."""
     plain, uuid = "record-7", "12345678-1234-1234-1234-123456789012"
     ids = ["79120000001", "8-912-000-00-02", "a" * 64, plain, uuid]
-    refused = AlloincognitoApiError("getcallrecordfile", 404, "no such record")
+    error = AlloincognitoApiError("getcallrecordfile", 404, "no such record")
     for one in ids:
         (tmp_path / f"{one}.mp3").mkdir()
     with caplog.at_level(logging.INFO):
-        land_recordings(Stand(dict.fromkeys(ids, refused)), ids, tmp_path, skip_existing=False)
-        land_recordings(Stand(dict.fromkeys(ids, b"mp3")), ids, tmp_path, skip_existing=False)
+        land_recordings(FakeServer(dict.fromkeys(ids, error)), ids, tmp_path, skip_existing=False)
+        land_recordings(FakeServer(dict.fromkeys(ids, b"mp3")), ids, tmp_path, skip_existing=False)
     assert not [one for one in ids[:3] if one in caplog.text]
     assert caplog.text.count("whose id looks like a phone number or a token") == 6
     assert all(caplog.text.count(f"Recording {one} failed") == 2 for one in (plain, uuid))
     assert caplog.text.count("no such record") == len(ids)
-    assert caplog.text.count("AlloincognitoTargetError") == len(ids), "its text names the file"
+    assert caplog.text.count("AlloincognitoTargetError") == len(ids), "the error's text names the file"
 
 
 @pytest.mark.parametrize("cuts", [1, 2])
-def test_a_recording_that_is_cut_off_is_fetched_once_more(tmp_path: Path, cuts: int) -> None:
-    asked: list[str] = []
+def test_a_truncated_recording_is_fetched_once_more(tmp_path: Path, cuts: int) -> None:
+    requested: list[str] = []
 
     @contextmanager
     def fetch(record_file_id: str) -> Iterator[Mp3]:
         def chunks() -> Iterator[bytes]:
             yield CONTENT[record_file_id][:1000]
-            if record_file_id == "id-3" and asked.count("id-3") <= cuts:
+            if record_file_id == "id-3" and requested.count("id-3") <= cuts:
                 raise AlloincognitoTruncatedError("cut off")
             yield CONTENT[record_file_id][1000:]
 
-        asked.append(record_file_id)
+        requested.append(record_file_id)
         yield Mp3(chunks())
 
     landed = land_recordings(fetch, IDS, tmp_path)
-    assert sorted(asked) == sorted([*IDS, "id-3"])
+    assert sorted(requested) == sorted([*IDS, "id-3"])
     assert landed.failed == cuts - 1
     line = next(line for line in lines_of(tmp_path) if line["id"] == "id-3")
     if cuts == 1:
@@ -179,28 +182,28 @@ def test_a_recording_that_is_cut_off_is_fetched_once_more(tmp_path: Path, cuts: 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_a_rejected_token_stops_the_run_at_once(tmp_path: Path, concurrency: int) -> None:
-    asked: list[str] = []
+    requested: list[str] = []
 
     @contextmanager
     def fetch(record_file_id: str) -> Iterator[Mp3]:
-        asked.append(record_file_id)
+        requested.append(record_file_id)
         if record_file_id == "id-9":
             raise AlloincognitoAuthError("rejected")
-        if len(asked) > 9:
-            time.sleep(0.05)
+        if len(requested) > 9:
+            time.sleep(0.5)
         yield Mp3([b"mp3"])
 
     with pytest.raises(AlloincognitoAuthError, match="rejected"):
         land_recordings(fetch, IDS, tmp_path, concurrency=concurrency)
-    assert len(asked) <= 10 + 2 * concurrency
+    assert len(requested) <= 10 + 2 * concurrency
     assert not (tmp_path / "manifest.jsonl").exists()
-    stand = Stand(CONTENT)
-    landed = land_recordings(stand, IDS, tmp_path)
+    server = FakeServer(CONTENT)
+    landed = land_recordings(server, IDS, tmp_path)
     assert landed.skipped >= 10 - concurrency
-    assert landed.fetched == len(stand.asked) == 40 - landed.skipped
+    assert landed.fetched == len(server.requested) == 40 - landed.skipped
 
 
-def test_an_interrupt_ends_the_recordings_on_their_way(tmp_path: Path) -> None:
+def test_an_interrupt_ends_the_recordings_that_are_being_fetched(tmp_path: Path) -> None:
     started = threading.Event()
 
     @contextmanager
@@ -222,7 +225,7 @@ def test_an_interrupt_ends_the_recordings_on_their_way(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_ids_are_taken_as_they_are_needed(tmp_path: Path) -> None:
+def test_ids_are_read_only_as_far_as_they_are_needed(tmp_path: Path) -> None:
     taken = landed = 0
 
     def ids() -> Iterator[str]:
@@ -241,38 +244,9 @@ def test_ids_are_taken_as_they_are_needed(tmp_path: Path) -> None:
     assert land_recordings(fetch, ids(), tmp_path, concurrency=1).fetched == 1000
 
 
-def test_concurrency_is_a_number_of_recordings(tmp_path: Path) -> None:
+def test_a_concurrency_of_0_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="1 or more, not 0"):
-        land_recordings(Stand(CONTENT), IDS, tmp_path, concurrency=0)
-
-
-def test_progress_says_rate_and_time_left() -> None:
-    now = 100.0
-    log = logging.getLogger(__name__)
-    progress = Progress(log, 500, clock=lambda: now)
-    for _ in range(100):
-        progress.add_bytes(300_000)
-        progress.add_recording()
-    now += 10
-    assert progress.text() == "Recordings: 100 of 500, 30.0 MB, 3.0 MB/s, about 0 min 40 s left"
-    assert Progress(log, None, clock=lambda: now).text() == "Recordings: 0, 0.0 MB, 0.0 MB/s"
-
-
-@pytest.mark.parametrize("ids", [["a"], ["a", "b"]])
-def test_progress_is_logged_while_one_takes_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ids: list[str]
-) -> None:
-    monkeypatch.setattr(progress_module, "LOG_SECONDS", 0.05)
-
-    @contextmanager
-    def slow(record_file_id: str) -> Iterator[Mp3]:
-        time.sleep(0.3)
-        yield Mp3([b"mp3"])
-
-    with caplog.at_level(logging.INFO):
-        land_recordings(slow, ids, tmp_path)
-    assert caplog.text.count(f"Recordings: 0 of {len(ids)}") >= 3
-    assert "progress" not in {thread.name for thread in threading.enumerate()}
+        land_recordings(FakeServer(CONTENT), IDS, tmp_path, concurrency=0)
 
 
 KILLED = """
@@ -284,16 +258,16 @@ KILLED = """
     from airflow_provider_alloincognito.landing.recordings import land_recordings
     def kill(*_):
         os.kill(os.getpid(), signal.SIGKILL)
-    moment, asked = sys.argv[2], []
+    moment, requested = sys.argv[2], []
     @contextmanager
     def fetch(record_file_id):
-        asked.append(record_file_id)
+        requested.append(record_file_id)
         def chunks():
             yield b"x" * 100_000
-            if moment == "amid a recording" and len(asked) == 20:
+            if moment == "within a recording" and len(requested) == 20:
                 kill()
             yield b"y"
-        if moment == "between recordings" and len(asked) == 20:
+        if moment == "between recordings" and len(requested) == 20:
             kill()
         yield Mp3(chunks())
     if moment == "before the manifest":
@@ -303,18 +277,18 @@ KILLED = """
 """
 
 
-@pytest.mark.parametrize("moment", ["amid a recording", "between recordings", "before the manifest"])
-def test_a_killed_run_is_gone_on_with(tmp_path: Path, moment: str) -> None:
+@pytest.mark.parametrize("moment", ["within a recording", "between recordings", "before the manifest"])
+def test_a_killed_run_is_resumed(tmp_path: Path, moment: str) -> None:
     command = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), moment, os.path.dirname(__file__)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     whole = {path.name for path in tmp_path.glob("*.mp3") if not path.name.startswith(".")}
     assert len(whole) == (40 if moment == "before the manifest" else 19)
     assert all((tmp_path / name).stat().st_size == 100_001 for name in whole)
     with (tmp_path / ".manifest.jsonl.journal").open("ab") as journal:
-        journal.write(b'{"id":"id-39","path":')  # torn
-    stand = Stand(dict.fromkeys(IDS, b"x" * 100_000 + b"y"))
-    landed = land_recordings(stand, IDS, tmp_path)
+        journal.write(b'{"id":"id-39","path":')  # half a line
+    server = FakeServer(dict.fromkeys(IDS, b"x" * 100_000 + b"y"))
+    landed = land_recordings(server, IDS, tmp_path)
     assert (landed.skipped, landed.fetched) == (len(whole), 40 - len(whole))
-    assert len(stand.asked) == landed.fetched
+    assert len(server.requested) == landed.fetched
     assert sum(line["file_name"] is not None for line in lines_of(tmp_path)) >= 38
     assert {path.name for path in tmp_path.iterdir()} == {f"{name}.mp3" for name in IDS} | {"manifest.jsonl"}

@@ -1,176 +1,232 @@
-"""The ids of recordings, read back from the file that the calls landed in."""
+"""
+The file formats that calls land in: a registry with one entry for each.
+
+To add a format, write its writer and its id reader in a module of this folder, and register them at the end of this
+file. Nothing else needs to be touched. The modules of this folder do not import this one.
+"""
 
 from __future__ import annotations
 
-import csv as csv_reader
 import gzip
+import importlib
 import io
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal, cast, get_args
-
-import msgspec
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
 
 from airflow_provider_alloincognito.errors import AlloincognitoFormatError, AlloincognitoMissingExtraError
+from airflow_provider_alloincognito.landing.formats.csv import read_csv_ids, write_csv
+from airflow_provider_alloincognito.landing.formats.json_lines import read_json_lines_ids, write_json_lines
+from airflow_provider_alloincognito.landing.formats.parquet import read_parquet_ids, write_parquet
 from airflow_provider_alloincognito.landing.stores.targets import Target, address, open_for_reading
+from airflow_provider_alloincognito.landing.tables.schema import Schema
 
-Compression = Literal["gz", "zst"]
-
-
-def compressed(sink: BinaryIO, compression: Compression | None) -> AbstractContextManager[BinaryIO]:
-    """Wrap a file so that what is written to it arrives compressed; the end of the ``with`` leaves it open."""
-    if compression == "gz":  # no name and no time of writing in the head
-        packed = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=sink, mtime=0)
-        return cast("AbstractContextManager[BinaryIO]", packed)
-    if compression == "zst":
-        try:
-            import zstandard
-        except ImportError:
-            raise AlloincognitoMissingExtraError("A .zst file", "zstd") from None
-        return cast(
-            "AbstractContextManager[BinaryIO]",
-            zstandard.ZstdCompressor(level=3).stream_writer(sink, closefd=False),
-        )
-    return nullcontext(sink)
+Metadata: TypeAlias = Callable[[], Mapping[str, str]]
 
 
-FormatName = Literal["parquet", "jsonl", "csv"]
+class Writer(Protocol):
+    """Writes all rows of a file."""
 
-_SUFFIXES: dict[str, FormatName] = {
-    "parquet": "parquet",
-    "jsonl": "jsonl",
-    "json": "jsonl",
-    "ndjson": "jsonl",
-    "csv": "csv",
-}
+    def __call__(
+        self, blocks: Iterable[bytes], sink: BinaryIO, *, schema: Schema, timezone: str, metadata: Metadata | None
+    ) -> None:
+        """
+        Write blocks of JSON lines. A writer names the keyword arguments that it uses and ends with ``**_``.
 
-_OTHER_COMPRESSIONS = {"gzip", "zstd", "bz2", "xz", "zip", "lz4", "snappy", "br"}
+        :param schema: the columns; empty for a format that needs no schema.
+        :param timezone: the zone of timestamps that name none.
+        :param metadata: called once the rows have ended; returns what goes into the file's metadata, if it has any.
+        """
+
+
+IdReader: TypeAlias = Callable[[BinaryIO, str], Iterator[Any]]
+"""Yields the values of a column, given a file and the column's name. Raises KeyError if the file has rows, but no such
+column."""
+
+
+class Extra(NamedTuple):
+    """An optional extra of this package, and the module that it installs."""
+
+    name: str
+    module: str
 
 
 @dataclass(frozen=True, slots=True)
-class FileFormat:
+class Format:
     """
-    How rows are written.
+    All that distinguishes one file format from the others.
 
-    :param name: ``parquet``, ``jsonl`` or ``csv``.
-    :param compression: of the whole text; Parquet compresses within.
+    :param name: the value of the argument ``file_format``.
+    :param suffixes: the suffixes of its paths, in lower case and without the dot.
+    :param writer: writes the rows, see :class:`Writer`.
+    :param id_reader: reads recording ids back, see ``IdReader``.
+    :param extra: the optional extra that writer and reader need, or None; checked before any row is requested.
+    :param needs_schema: whether the rows have columns. If not, the writer gets the rows as the server wrote them.
+    :param compressible: whether ``.gz`` and ``.zst`` may follow the suffix, as they may with text.
     """
 
-    name: FormatName
-    compression: Compression | None = None
+    name: str
+    suffixes: tuple[str, ...]
+    writer: Writer
+    id_reader: IdReader
+    extra: Extra | None
+    needs_schema: bool
+    compressible: bool
 
 
-def file_format_of(path: str, file_format: str | None = None) -> FileFormat:
+class Compression(NamedTuple):
+    """What is wrapped around a file. The end of the ``with`` leaves a compressed file open."""
+
+    extra: Extra | None
+    compress: Callable[[BinaryIO], AbstractContextManager[Any]]
+    decompress: Callable[[BinaryIO], AbstractContextManager[Any]]
+
+
+FORMATS: dict[str, Format] = {}
+"""The registered formats by name."""
+
+
+def register(entry: Format) -> None:
     """
-    Decide on a file's format.
+    Add a format.
 
-    :param path: its suffix decides on compression and, unless told otherwise, on the format.
-    :param file_format: ``parquet``, ``jsonl`` or ``csv``; must not contradict a suffix that says one of them, by
-        which whoever reads the file will open it.
+    :raises ValueError: if a part is missing, or a name or suffix is already registered.
     """
-    *_, before, last = ["", "", *path.replace("\\", "/").rpartition("/")[2].lower().split(".")]
-    compression = cast(Compression, last) if last in get_args(Compression) else None
+    if not (entry.suffixes and callable(entry.writer) and callable(entry.id_reader)):
+        raise ValueError(f"The format {entry.name!r} needs a writer, an id_reader and at least one suffix.")
+    taken = {*COMPRESSIONS, *_UNSUPPORTED_COMPRESSIONS}.union(*({old.name, *old.suffixes} for old in FORMATS.values()))
+    if clashes := sorted(taken & {entry.name, *entry.suffixes}):
+        raise ValueError(f"The format {entry.name!r} cannot be registered: {', '.join(clashes)} is already in use.")
+    FORMATS[entry.name] = entry
+
+
+def file_format_of(path: str, file_format: str | None = None) -> tuple[Format, Compression]:
+    """
+    Return the format of a file, and the compression around it. All that they need is installed.
+
+    :param path: its suffix decides on the compression and, without ``file_format``, on the format.
+    :param file_format: the name of a registered format; must not contradict the suffix, by which other programs open
+        the file.
+    :raises AlloincognitoFormatError: if the format is unknown or contradicts the suffix.
+    :raises AlloincognitoMissingExtraError: if an optional dependency is not installed.
+    """
+    file_name = path.replace("\\", "/").rpartition("/")[2]
+    *_, before, last = ["", "", *file_name.lower().split(".")]
+    compression = COMPRESSIONS.get(last)
     suffix = before if compression else last
-    if file_format and last in _OTHER_COMPRESSIONS:
+    if file_format and last in _UNSUPPORTED_COMPRESSIONS:
         raise AlloincognitoFormatError(
-            f"The path ends in .{last}, but nothing is compressed that way. Known are .gz and .zst"
+            f"The path ends in .{last}, a compression that is not supported. Use {_either_of(COMPRESSIONS, '.{}')}."
         )
-    by_suffix = _SUFFIXES.get(suffix)
-    name = file_format or by_suffix
-    if name not in get_args(FormatName):
-        said = f"The file format {file_format!r}" if file_format else f"The suffix {f'.{suffix}' if suffix else ''!r}"
+    by_suffix = next((entry for entry in FORMATS.values() if suffix in entry.suffixes), None)
+    chosen = FORMATS.get(file_format) if file_format else by_suffix
+    if chosen is None:
+        suffixes = [suffix for entry in FORMATS.values() for suffix in entry.suffixes]
         raise AlloincognitoFormatError(
-            f"{said} is not known. Allowed are file_format='parquet', 'jsonl' or 'csv', or a path that ends in "
-            ".parquet, .jsonl, .json, .ndjson or .csv; text also with .gz or .zst after it"
+            f"{f'The file format {file_format!r}' if file_format else f'The suffix of {file_name!r}'} is not known. "
+            f"Set file_format to {_either_of(FORMATS, '{!r}')}, or let the path end in {_either_of(suffixes, '.{}')}. "
+            f"Text formats may add {_either_of(COMPRESSIONS, '.{}')}."
         )
-    if by_suffix not in (None, name):
+    if by_suffix not in (None, chosen):
         raise AlloincognitoFormatError(
-            f"file_format={name!r}, but the path ends in .{suffix}: whoever reads the file would take it for the "
-            "latter. Change one of them, or leave file_format out"
+            f"file_format={chosen.name!r} contradicts the path, which ends in .{suffix}: other programs would take the "
+            "file for the latter. Change one of them, or leave file_format out."
         )
-    if name == "parquet" and compression:
-        raise AlloincognitoFormatError(f"Parquet is compressed within: leave .{compression} out of the path")
-    return FileFormat(cast(FormatName, name), compression)
+    _require(chosen.extra, f"The file format {chosen.name!r}")
+    if compression is None:
+        return chosen, UNCOMPRESSED
+    if not chosen.compressible:
+        raise AlloincognitoFormatError(
+            f"A file of the format {chosen.name!r} is not text and cannot be compressed as a whole. Leave .{last} out "
+            "of the path."
+        )
+    _require(compression.extra, f"A .{last} file")
+    return chosen, compression
+
+
+def _either_of(words: Iterable[str], pattern: str) -> str:
+    *others, last = map(pattern.format, words)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _require(extra: Extra | None, feature: str) -> None:
+    if extra is not None:
+        try:
+            importlib.import_module(extra.module)
+        except ImportError:
+            raise AlloincognitoMissingExtraError(feature, extra.name) from None
 
 
 def read_record_file_ids(calls: Target, field: str) -> Iterator[str]:
     """
-    Give the ids of a landed call list's recordings, in its order; calls without a recording are passed over.
+    Yield the ids of the recordings of a landed call list, in the order of its rows. Calls without one are skipped.
 
-    :param calls: the file, in any format that calls land in.
+    :param calls: the file, in any registered format.
     :param field: the column with the id.
     :raises AlloincognitoFormatError: if the file has rows but no such column.
     """
-    form = file_format_of(address(calls))
-    with ExitStack() as stack:
-        file = stack.enter_context(open_for_reading(calls))
-        if form.name == "parquet":
-            values = _from_parquet(file, field)
-        else:
-            text = stack.enter_context(_plain(file, form.compression))
-            values = _from_json_lines(text, field) if form.name == "jsonl" else _from_csv(text, field)
-        yield from usable_ids(values)
+    chosen, compression = file_format_of(address(calls))
+    with open_for_reading(calls) as file, compression.decompress(file) as content:
+        try:
+            yield from usable_ids(chosen.id_reader(content, field))
+        except KeyError:
+            raise AlloincognitoFormatError(
+                f"The landed calls have no column {field!r}, so the recordings' ids cannot be read from them. Name the "
+                "field that the server's rows have: in the DAG's mapping of field names (argument "
+                "record_file_id_field), or in the Connection's setting record_file_id_field."
+            ) from None
 
 
 def usable_ids(values: Iterable[Any]) -> Iterator[str]:
-    """Give the ids among what rows have in their place: calls without a recording have nothing there."""
+    """Yield the ids as texts; calls without a recording have None or an empty text instead."""
     return (str(value) for value in values if value not in (None, ""))
 
 
-def _plain(file: BinaryIO, compression: Compression | None) -> Any:
-    if compression == "gz":
-        return gzip.open(file)
-    if compression == "zst":
-        try:
-            import zstandard
-        except ImportError:
-            raise AlloincognitoMissingExtraError("A .zst file", "zstd") from None
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file))
-    return file
+def _gzip_writer(sink: BinaryIO) -> AbstractContextManager[Any]:
+    # Without a name and a time in its header, so that the same rows give the same file.
+    return gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=sink, mtime=0)
 
 
-def _from_parquet(file: BinaryIO, field: str) -> Iterator[Any]:
-    try:
-        import pyarrow.parquet
-    except ImportError:
-        raise AlloincognitoMissingExtraError("Parquet", "parquet") from None
-    calls = pyarrow.parquet.ParquetFile(file)
-    if field not in calls.schema_arrow.names:
-        if calls.metadata.num_rows:
-            raise _no_such_column(field)
-        return
-    for batch in calls.iter_batches(columns=[field]):
-        yield from batch.column(0).to_pylist()
+def _zstd_writer(sink: BinaryIO) -> AbstractContextManager[Any]:
+    import zstandard
+
+    return zstandard.ZstdCompressor(level=3).stream_writer(sink, closefd=False)
 
 
-def _from_json_lines(text: BinaryIO, field: str) -> Iterator[Any]:
-    row: Any = msgspec.defstruct("Row", [("id", Any, msgspec.UNSET)], rename={"id": field})
-    decoder = msgspec.json.Decoder[Any](row)
-    rows = found = 0
-    for line in text:
-        rows += 1
-        value = decoder.decode(line).id
-        if value is not msgspec.UNSET:
-            found += 1
-            yield value
-    if rows and not found:
-        raise _no_such_column(field)
+def _zstd_reader(file: BinaryIO) -> AbstractContextManager[Any]:
+    import zstandard
+
+    return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file))
 
 
-def _from_csv(text: BinaryIO, field: str) -> Iterator[Any]:
-    csv_reader.field_size_limit(sys.maxsize)  # of the whole process: a cell that landed can be read
-    with io.TextIOWrapper(text, encoding="utf-8", newline="") as lines:
-        for row in csv_reader.DictReader(lines):
-            if field not in row:
-                raise _no_such_column(field)
-            yield row[field]
+UNCOMPRESSED = Compression(None, nullcontext, nullcontext)
+COMPRESSIONS = {
+    "gz": Compression(None, _gzip_writer, gzip.open),
+    "zst": Compression(Extra("zstd", "zstandard"), _zstd_writer, _zstd_reader),
+}
+_UNSUPPORTED_COMPRESSIONS = frozenset({"gzip", "zstd", "bz2", "xz", "zip", "lz4", "snappy", "br"})
 
-
-def _no_such_column(field: str) -> AlloincognitoFormatError:
-    return AlloincognitoFormatError(
-        f"The landed calls have no column {field!r} to take the recordings' ids from. Name the field that the server's "
-        "rows have: the DAG's mapping of field names (argument record_file_id_field), or the Connection's setting "
-        "record_file_id_field"
+register(
+    Format(
+        "parquet",
+        ("parquet",),
+        write_parquet,
+        read_parquet_ids,
+        extra=Extra("parquet", "pyarrow"),
+        needs_schema=True,
+        compressible=False,
     )
+)
+register(
+    Format(
+        "jsonl",
+        ("jsonl", "json", "ndjson"),
+        write_json_lines,
+        read_json_lines_ids,
+        extra=None,
+        needs_schema=False,
+        compressible=True,
+    )
+)
+register(Format("csv", ("csv",), write_csv, read_csv_ids, extra=None, needs_schema=True, compressible=True))

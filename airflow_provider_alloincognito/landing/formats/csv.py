@@ -1,13 +1,18 @@
-"""CSV as RFC 4180 has it, with line feeds: a null is nothing, an empty text is ``""``; in the only
-column of a file, where nothing would be an empty line, a null is ``""`` as well.
+"""
+CSV by RFC 4180, with line feeds.
 
-The ``csv`` module of Python 3.11 cannot keep the two apart, and pyarrow is not needed for it.
+A null is an empty cell and an empty text is ``""``. In a file with only one column, where a null would be an empty
+line, a null is ``""`` as well. The ``csv`` module of Python 3.11 cannot write the two differently, and pyarrow is an
+extra that CSV does without.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any, BinaryIO
 
@@ -17,16 +22,24 @@ from airflow_provider_alloincognito.landing.tables.schema import Schema
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$|^$')
 
 
-def write_csv(windows: Iterable[bytes], sink: BinaryIO, schema: Schema, timezone: str) -> None:
+def write_csv(blocks: Iterable[bytes], sink: BinaryIO, *, schema: Schema, timezone: str, **_: object) -> None:
     """Write a line of column names, and a line for each row."""
     reader = ExactRowReader(schema, timezone)
     if schema:
         sink.write((",".join(map(_quoted, schema)) + "\n").encode())
     first_row = 1
-    for window in windows:
-        lines = [",".join(map(_cell, values)) or '""' for values in reader.rows(window, first_row)]
+    for block in blocks:
+        lines = [",".join(map(_cell, values)) or '""' for values in reader.rows(block, first_row)]
         sink.write(("\n".join(lines) + "\n").encode())
         first_row += len(lines)
+
+
+def read_csv_ids(file: BinaryIO, field: str) -> Iterator[Any]:
+    """Yield the values of a column; raise KeyError if there are rows but no such column."""
+    csv.field_size_limit(sys.maxsize)  # for the whole process: any cell that was written can be read
+    with io.TextIOWrapper(file, encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            yield row[field]
 
 
 def _cell(value: Any) -> str:

@@ -1,34 +1,29 @@
-"""JSON lines: the rows as they came, one a line. Nothing is decoded on the way, unless it is to be checked."""
+"""JSON lines: the rows as the server wrote them, one a line. They are not decoded on the way."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
 
-from airflow_provider_alloincognito.api.answer.rows import RowBatch
-from airflow_provider_alloincognito.errors import AlloincognitoUnknownFieldError
-
-
-def write_json_lines(batches: Iterable[RowBatch], sink: BinaryIO) -> int:
-    """Write rows and count them."""
-    rows = 0
-    for batch in batches:
-        sink.write(batch.json_lines())
-        rows += len(batch)
-    return rows
+import msgspec
 
 
-def refuse_unknown_fields(batches: Iterable[RowBatch], known: Container[str]) -> Iterator[RowBatch]:
-    """
-    Pass rows on as long as they have no field beyond the known ones.
+def write_json_lines(blocks: Iterable[bytes], sink: BinaryIO, **_: object) -> None:
+    """Write rows."""
+    for block in blocks:
+        sink.write(block)
 
-    :raises AlloincognitoUnknownFieldError: naming the first other field, and its row.
-    """
-    number = 0
-    for batch in batches:
-        for fields in batch.fields():
-            number += 1
-            for field in fields:
-                if field not in known:
-                    raise AlloincognitoUnknownFieldError(field, number)
-        yield batch
+
+def read_json_lines_ids(file: BinaryIO, field: str) -> Iterator[Any]:
+    """Yield the values of a field; raise KeyError after the last row if no row had it."""
+    row: Any = msgspec.defstruct("Row", [("id", Any, msgspec.UNSET)], rename={"id": field})
+    decoder = msgspec.json.Decoder[Any](row)
+    has_rows = has_field = False
+    for line in file:
+        has_rows = True
+        value = decoder.decode(line).id
+        if value is not msgspec.UNSET:
+            has_field = True
+            yield value
+    if has_rows and not has_field:
+        raise KeyError(field)

@@ -1,27 +1,22 @@
-"""Parquet, window by window under one schema. pyarrow is only imported here and below: it is an extra."""
+"""Parquet: written block by block under one schema. pyarrow is imported only when it is used: it is an extra."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, BinaryIO
 
-from airflow_provider_alloincognito.errors import AlloincognitoMissingExtraError
 from airflow_provider_alloincognito.landing.tables.schema import Schema
 
 
 def write_parquet(
-    windows: Iterable[bytes],
+    blocks: Iterable[bytes],
     sink: BinaryIO,
+    *,
     schema: Schema,
     timezone: str,
-    metadata: Callable[[], Mapping[str, str]] | None = None,
+    metadata: Callable[[], Mapping[str, str]] | None,
 ) -> None:
-    """
-    Write rows, a row group a window.
-
-    :param metadata: asked once the rows have ended; goes into the file's key-value metadata.
-    """
-    require_pyarrow()
+    """Write rows, with a row group for each block; ``metadata`` goes into the file's key-value metadata."""
     import pyarrow.parquet
 
     from airflow_provider_alloincognito.landing.tables.arrow import TableReader
@@ -29,18 +24,22 @@ def write_parquet(
     reader = TableReader(schema, timezone)
     first_row = 1
     with pyarrow.parquet.ParquetWriter(sink, reader.schema, compression="zstd", compression_level=1) as writer:
-        for window in windows:
-            table = reader.table(window, first_row)
+        for block in blocks:
+            table = reader.table(block, first_row)
             writer.write_table(table)
             first_row += table.num_rows
-            del table  # there is never more than one
+            del table  # so that there is never more than one in memory
         if metadata is not None:
             writer.add_key_value_metadata(dict(metadata()))
 
 
-def require_pyarrow() -> None:
-    """Say before any row is asked for that pyarrow is missing."""
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
-        raise AlloincognitoMissingExtraError("Parquet", "parquet") from None
+def read_parquet_ids(file: BinaryIO, field: str) -> Iterator[Any]:
+    """Yield the values of a column; raise KeyError if there are rows but no such column."""
+    import pyarrow.parquet
+
+    calls = pyarrow.parquet.ParquetFile(file)
+    if field in calls.schema_arrow.names:
+        for batch in calls.iter_batches(columns=[field]):
+            yield from batch.column(0).to_pylist()
+    elif calls.metadata.num_rows:
+        raise KeyError(field)

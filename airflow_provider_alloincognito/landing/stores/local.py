@@ -1,9 +1,10 @@
-"""Whole files in a local or mounted file system: a hidden sibling, then a rename.
+"""
+Write whole files in a local or mounted file system: to a hidden temporary file, which is renamed at the end.
 
-A writer holds a lock on its sibling for as long as it lives. The kernel gives the lock up with the process,
-SIGKILL included, so a sibling whose lock can be had has lost its writer. Process ids and ages would
-not tell: ids are reused and differ between containers, and a slow answer makes a living writer look dead. Where
-hosts share a directory but no locks, the run that starts last wins, as in the stores: the other's rename fails.
+A writer holds a lock on its temporary file. The kernel releases the lock when the process ends, even by SIGKILL, so a
+temporary file that can be locked has lost its writer. Process ids and ages would not show that: ids are reused and
+differ between containers, and a writer that waits for a slow response looks dead. Where hosts share a directory but
+no locks, the run that starts last wins, as in remote stores: the other's rename fails.
 """
 
 from __future__ import annotations
@@ -23,76 +24,75 @@ from airflow_provider_alloincognito.landing.stores.targets import (
 )
 
 BUFFER_BYTES = 1 << 16
+MODE = 0o600
 
 
 @contextmanager
-def whole_local_file(path: str, *, mode: int, fsync: bool) -> Iterator[BinaryIO]:
-    """Write a sibling of ``path`` and rename it at the end of the ``with``; an exception leaves nothing."""
-    sibling = os.path.join(os.path.dirname(path), temporary_name(os.path.basename(path)))
-    try:  # from before it is there: what ends the task may be raised anywhere
-        file = _locked_sibling(path, sibling, mode)
+def whole_local_file(path: str) -> Iterator[BinaryIO]:
+    """Write a temporary file and rename it to ``path`` at the end of the ``with``; after an exception delete it."""
+    temporary = os.path.join(os.path.dirname(path), temporary_name(os.path.basename(path)))
+    try:  # before the file exists: a signal handler may raise anywhere
+        file = _open_locked(path, temporary)
         try:
             yield file
             with explain_local_errors(path):
                 file.flush()
-                if fsync:
-                    os.fsync(file.fileno())
-                os.replace(sibling, path)
+                os.replace(temporary, path)
                 file.close()
         finally:
-            with suppress(OSError):  # of a file that is thrown away; the first error is the one to tell
+            with suppress(OSError):  # the file is deleted anyway, and the first error is the one to report
                 file.close()
     except BaseException as error:
         with suppress(OSError):
-            os.unlink(sibling)
-        if _is_of_a_write(error):
+            os.unlink(temporary)
+        if _is_failed_write(error):
             raise local_error(path, "write", error) from error
         raise
 
 
-def _is_of_a_write(error: BaseException) -> TypeGuard[OSError]:
-    """A refused write is a plain OSError that names no file; what else may go wrong meanwhile has more of its own."""
+def _is_failed_write(error: BaseException) -> TypeGuard[OSError]:
+    """A failed write raises a plain OSError without a file name; other errors in the ``with`` have more than that."""
     return type(error) is OSError and error.errno is not None and error.filename is None
 
 
-def _locked_sibling(path: str, sibling: str, mode: int) -> BinaryIO:
+def _open_locked(path: str, temporary: str) -> BinaryIO:
     with explain_local_errors(path):
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         while True:
-            descriptor = os.open(sibling, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-            os.fchmod(descriptor, mode)  # whatever the umask took away
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+            os.fchmod(descriptor, MODE)  # whatever the umask is
             with suppress(OSError):  # a mount without locks
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             if os.fstat(descriptor).st_nlink:
                 return open(descriptor, "wb", buffering=BUFFER_BYTES)
-            os.close(descriptor)  # another run swept it between its making and its lock
+            os.close(descriptor)  # another run removed it between its creation and its lock
 
 
 class LocalLeftovers:
-    """Siblings in a directory that an earlier run left, by the name of their target."""
+    """Temporary files that earlier runs left in a directory, by the name of their target."""
 
     def __init__(self, directory: str) -> None:
-        self._siblings: dict[str, list[str]] = defaultdict(list)
+        self._temporary: dict[str, list[str]] = defaultdict(list)
         with suppress(OSError), os.scandir(directory or ".") as entries:
             for entry in entries:
                 if (target := target_of(entry.name)) is not None:
-                    self._siblings[target].append(entry.path)
+                    self._temporary[target].append(entry.path)
 
-    def sweep(self, name: str) -> None:
-        """Remove those of one target that no living writer holds."""
-        for sibling in self._siblings.pop(name, ()):
-            _remove_if_abandoned(sibling)
+    def remove(self, name: str) -> None:
+        """Remove those of one target that have no living writer."""
+        for temporary in self._temporary.pop(name, ()):
+            _remove_if_abandoned(temporary)
 
-    def sweep_outdated(self, name: str) -> None:
-        """Do the same: the locks tell."""
-        self.sweep(name)
+    def remove_outdated(self, name: str) -> None:
+        """Do the same: here the locks show which are outdated."""
+        self.remove(name)
 
 
-def _remove_if_abandoned(sibling: str) -> None:
-    with suppress(OSError):  # gone by now, or held by its writer
-        descriptor = os.open(sibling, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+def _remove_if_abandoned(temporary: str) -> None:
+    with suppress(OSError):  # already removed, or locked by its writer
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.unlink(sibling)
+            os.unlink(temporary)
         finally:
             os.close(descriptor)

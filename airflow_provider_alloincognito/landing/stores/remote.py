@@ -1,11 +1,12 @@
-"""Whole files in stores: an upload that is only completed at the end, or a sibling and a rename.
+"""
+Write whole files in stores: by an upload that is only completed at the end, or by a temporary file and a rename.
 
 What the file systems do, read from their sources: ``s3fs`` completes a multipart upload when it commits and can
 abort it; ``gcsfs`` makes an object of a resumable upload with its last chunk and can cancel it; ``adlfs`` stages
 blocks that no reader sees until the list of blocks is committed on closing, and Azure drops stale ones. The others
-(SFTP, HDFS, SMB, ...) show a file while it grows: there it grows under another name.
+(SFTP, HDFS, SMB, ...) show a file while it grows, so it is written under a temporary name.
 
-No locks here: of two runs that write the same target at once, the one that starts last wins and the other fails.
+There are no locks: if two runs write the same target at once, the one that starts last wins and the other fails.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from __future__ import annotations
 import io
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, cast
 
 from airflow_provider_alloincognito.landing.stores.targets import explain_store_errors, target_of, temporary_name
 
@@ -26,13 +27,87 @@ _S3 = frozenset({"s3", "s3a", "s3n"})
 _COMMITTING = _S3 | {"gs", "gcs", "abfs", "abfss", "az", "wasb", "wasbs"}
 
 
-def whole_remote_file(fs: Any, key: str, protocol: str) -> Any:
-    """Choose the way in which this store takes a file whole or not at all."""
-    return _whole_upload(fs, key) if protocol in _COMMITTING else _renamed_file(fs, key)
+def whole_remote_file(fs: Any, key: str, protocol: str) -> AbstractContextManager[BinaryIO]:
+    """Open a file that appears whole or not at all, by what its store supports."""
+    return _uploaded_file(fs, key) if protocol in _COMMITTING else _renamed_file(fs, key)
+
+
+class RemoteLeftovers:
+    """
+    Unfinished uploads and temporary files in a store's folder, by the name of their target.
+
+    :param name: search only for those of this file.
+    """
+
+    def __init__(self, fs: Any, folder: str, protocol: str, name: str | None = None) -> None:
+        self._fs = fs
+        self._folder = folder
+        self._bucket, _, self._prefix = folder.partition("/")
+        self._uploads: dict[str, dict[str, datetime]] = defaultdict(dict)
+        self._temporary: dict[str, list[str]] = defaultdict(list)
+        if protocol in _S3 and hasattr(fs, "call_s3"):
+            self._find_uploads(name or "")
+        elif protocol not in _COMMITTING:
+            self._find_temporary_files()
+
+    def remove(self, name: str) -> None:
+        """Remove the leftovers of one file."""
+        for upload in self._uploads.pop(name, ()):
+            self._abort(name, upload)
+        for temporary in self._temporary.pop(name, ()):
+            self._delete(temporary)
+
+    def remove_outdated(self, name: str) -> None:
+        """Remove those that are older than the file itself; another run may be writing the newer ones."""
+        uploads, temporary_files = self._uploads.pop(name, {}), self._temporary.pop(name, [])
+        if not uploads and not temporary_files:
+            return
+        with suppress(Exception):  # if their age is unknown, they stay; it is by the store's own clock
+            written = self._fs.modified(f"{self._folder}/{name}")
+            for upload, begun in uploads.items():
+                if begun < written or (begun == written and self._has_no_part(name, upload)):
+                    self._abort(name, upload)
+            for temporary in temporary_files:
+                if self._fs.modified(temporary) < written:
+                    self._delete(temporary)
+
+    def _has_no_part(self, name: str, upload: str) -> bool:
+        """A file's upload may have been begun twice in one second, if the first response was lost."""
+        page = self._fs.call_s3("list_parts", Bucket=self._bucket, Key=self._key(name), UploadId=upload, MaxParts=1)
+        return not page.get("Parts")
+
+    def _abort(self, name: str, upload: str) -> None:
+        with suppress(Exception):  # already completed or aborted
+            self._fs.abort_mpu(self._bucket, self._key(name), upload)
+
+    def _delete(self, temporary: str) -> None:
+        with suppress(Exception):
+            self._fs.rm_file(temporary)
+
+    def _key(self, name: str) -> str:
+        return f"{self._prefix}/{name}" if self._prefix else name
+
+    def _find_uploads(self, name: str) -> None:
+        marker: dict[str, str] = {}
+        with suppress(Exception):  # landing a file does not need the permission to list uploads
+            while True:
+                page = self._fs.call_s3("list_multipart_uploads", Bucket=self._bucket, Prefix=self._key(name), **marker)
+                for upload in page.get("Uploads") or ():
+                    begun = upload["Initiated"].replace(microsecond=0)  # as precise as a file's modification time
+                    self._uploads[upload["Key"].rpartition("/")[2]][upload["UploadId"]] = begun
+                if not page.get("IsTruncated"):
+                    return
+                marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+    def _find_temporary_files(self) -> None:
+        with suppress(Exception):  # the folder does not exist yet
+            for path in self._fs.ls(self._folder, detail=False):
+                if (target := target_of(path.rpartition("/")[2])) is not None:
+                    self._temporary[target].append(path)
 
 
 @contextmanager
-def _whole_upload(fs: Any, key: str) -> Iterator[BinaryIO]:
+def _uploaded_file(fs: Any, key: str) -> Iterator[BinaryIO]:
     upload = _Upload(fs, key)
     try:
         yield cast(BinaryIO, upload)
@@ -43,7 +118,7 @@ def _whole_upload(fs: Any, key: str) -> Iterator[BinaryIO]:
 
 
 class _Upload(io.RawIOBase):
-    """What fits into one part goes up in one request, and is whole by that; more becomes an upload in parts."""
+    """Uploads a file in one request if it fits into one part, else in parts."""
 
     def __init__(self, fs: Any, key: str) -> None:
         self._fs = fs
@@ -78,35 +153,35 @@ class _Upload(io.RawIOBase):
     def discard(self) -> None:
         if self._parts is None:
             return
-        with suppress(Exception):  # what is left of it, the next run aborts; the first error is the one to tell
+        with suppress(Exception):  # the next run aborts what is left, and the first error is the one to report
             self._parts.discard()
-        self._parts.closed = True  # or the garbage collector would close, and so complete it
+        self._parts.closed = True  # else the garbage collector would close the file, and so complete it
         with suppress(Exception):
-            self._parts.close()  # adlfs: the file's own client
+            self._parts.close()  # adlfs: closes the file's own client
 
 
 @contextmanager
 def _renamed_file(fs: Any, key: str) -> Iterator[BinaryIO]:
     folder, _, name = key.rpartition("/")
-    sibling = f"{folder}/{temporary_name(name)}" if folder else temporary_name(name)
-    try:  # from before it is there: what ends the task may be raised anywhere
+    temporary = f"{folder}/{temporary_name(name)}" if folder else temporary_name(name)
+    try:  # before the file exists: a signal handler may raise anywhere
         with explain_store_errors(key):
             fs.makedirs(folder, exist_ok=True)
-            file = fs.open(sibling, "wb")
+            file = fs.open(temporary, "wb")
         with file:
-            growing = _Growing(file)
-            yield cast(BinaryIO, growing)
-            growing.pour()
+            buffered = _BufferedWriter(file)
+            yield cast(BinaryIO, buffered)
+            buffered.flush_pending()
         with explain_store_errors(key):
-            fs.mv(sibling, key)
+            fs.mv(temporary, key)
     except BaseException:
         with suppress(Exception):
-            fs.rm_file(sibling)
+            fs.rm_file(temporary)
         raise
 
 
-class _Growing(io.RawIOBase):
-    """Gathers small writes: each is a round trip to the store."""
+class _BufferedWriter(io.RawIOBase):
+    """Collects small writes, because each one is a round trip to the store. Closing it writes nothing more."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -118,102 +193,10 @@ class _Growing(io.RawIOBase):
     def write(self, data: Any) -> int:
         self._pending += data
         if len(self._pending) >= WRITE_BYTES:
-            self.pour()
+            self.flush_pending()
         return len(data)
 
-    def pour(self) -> None:
+    def flush_pending(self) -> None:
         if self._pending:
             self._file.write(bytes(self._pending))
             self._pending.clear()
-
-
-class Leftovers(Protocol):
-    """What earlier runs left unfinished in a folder."""
-
-    def sweep(self, name: str) -> None:
-        """Remove what was to become this file."""
-
-    def sweep_outdated(self, name: str) -> None:
-        """Remove what was begun before the file that stands was written; another run may be at work on the rest."""
-
-
-class RemoteLeftovers:
-    """
-    Uploads and siblings in a store's folder that were never finished, by the name of their target.
-
-    :param name: look for those of this target alone.
-    """
-
-    def __init__(self, fs: Any, folder: str, protocol: str, name: str | None = None) -> None:
-        self._fs = fs
-        self._folder = folder
-        self._uploads: dict[str, dict[str, datetime]] = defaultdict(dict)
-        self._siblings: dict[str, list[str]] = defaultdict(list)
-        if protocol in _S3 and hasattr(fs, "call_s3"):
-            self._find_uploads(name or "")
-        elif protocol not in _COMMITTING:
-            self._find_siblings()
-
-    def sweep(self, name: str) -> None:
-        """Remove what was to become this file."""
-        for upload in self._uploads.pop(name, ()):
-            self._abort(name, upload)
-        for sibling in self._siblings.pop(name, ()):
-            self._remove(sibling)
-
-    def sweep_outdated(self, name: str) -> None:
-        """Remove what was begun before the file that stands was written, by the store's own clock."""
-        uploads, siblings = self._uploads.pop(name, {}), self._siblings.pop(name, [])
-        if not uploads and not siblings:
-            return
-        with suppress(Exception):  # where there is no telling, it stays
-            written = self._fs.modified(f"{self._folder}/{name}")
-            for upload, begun in uploads.items():
-                if begun < written or (begun == written and self._has_no_part(name, upload)):
-                    self._abort(name, upload)
-            for sibling in siblings:
-                if self._fs.modified(sibling) < written:
-                    self._remove(sibling)
-
-    def _has_no_part(self, name: str, upload: str) -> bool:
-        """An upload that was begun twice: its other one may have been begun, and so dated, in the same second."""
-        bucket, _, _ = self._folder.partition("/")
-        page = self._fs.call_s3("list_parts", Bucket=bucket, Key=self._key(name), UploadId=upload, MaxParts=1)
-        return not page.get("Parts")
-
-    def _abort(self, name: str, upload: str) -> None:
-        bucket, _, _ = self._folder.partition("/")
-        with suppress(Exception):  # finished or aborted by now
-            self._fs.abort_mpu(bucket, self._key(name), upload)
-
-    def _remove(self, sibling: str) -> None:
-        with suppress(Exception):
-            self._fs.rm_file(sibling)
-
-    def _key(self, name: str) -> str:
-        _, _, prefix = self._folder.partition("/")
-        return f"{prefix}/{name}" if prefix else name
-
-    def _find_uploads(self, name: str) -> None:
-        bucket, _, _ = self._folder.partition("/")
-        prefix = self._key(name)
-        marker: dict[str, str] = {}
-        while True:
-            with suppress(Exception):  # the right to list uploads is not needed to land a file
-                page = self._fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **marker)
-                for upload in page.get("Uploads") or ():
-                    begun = upload["Initiated"].replace(microsecond=0)  # as exact as what a file's HEAD tells
-                    self._uploads[upload["Key"].rpartition("/")[2]][upload["UploadId"]] = begun
-                if page.get("IsTruncated"):
-                    marker = {
-                        "KeyMarker": page["NextKeyMarker"],
-                        "UploadIdMarker": page["NextUploadIdMarker"],
-                    }
-                    continue
-            return
-
-    def _find_siblings(self) -> None:
-        with suppress(Exception):  # no such folder yet
-            for path in self._fs.ls(self._folder, detail=False):
-                if (target := target_of(path.rpartition("/")[2])) is not None:
-                    self._siblings[target].append(path)

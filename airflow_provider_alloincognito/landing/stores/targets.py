@@ -1,4 +1,9 @@
-"""Where a file goes: an Airflow ``ObjectStoragePath``, a ``pathlib.Path``, or a plain local path."""
+"""
+Where a file goes: an Airflow ``ObjectStoragePath``, a ``pathlib.Path``, or a local path as text.
+
+First what can be done with such a path, then the names of temporary files, then the errors that explain why a file
+cannot be read or written.
+"""
 
 from __future__ import annotations
 
@@ -17,67 +22,13 @@ from airflow_provider_alloincognito.errors import AlloincognitoLandingError, All
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-_SIBLING = re.compile(r"\.(?P<target>.+)\.\d+-[0-9a-f]{16}\.part", re.DOTALL)
-
-
-def temporary_name(target: str) -> str:
-    """Make up a name for an unfinished file that will become ``target``."""
-    return f".{target}.{os.getpid()}-{secrets.token_hex(8)}.part"
-
-
-def target_of(name: str) -> str | None:
-    """Say of which file this is an unfinished sibling; None if it is none."""
-    found = _SIBLING.fullmatch(name)
-    return found["target"] if found else None
-
-
-@contextmanager
-def explain_store_errors(key: str, does: str = "take", *but: type[Exception]) -> Iterator[None]:
-    """
-    Say that a store does not take a file, or whatever it was to do with it, in the store's own words.
-
-    :param but: errors that the caller knows better.
-    """
-    try:
-        yield
-    except Exception as error:  # each store's library has errors of its own
-        if isinstance(error, (AlloincognitoLandingError, *but)):
-            raise
-        said = str(error).partition("\n")[0][:300]
-        raise AlloincognitoTargetError(
-            f"The store does not {does} {key} ({type(error).__name__}: {said}). Usual causes: it cannot be reached, "
-            "the path's Airflow connection holds other credentials or another endpoint, they lack the right, "
-            "or the bucket does not exist"
-        ) from error
-
-
-@contextmanager
-def explain_local_errors(path: str, does: str = "write", *but: type[OSError]) -> Iterator[None]:
-    """
-    Say which file cannot be written, or whatever was to be done with it, and why.
-
-    :param but: errors that the caller knows better.
-    """
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, (AlloincognitoTargetError, *but)):
-            raise
-        raise local_error(path, does, error) from error
-
-
-def local_error(path: str, does: str, error: OSError) -> AlloincognitoTargetError:
-    """Make the error for what a file system refused."""
-    return AlloincognitoTargetError(f"Cannot {does} {path}: {error.strerror}")
-
-
 Target: TypeAlias = "ObjectStoragePath | os.PathLike[str] | str"
 
 LOCAL_PROTOCOLS = frozenset({"", "file", "local"})
 
 
 def local_path(target: Target) -> str | None:
-    """Give the path in the local file system, or None for a path in another store."""
+    """Return the path in the local file system, or None for a path in another store."""
     protocol = getattr(target, "protocol", None)
     if protocol is not None:
         return str(cast(Any, target).path) if protocol in LOCAL_PROTOCOLS else None
@@ -85,36 +36,36 @@ def local_path(target: Target) -> str | None:
     if text.startswith("file://"):
         return text.removeprefix("file://")
     if "://" in text:
-        raise TypeError(f"Hand in an ObjectStoragePath, not a text, for a path in another store: {text}")
+        raise TypeError(f"The path {text} is in another store. Pass an ObjectStoragePath, not a text.")
     return text
 
 
 def store_of(target: Target) -> tuple[Any, str]:
-    """Give the fsspec file system of a path in a store, and the path's key in it."""
-    place = cast(Any, target)
-    return place.fs, str(place.path)
+    """Return the fsspec file system of a path in a store, and the path's key in it."""
+    path = cast(Any, target)
+    return path.fs, str(path.path)
 
 
 def address(target: Target) -> str:
-    """Write a path so that it can be opened again; Airflow's paths bring their connection id."""
+    """Return a path as a text that can be opened again; an ``ObjectStoragePath`` includes its connection id."""
     return str(target)
 
 
 def child(folder: Target, name: str) -> Target:
-    """Give the path of a file in a folder."""
+    """Return the path of a file in a folder."""
     if isinstance(folder, str):
         return os.path.join(folder, name)
     return cast("Target", cast(Any, folder) / name)
 
 
 def size_of(target: Target) -> int | None:
-    """Ask for a file's size; None where there is no file."""
+    """Return a file's size in bytes, or None if it does not exist."""
     name = local_path(target)
     try:
         if name is not None:
             return _local_size(name)
-        fs, key = _now_in_store(target)
-        with explain_store_errors(key, "give", FileNotFoundError):
+        fs, key = _refreshed_store_of(target)
+        with explain_store_errors(key, "read", FileNotFoundError):
             return int(fs.info(key)["size"])
     except FileNotFoundError:
         return None
@@ -128,26 +79,26 @@ def _local_size(name: str) -> int:
         return found.st_size
 
 
-def _now_in_store(target: Target) -> tuple[Any, str]:
-    """Forget what was listed: somebody else may have written since."""
+def _refreshed_store_of(target: Target) -> tuple[Any, str]:
+    """Drop cached listings of the folder: another program may have written to it."""
     fs, key = store_of(target)
     fs.invalidate_cache(key.rpartition("/")[0])
     return fs, key
 
 
 def open_for_reading(target: Target) -> Any:
-    """Open a file for reading bytes."""
+    """Open a file for reading bytes. Raises FileNotFoundError if it does not exist."""
     name = local_path(target)
     if name is not None:
         return open(name, "rb")
-    fs, key = _now_in_store(target)
-    with explain_store_errors(key, "give", FileNotFoundError):
+    fs, key = _refreshed_store_of(target)
+    with explain_store_errors(key, "read", FileNotFoundError):
         file = fs.open(key, "rb", block_size=4 << 20)
-    return io.BufferedReader(_StoredBytes(file, key), 1 << 16)
+    return io.BufferedReader(_RemoteReader(file, key), 1 << 16)
 
 
-class _StoredBytes(io.RawIOBase):
-    """Passes on what a store gives, and explains it where that ends too early."""
+class _RemoteReader(io.RawIOBase):
+    """Reads a file in a store, and explains the store's errors."""
 
     def __init__(self, file: Any, key: str) -> None:
         self._file = file
@@ -160,7 +111,7 @@ class _StoredBytes(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        with explain_store_errors(self._key, "give"):
+        with explain_store_errors(self._key, "read"):
             data = self._file.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
@@ -174,3 +125,59 @@ class _StoredBytes(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+_TEMPORARY_NAME = re.compile(r"\.(?P<target>.+)\.\d+-[0-9a-f]{16}\.part", re.DOTALL)
+
+
+def temporary_name(target: str) -> str:
+    """Return a new name for the temporary file that will become ``target``."""
+    return f".{target}.{os.getpid()}-{secrets.token_hex(8)}.part"
+
+
+def target_of(name: str) -> str | None:
+    """Return the target of a temporary file, or None if the name is not one of a temporary file."""
+    found = _TEMPORARY_NAME.fullmatch(name)
+    return found["target"] if found else None
+
+
+@contextmanager
+def explain_store_errors(key: str, verb: str = "write", *but: type[Exception]) -> Iterator[None]:
+    """
+    Raise an error of a store as one that names the file and the usual causes.
+
+    :param verb: what the store was asked to do with it.
+    :param but: errors that are raised as they are.
+    """
+    try:
+        yield
+    except Exception as error:  # the library of each store has its own errors
+        if isinstance(error, (AlloincognitoLandingError, *but)):
+            raise
+        message = str(error).partition("\n")[0][:300]
+        raise AlloincognitoTargetError(
+            f"Cannot {verb} {key} in the store ({type(error).__name__}: {message}). Check that the store can be "
+            "reached, that the bucket exists, and that the path's Airflow connection has the right endpoint and "
+            "credentials with permission for this."
+        ) from error
+
+
+@contextmanager
+def explain_local_errors(path: str, verb: str = "write", *but: type[OSError]) -> Iterator[None]:
+    """
+    Raise an error of the local file system as one that names the file and the cause.
+
+    :param verb: what was to be done with the file.
+    :param but: errors that are raised as they are.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, (AlloincognitoTargetError, *but)):
+            raise
+        raise local_error(path, verb, error) from error
+
+
+def local_error(path: str, verb: str, error: OSError) -> AlloincognitoTargetError:
+    """Return the error that says what the local file system refused, and why."""
+    return AlloincognitoTargetError(f"Cannot {verb} {path}: {error.strerror}.")

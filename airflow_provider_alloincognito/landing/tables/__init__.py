@@ -1,1 +1,1 @@
-"""Rows under a schema: given or inferred, read by Arrow or exactly, spooled where they are needed twice."""
+"""Rows as tables: their schema, given or inferred; their values, read by Arrow or exactly; blocks kept on disk."""

@@ -1,4 +1,8 @@
-"""Windows of JSON lines become Arrow tables under one schema, quickly where pyarrow can, exactly everywhere."""
+"""
+Turn blocks of JSON lines into Arrow tables: by pyarrow where its result is exact, else by :class:`ExactRowReader`.
+
+Importing this module imports pyarrow, which is an extra: import it only where it is used.
+"""
 
 from __future__ import annotations
 
@@ -8,48 +12,23 @@ from zoneinfo import ZoneInfo
 
 import pyarrow
 import pyarrow.compute
+import pyarrow.json
 
 from airflow_provider_alloincognito.errors import AlloincognitoValueError
 from airflow_provider_alloincognito.landing.tables.exact_rows import ExactRowReader, read_date, read_timestamp
 from airflow_provider_alloincognito.landing.tables.schema import Schema, TypeName
 
-
-def read_block(window: bytes, explicit_schema: Any = None) -> Any:
-    """
-    Read a window of JSON lines into a table.
-
-    :param explicit_schema: the only fields that are taken; None has fields and types inferred.
-    :return: None where pyarrow cannot read the window so; it may still be in order.
-    """
-    import pyarrow
-    import pyarrow.json
-
-    if window.startswith(b"null\n") or b"\nnull\n" in window:
-        return None  # a top-level null kills the process: pyarrow 26
-    read_options = pyarrow.json.ReadOptions(use_threads=False, block_size=len(window) + 1)
-    parse_options = pyarrow.json.ParseOptions(
-        explicit_schema=explicit_schema,
-        unexpected_field_behavior="infer" if explicit_schema is None else "error",
-    )
-    try:
-        # The default pool holds on to what earlier windows needed.
-        pool = pyarrow.system_memory_pool()
-        return pyarrow.json.read_json(pyarrow.BufferReader(window), read_options, parse_options, memory_pool=pool)
-    except pyarrow.ArrowException:
-        return None
-
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LAST_YEAR = 2036
-"""The last that the tables of zones have in full: after their end pyarrow keeps to the last offset for ever."""
+"""The last year that zone databases have in full. After it, pyarrow keeps the last offset forever."""
 
 _FIRST_DAY = (date.min - _EPOCH.date()).days
 _DAYS = range(_FIRST_DAY, (date.max - _EPOCH.date()).days + 1)
 _MICROSECONDS = range(
     timedelta(_FIRST_DAY) // _MICROSECOND, (datetime(_LAST_YEAR + 1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 )
-_IN_JSON: dict[TypeName, Any] = {
+_JSON_TYPES: dict[TypeName, Any] = {
     "string": pyarrow.string(),
     "int64": pyarrow.int64(),
     "float64": pyarrow.float64(),
@@ -61,44 +40,44 @@ _IN_JSON: dict[TypeName, Any] = {
 
 class TableReader:
     """
-    Reads windows of rows.
+    Reads blocks of JSON lines into tables of one schema.
 
     :param schema: the columns.
-    :param timezone: the zone of timestamps that name none, and of the columns that they make.
+    :param timezone: the zone of timestamps that name none, and of timestamp columns.
     """
 
     def __init__(self, schema: Schema, timezone: str) -> None:
         self._columns = schema
         self._zone = ZoneInfo(timezone)
-        self._arrow_knows_zone = _arrow_knows(self._zone)
+        self._zone_is_complete = _is_complete(self._zone)
         self._rows = ExactRowReader(schema, timezone)
-        in_file = _IN_JSON | {
+        file_types = _JSON_TYPES | {
             "timestamp": pyarrow.timestamp("us", tz=timezone),
             "date": pyarrow.date32(),
             "json": pyarrow.string(),
         }
-        self.schema = pyarrow.schema([(column, in_file[type_name]) for column, type_name in schema.items()])
-        self._in_json: Any = None
-        if "json" not in schema.values():  # pyarrow does not give the text of a nested value
-            self._in_json = pyarrow.schema([(column, _IN_JSON[name]) for column, name in schema.items()])
+        self.schema = pyarrow.schema([(column, file_types[type_name]) for column, type_name in schema.items()])
+        self._json_schema: Any = None
+        if "json" not in schema.values():  # pyarrow does not return the text of a nested value
+            self._json_schema = pyarrow.schema([(column, _JSON_TYPES[name]) for column, name in schema.items()])
 
-    def table(self, window: bytes, first_row: int) -> Any:
+    def table(self, block: bytes, first_row: int) -> Any:
         """
-        Read one window.
+        Read one block; raises what :meth:`ExactRowReader.rows` raises.
 
-        :param first_row: the number of its first row, for errors.
+        :param first_row: the number of the first row, for errors.
         """
-        quick = None if self._in_json is None else read_block(window, self._in_json)
-        if quick is None or not all(map(_is_finite, quick.columns)):
-            return self._exact_table(window, first_row)
+        fast = None if self._json_schema is None else read_block(block, self._json_schema)
+        if fast is None or not all(map(_is_finite, fast.columns)):
+            return self._exact_table(block, first_row)
         columns = [
-            self._converted(quick.column(column), column, type_name, first_row)
+            self._converted(fast.column(column), column, type_name, first_row)
             for column, type_name in self._columns.items()
         ]
         return pyarrow.table(columns, schema=self.schema)
 
-    def _exact_table(self, window: bytes, first_row: int) -> Any:
-        values = zip(*self._rows.rows(window, first_row), strict=True)
+    def _exact_table(self, block: bytes, first_row: int) -> Any:
+        values = zip(*self._rows.rows(block, first_row), strict=True)
         columns = [
             pyarrow.array(_storable(column), type=field.type) for column, field in zip(values, self.schema, strict=True)
         ]
@@ -112,13 +91,13 @@ class TableReader:
         return self._times_one_by_one(texts, column, type_name, first_row) if times is None else times
 
     def _times_by_arrow(self, texts: Any, type_name: TypeName) -> Any:
-        """Give None where pyarrow cannot read a time, or could read it otherwise than the exact way."""
+        """Return None if pyarrow cannot read a time, or might not read it as :class:`ExactRowReader` does."""
         try:
             if type_name == "date":
                 days = texts.cast(pyarrow.date32())
                 return days if _is_within(days, _DAYS) else None
             local = texts.cast(pyarrow.timestamp("us"))
-            if not self._arrow_knows_zone or not _is_within(local, _MICROSECONDS):
+            if not self._zone_is_complete or not _is_within(local, _MICROSECONDS):
                 return None
             return _in_zone(local, self._zone)
         except pyarrow.ArrowInvalid:  # an offset in a text, an hour that summer time skips, ...
@@ -137,8 +116,29 @@ class TableReader:
         return read_date(text) if type_name == "date" else read_timestamp(text, self._zone)
 
 
+def read_block(block: bytes, explicit_schema: Any = None) -> Any:
+    """
+    Read a block of JSON lines into a table.
+
+    :param explicit_schema: the only fields that are accepted; None has fields and types inferred.
+    :return: None if pyarrow cannot read the block like this. The block may still be valid.
+    """
+    if block.startswith(b"null\n") or b"\nnull\n" in block:
+        return None  # a top-level null kills the process: pyarrow 26
+    read_options = pyarrow.json.ReadOptions(use_threads=False, block_size=len(block) + 1)
+    parse_options = pyarrow.json.ParseOptions(
+        explicit_schema=explicit_schema,
+        unexpected_field_behavior="infer" if explicit_schema is None else "error",
+    )
+    pool = pyarrow.system_memory_pool()  # the default pool would keep the memory of earlier blocks
+    try:
+        return pyarrow.json.read_json(pyarrow.BufferReader(block), read_options, parse_options, memory_pool=pool)
+    except pyarrow.ArrowException:
+        return None
+
+
 def _storable(values: Any) -> list[Any]:
-    """Moments as microseconds: pyarrow's own way from a datetime does not reach the ends of the calendar."""
+    """Turn datetimes into microseconds: pyarrow itself cannot convert the first and last ones of the calendar."""
     return [(value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else value for value in values]
 
 
@@ -146,8 +146,8 @@ def _in_zone(local: Any, zone: ZoneInfo) -> Any:
     return pyarrow.compute.assume_timezone(local, zone.key, ambiguous="earliest", nonexistent="raise")
 
 
-def _arrow_knows(zone: ZoneInfo) -> bool:
-    """Tell whether pyarrow has a full table of the zone: a slim database has a rule in place of the coming years."""
+def _is_complete(zone: ZoneInfo) -> bool:
+    """Check that pyarrow has all transitions of a zone: slim zone databases have only a rule for coming years."""
     months = [datetime(_LAST_YEAR, month, 1, 12) for month in range(1, 13)]
     try:
         found = _in_zone(pyarrow.array(months, type=pyarrow.timestamp("us")), zone)
@@ -157,13 +157,13 @@ def _arrow_knows(zone: ZoneInfo) -> bool:
 
 
 def _is_within(times: Any, bounds: range) -> bool:
-    """Tell whether no time is out of bounds, in the unit of its type."""
+    """Check that all times are within bounds, in the unit of their type."""
     ends = pyarrow.compute.min_max(times)
     return all(ends[end].value in bounds for end in ("min", "max") if ends[end].is_valid)
 
 
 def _is_finite(values: Any) -> bool:
-    """Tell whether there is no ``NaN`` and no infinity: pyarrow makes the latter of numbers that are too large."""
+    """Check that there is no ``NaN`` and no infinity, which pyarrow makes of numbers that are too large."""
     if not pyarrow.types.is_floating(values.type):
         return True
     return pyarrow.compute.all(pyarrow.compute.is_finite(values)).as_py() is not False

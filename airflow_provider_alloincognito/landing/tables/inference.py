@@ -1,8 +1,9 @@
-"""A schema from the rows themselves, over the whole answer: the same rows give the same schema.
+"""
+Infer a schema from all rows of a response: the same rows give the same schema.
 
-Columns are in the order in which they first appear. A column of nothing but nulls is a string, whole numbers and
-fractions together are float64 where no digit is lost by it, and any other mixture is a string, with the JSON text of
-what is none; so are nested values and numbers beyond int64. Strings stay strings, whatever they look like.
+Columns are in the order in which they first appear. A column with only nulls is a string. Whole numbers and fractions
+together are float64 if no digit is lost. Any other mixture is a string that holds the JSON text of what is not a
+string; so are nested values and numbers beyond int64. Strings stay strings, even if they look like a time.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import re
 from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias
 
-from airflow_provider_alloincognito.landing.tables.arrow import read_block
 from airflow_provider_alloincognito.landing.tables.exact_rows import EXACT_IN_FLOAT, INT64, raw_rows
 from airflow_provider_alloincognito.landing.tables.schema import Schema, TypeName
 
@@ -22,16 +22,16 @@ Kinds: TypeAlias = dict[str, set[Kind]]
 _INTEGER = re.compile(rb"-?[0-9]{1,19}")
 
 
-def infer_schema(windows: Iterable[bytes]) -> Schema:
-    """Go through all rows once and say which columns they have."""
+def infer_schema(blocks: Iterable[bytes]) -> Schema:
+    """Read all rows, in blocks of JSON lines, and return the columns that they have."""
     kinds: Kinds = {}
-    for window in windows:
-        seen = _kinds_by_arrow(window)
-        if seen is None:
-            seen = _kinds_by_row(window)
-        for column, met in seen.items():
-            kinds.setdefault(column, set()).update(met)
-    return {column: _type_of(met) for column, met in kinds.items()}
+    for block in blocks:
+        found = _kinds_by_arrow(block)
+        if found is None:
+            found = _kinds_by_row(block)
+        for column, kinds_found in found.items():
+            kinds.setdefault(column, set()).update(kinds_found)
+    return {column: _type_of(kinds_found) for column, kinds_found in kinds.items()}
 
 
 def _type_of(kinds: set[Kind]) -> TypeName:
@@ -44,13 +44,13 @@ def _type_of(kinds: set[Kind]) -> TypeName:
     return "string"
 
 
-def _kinds_by_row(window: bytes) -> Kinds:
+def _kinds_by_row(block: bytes) -> Kinds:
     kinds: Kinds = {}
-    for _, fields in raw_rows(window):
+    for _, fields in raw_rows(block):
         for column, raw in fields.items():
-            met = kinds.setdefault(column, set())
+            kinds_found = kinds.setdefault(column, set())
             if raw != b"null":
-                met.add(_kind_of(raw))
+                kinds_found.add(_kind_of(raw))
     return kinds
 
 
@@ -68,12 +68,13 @@ def _kind_of(raw: bytes) -> Kind:
     return "other" if raw.lstrip(b"-").isdigit() or math.isinf(float(raw)) else "float"
 
 
-def _kinds_by_arrow(window: bytes) -> Kinds | None:
-    """Leave the work to pyarrow; None where it is not there or could see less than is needed."""
+def _kinds_by_arrow(block: bytes) -> Kinds | None:
+    """Let pyarrow find the kinds; return None if it is not installed or its types would not be exact."""
     try:
-        table = read_block(window)
+        from airflow_provider_alloincognito.landing.tables import arrow
     except ImportError:
         return None
+    table = arrow.read_block(block)
     if table is None:
         return None
     kinds: Kinds = {}
@@ -98,6 +99,6 @@ def _kind_of_arrow(values: Any) -> Kind | Literal["unclear"] | None:
     if types.is_integer(values.type) or types.is_floating(values.type):
         ends = pyarrow.compute.min_max(values).as_py()
         if max(abs(ends["min"]), abs(ends["max"])) >= EXACT_IN_FLOAT:
-            return "unclear"  # pyarrow makes floats of what is too long, without a word
+            return "unclear"  # pyarrow silently makes floats of longer numbers
         return "int" if types.is_integer(values.type) else "float"
-    return "string"  # also what it takes for a time
+    return "string"  # also what pyarrow takes for a time

@@ -1,8 +1,9 @@
-"""Rows in windows of JSON lines that can be gone through twice.
+"""
+Blocks of JSON lines, which can be read more than once.
 
-A schema is inferred over the whole answer before its first row can be written, so the answer waits on the local
-disk, compressed, in a file without a name: nothing is left of it even after SIGKILL. Windows are cut at
-the same rows however the answer arrived in batches: the same rows give the same file.
+A schema is inferred from the whole response before the first row is written. Until then the rows are kept on the local
+disk, compressed, in a file without a name, so that nothing is left of it even after SIGKILL. Blocks end at the same
+rows however the response was cut into batches: the same rows give the same file.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from typing import Any, BinaryIO
 
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
 
-WINDOW_BYTES = 4 << 20
+BLOCK_BYTES = 4 << 20
 
 
-def cut_blocks(batches: Iterable[RowBatch], window_bytes: int = WINDOW_BYTES) -> Iterator[bytes]:
-    """Cut the rows, as JSON lines, after the first row that fills a window."""
+def cut_blocks(batches: Iterable[RowBatch], block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
+    """Yield rows as JSON lines, in blocks that end after the first row that makes them ``block_bytes`` long."""
     pending = bytearray()
     for batch in batches:
         pending += batch.json_lines()
-        while (end := pending.find(b"\n", window_bytes - 1) + 1) > 0:
+        while (end := pending.find(b"\n", block_bytes - 1) + 1) > 0:
             yield bytes(memoryview(pending)[:end])
             del pending[:end]
     if pending:
@@ -31,45 +32,46 @@ def cut_blocks(batches: Iterable[RowBatch], window_bytes: int = WINDOW_BYTES) ->
 
 class SpooledBlocks:
     """
-    Windows that may be gone through again; what was met the first time is kept on the local disk.
+    Blocks that can be iterated over again. What was read once is kept on the local disk.
 
-    :param windows: JSON lines in windows; taken no faster than they are asked for.
+    :param blocks: blocks of JSON lines; read only as far as they are needed.
     """
 
-    def __init__(self, windows: Iterable[bytes]) -> None:
-        self._arriving = iter(windows)
-        self._spool: BinaryIO = tempfile.TemporaryFile(prefix="alloincognito-")  # noqa: SIM115 - see __exit__
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._unread = iter(blocks)
+        self._spool: BinaryIO = tempfile.TemporaryFile(prefix="alloincognito-")  # noqa: SIM115 - closed in __exit__
         self._sizes: list[tuple[int, int]] = []
-        self._pack, self._unpack = _packing()
+        self._compress, self._decompress = _codec()
 
     def __enter__(self) -> SpooledBlocks:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self._spool.close()
 
     def __iter__(self) -> Iterator[bytes]:
         offset = 0
-        for packed_size, size in self._sizes:
+        for compressed_size, size in self._sizes:
             self._spool.seek(offset)
-            offset += packed_size
-            yield self._unpack(self._spool.read(packed_size), size)
-        for window in self._arriving:
-            packed = self._pack(window)
+            offset += compressed_size
+            yield self._decompress(self._spool.read(compressed_size), size)
+        for block in self._unread:
+            compressed = self._compress(block)
             self._spool.seek(offset)
-            self._spool.write(packed)
-            offset += len(packed)
-            self._sizes.append((len(packed), len(window)))
-            yield window
+            self._spool.write(compressed)
+            offset += len(compressed)
+            self._sizes.append((len(compressed), len(block)))
+            yield block
 
 
-def _packing() -> tuple[Callable[[bytes], bytes], Callable[[bytes, int], bytes]]:
+def _codec() -> tuple[Callable[[bytes], bytes], Callable[[bytes, int], bytes]]:
+    """Return functions that compress and decompress a block."""
     try:
         import pyarrow
     except ImportError:
-        return lambda window: zlib.compress(window, 1), lambda packed, _: zlib.decompress(packed)
+        return lambda block: zlib.compress(block, 1), lambda compressed, _: zlib.decompress(compressed)
     codec: Any = pyarrow.Codec("lz4")
     return (
-        lambda window: codec.compress(window, asbytes=True),
-        lambda packed, size: codec.decompress(packed, size, asbytes=True),
+        lambda block: codec.compress(block, asbytes=True),
+        lambda compressed, size: codec.decompress(compressed, size, asbytes=True),
     )

@@ -1,4 +1,4 @@
-"""What pyarrow reads quickly into Parquet is what the exact way and CSV give, or the same error."""
+"""pyarrow reads the same values as the exact reader, or raises the same errors; code: landing/tables/."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def in_csv(path: Path, texts: list[str], type_name: str, timezone: str) -> list[
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Sydney", "Europe/Moscow"])
-def test_times_of_far_years_are_in_parquet_as_in_csv(tmp_path: Path, zone: str) -> None:
+def test_times_of_distant_years_are_the_same_in_parquet_and_csv(tmp_path: Path, zone: str) -> None:
     texts = [f"{year}-{month}-01 12:00:00" for year in (2036, 2037, 2038, 2040, 2100, 9999) for month in ("01", "07")]
     moments = in_parquet(tmp_path / "c.parquet", texts, "timestamp", zone)
     assert [f"{moment:%Y-%m-%d %H:%M:%S}" for moment in moments] == texts
@@ -47,8 +47,10 @@ def test_a_time_does_not_depend_on_the_rows_around_it(tmp_path: Path) -> None:
     assert together == alone == [datetime(2040, 7, 1, 10, tzinfo=UTC)] * 2
 
 
-def test_a_zone_database_that_leaves_coming_years_to_a_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slim database (zic's default) has no table of Berlin after 1996: pyarrow then sees no winter there."""
+def test_a_zone_database_with_only_a_rule_for_coming_years_gives_the_right_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slim database (zic's default) lists no transitions of Berlin after 1996, so pyarrow sees no winter there."""
     assume = pyarrow.compute.assume_timezone
 
     def without_winter(local: Any, timezone: str, **options: Any) -> Any:
@@ -70,21 +72,21 @@ def test_a_zone_database_that_leaves_coming_years_to_a_rule(tmp_path: Path, monk
         ("timestamp", "0000-12-31 23:59:59.999"),
     ],
 )
-def test_year_0_is_refused(tmp_path: Path, suffix: str, type_name: str, text: str) -> None:
+def test_a_time_in_year_0_is_an_error(tmp_path: Path, suffix: str, type_name: str, text: str) -> None:
     rows = [{"c": "2026-01-01"}, {"c": text}]
     with pytest.raises(AlloincognitoValueError, match=f"Row 2: the value of column 'c' is not a valid {type_name}"):
         land_calls(batches_of(rows), tmp_path / f"c.{suffix}", schema={"c": type_name})
     assert not list(tmp_path.iterdir())
 
 
-def test_dates_up_to_both_ends_of_the_calendar(tmp_path: Path) -> None:
+def test_the_first_and_the_last_date_of_the_calendar_are_exact(tmp_path: Path) -> None:
     texts = ["0001-01-01", "2037-01-01", "9999-12-31"]
     assert [str(day) for day in in_parquet(tmp_path / "c.parquet", texts, "date")] == texts
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 @pytest.mark.parametrize("number", ["1" + "0" * 400, "-1" + "0" * 400, "1.0e309", "1.7976931348623159e308"])
-def test_a_number_too_large_for_a_float_is_refused(tmp_path: Path, suffix: str, number: str) -> None:
+def test_a_number_too_large_for_a_float_is_an_error(tmp_path: Path, suffix: str, number: str) -> None:
     texts = [b'{"c":1.5}', b'{"c":null}', b'{"c":%s}' % number.encode()]
     with pytest.raises(AlloincognitoValueError, match="Row 3: the value of column 'c' is not a valid float64"):
         land_calls(raw_batches(texts), tmp_path / f"c.{suffix}", schema={"c": "float64"})
@@ -94,7 +96,7 @@ def test_a_number_too_large_for_a_float_is_refused(tmp_path: Path, suffix: str, 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 @pytest.mark.parametrize("schema", [None, {"c": "float64"}])
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
-def test_what_is_no_json_number_is_refused(tmp_path: Path, suffix: str, schema: Any, word: str) -> None:
+def test_nan_and_infinity_are_an_error(tmp_path: Path, suffix: str, schema: Any, word: str) -> None:
     texts = [b'{"c":1.5}', b'{"c":%s}' % word.encode()]
     with pytest.raises(AlloincognitoResponseError, match="Row 2 cannot be read"):
         land_calls(raw_batches(texts), tmp_path / f"c.{suffix}", schema=schema)
@@ -102,15 +104,15 @@ def test_what_is_no_json_number_is_refused(tmp_path: Path, suffix: str, schema: 
 
 
 @pytest.mark.parametrize("values", [[1.7976931348623157e308, None, -1.7976931348623157e308, 5e-324], [None], []])
-def test_floats_up_to_both_ends(tmp_path: Path, values: list[float | None]) -> None:
+def test_the_smallest_and_the_largest_floats_are_exact(tmp_path: Path, values: list[float | None]) -> None:
     assert in_parquet(tmp_path / "c.parquet", values, "float64") == values
 
 
-def test_ordinary_rows_are_not_slowed_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Row by row takes many times as long."""
+def test_ordinary_rows_are_read_by_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading row by row takes many times as long."""
 
     def row_by_row(*_: Any) -> Any:
-        raise AssertionError("went row by row")
+        raise AssertionError("read row by row")
 
     tables = "airflow_provider_alloincognito.landing.tables.arrow"
     monkeypatch.setattr(ExactRowReader, "rows", row_by_row)
@@ -130,12 +132,12 @@ TIMES = st.datetimes() | st.datetimes(datetime(1970, 1, 1), datetime(2050, 1, 1)
 
 @settings(deadline=None, max_examples=100)
 @given(times=st.lists(TIMES, min_size=1, max_size=20), zone=ZONES)
-def test_any_times_are_the_same_either_way(times: list[datetime], zone: str) -> None:
+def test_any_times_are_the_same_by_arrow_and_exactly(times: list[datetime], zone: str) -> None:
     rows = raw_batches([json.dumps({"c": str(time), "d": f"{time:%Y-%m-%d}".zfill(10)}).encode() for time in times])
     schema = {"c": "timestamp", "d": "date"}
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        quick, exact = Path(folder, "quick.parquet"), Path(folder, "exact.parquet")
-        land_calls(rows, quick, schema=schema, timezone=zone)
+        fast, exact = Path(folder, "fast.parquet"), Path(folder, "exact.parquet")
+        land_calls(rows, fast, schema=schema, timezone=zone)
         patch.setattr("airflow_provider_alloincognito.landing.tables.arrow.read_block", lambda *_: None)
         land_calls(rows, exact, schema=schema, timezone=zone)
-        assert pyarrow.parquet.read_table(quick).equals(pyarrow.parquet.read_table(exact))
+        assert pyarrow.parquet.read_table(fast).equals(pyarrow.parquet.read_table(exact))

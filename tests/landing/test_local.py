@@ -1,4 +1,4 @@
-"""A file under its final name is whole: after errors, after SIGKILL, beside other writers."""
+"""A local file is whole: after errors, after SIGKILL, with several writers; code: landing/stores/local.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from landing_samples import Stand
+from landing_samples import FakeServer
 
 from airflow_provider_alloincognito.errors import AlloincognitoTargetError
 from airflow_provider_alloincognito.landing.manifest import read_manifest
@@ -30,48 +30,48 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_it_appears_at_the_end_with_its_parents_and_mode(tmp_path: Path) -> None:
+def test_a_file_appears_at_the_end_with_its_parent_folders(tmp_path: Path) -> None:
     target = tmp_path / "day=2026-01-01" / "calls.jsonl"
-    old = os.umask(0o077)
-    try:
-        with whole_file(target, mode=0o640, fsync=True) as file:
-            file.write(b"rows")
-            assert not target.exists()
-    finally:
-        os.umask(old)
+    with whole_file(target) as file:
+        file.write(b"rows")
+        assert not target.exists()
     assert target.read_bytes() == b"rows"
-    assert stat.S_IMODE(target.stat().st_mode) == 0o640
     assert names(target.parent) == ["calls.jsonl"]
 
 
-def test_only_the_owner_may_read_it_unless_told(tmp_path: Path) -> None:
-    with whole_file(str(tmp_path / "calls")) as file:
-        file.write(b"rows")
+@pytest.mark.parametrize("umask", [0o022, 0o277])
+def test_only_the_owner_may_read_and_write_a_file(tmp_path: Path, umask: int) -> None:
+    old = os.umask(umask)
+    try:
+        with whole_file(str(tmp_path / "calls")) as file:
+            file.write(b"rows")
+    finally:
+        os.umask(old)
     assert stat.S_IMODE((tmp_path / "calls").stat().st_mode) == 0o600
 
 
-def test_a_signal_while_it_is_being_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def told_to_end(*_: object) -> None:
+def test_a_signal_while_a_file_is_created_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fcntl, "flock", told_to_end)
+    monkeypatch.setattr(fcntl, "flock", interrupt)
     with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "calls"):
         pass
     assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, GeneratorExit])
-def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
+def test_an_error_leaves_the_earlier_file_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
     target = tmp_path / "calls"
     target.write_bytes(b"before")
-    with pytest.raises(error), whole_file(target) as file:  # noqa: PT012 - the error must come amid the writing
+    with pytest.raises(error), whole_file(target) as file:  # noqa: PT012 - the error must occur while writing
         file.write(b"half")
         raise error
     assert target.read_bytes() == b"before"
     assert names(tmp_path) == ["calls"]
 
 
-def test_a_place_that_takes_no_file_is_named(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(AlloincognitoTargetError, match=r"Cannot write .*file/calls: "),
@@ -82,7 +82,7 @@ def test_a_place_that_takes_no_file_is_named(tmp_path: Path) -> None:
 
 @contextmanager
 def room_for(size: int) -> Iterator[None]:
-    """No file may grow beyond this: what a full disk does, for any file and without a disk."""
+    """Limit the size of every file: has the effect of a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -91,19 +91,19 @@ def room_for(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("size", [1, 384 << 10])  # gathered until the end; written at once
+@pytest.mark.parametrize("size", [1, 384 << 10])  # buffered until the end; written at once
 def test_a_full_disk_is_named(tmp_path: Path, size: int) -> None:
     target = tmp_path / "calls"
     with (
         room_for(0),
-        pytest.raises(AlloincognitoTargetError, match=f"^Cannot write {target}: File too large$"),
+        pytest.raises(AlloincognitoTargetError, match=rf"^Cannot write {target}: File too large\.$"),
         whole_file(target) as file,
     ):
         file.write(bytes(size))
     assert names(tmp_path) == []
 
 
-def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "calls").mkdir()
     with (
         pytest.raises(AlloincognitoTargetError, match=r"Cannot write .*/calls: Is a directory"),
@@ -117,13 +117,13 @@ def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:
     "error",
     [
         ValueError("rows"),
-        AlloincognitoTargetError("The store does not give it"),
-        OSError("as pyarrow says it"),
+        AlloincognitoTargetError("Cannot read it"),
+        OSError("without an errno"),
         ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
         OSError(errno.ENOSPC, "No space left on device", "another file"),
     ],
 )
-def test_an_error_of_the_rows_is_told_as_it_is(tmp_path: Path, error: Exception) -> None:
+def test_an_error_of_the_rows_is_raised_as_it_is(tmp_path: Path, error: Exception) -> None:
     with room_for(0), pytest.raises(type(error)) as raised, whole_file(tmp_path / "calls") as file:  # noqa: PT012
         file.write(b"not on the disk yet")
         raise error
@@ -131,28 +131,28 @@ def test_an_error_of_the_rows_is_told_as_it_is(tmp_path: Path, error: Exception)
     assert names(tmp_path) == []
 
 
-def test_recordings_say_why_they_cannot_be_written(tmp_path: Path) -> None:
+def test_the_manifest_says_why_recordings_could_not_be_written(tmp_path: Path) -> None:
     manifest = tmp_path / "manifests" / "day.jsonl"
     file = tmp_path / "file"
     file.touch()
     (tmp_path / "records" / "a.mp3").mkdir(parents=True)
-    stand = Stand({"a": b"mp3", "b": bytes(90_000)})
+    server = FakeServer({"a": b"mp3", "b": bytes(90_000)})
     with room_for(50_000):
-        land_recordings(stand, ["a", "b"], tmp_path / "records", manifest=manifest)
+        land_recordings(server, ["a", "b"], tmp_path / "records", manifest=manifest)
     assert [line.error for line in read_manifest(manifest)] == [
-        f"AlloincognitoTargetError: Cannot read {tmp_path}/records/a.mp3: Is a directory",
-        f"AlloincognitoTargetError: Cannot write {tmp_path}/records/b.mp3: File too large",
+        f"AlloincognitoTargetError: Cannot read {tmp_path}/records/a.mp3: Is a directory.",
+        f"AlloincognitoTargetError: Cannot write {tmp_path}/records/b.mp3: File too large.",
     ]
-    land_recordings(stand, ["b"], file, manifest=manifest)
+    land_recordings(server, ["b"], file, manifest=manifest)
     [line] = read_manifest(manifest)
-    assert line.error == f"AlloincognitoTargetError: Cannot read {file}/b.mp3: Not a directory"
-    with pytest.raises(AlloincognitoTargetError, match=f"^Cannot read {file}/manifest.jsonl: Not a directory$"):
-        land_recordings(stand, ["b"], file)
-    with pytest.raises(AlloincognitoTargetError, match=f"^Cannot read {manifest.parent}: Is a directory$"):
-        land_recordings(stand, ["b"], tmp_path / "records", manifest=manifest.parent)
+    assert line.error == f"AlloincognitoTargetError: Cannot read {file}/b.mp3: Not a directory."
+    with pytest.raises(AlloincognitoTargetError, match=rf"^Cannot read {file}/manifest.jsonl: Not a directory\.$"):
+        land_recordings(server, ["b"], file)
+    with pytest.raises(AlloincognitoTargetError, match=rf"^Cannot read {manifest.parent}: Is a directory\.$"):
+        land_recordings(server, ["b"], tmp_path / "records", manifest=manifest.parent)
 
 
-def test_a_text_with_a_scheme_is_no_local_path() -> None:
+def test_a_text_with_a_scheme_is_not_a_local_path() -> None:
     with pytest.raises(TypeError, match="ObjectStoragePath"), whole_file("s3://bucket/key"):
         pass
 
@@ -168,13 +168,13 @@ KILLED = """
         local_files.os.replace = kill
     with whole_file(sys.argv[1]) as file:
         file.write(b"x" * 3_000_000)
-        if sys.argv[2] == "amid the rows":
+        if sys.argv[2] == "while writing":
             kill()
 """
 
 
-@pytest.mark.parametrize("moment", ["amid the rows", "before the rename"])
-def test_a_killed_run_leaves_no_part_and_the_next_one_sweeps(tmp_path: Path, moment: str) -> None:
+@pytest.mark.parametrize("moment", ["while writing", "before the rename"])
+def test_the_next_run_removes_the_temporary_file_of_a_killed_one(tmp_path: Path, moment: str) -> None:
     target = tmp_path / "calls"
     target.write_bytes(b"before")
     (tmp_path / ".other.1-0123456789abcdef.part").touch()
@@ -188,7 +188,7 @@ def test_a_killed_run_leaves_no_part_and_the_next_one_sweeps(tmp_path: Path, mom
     assert names(tmp_path) == [".other.1-0123456789abcdef.part", "calls"]
 
 
-def test_a_living_writer_is_not_swept(tmp_path: Path) -> None:
+def test_the_temporary_file_of_a_living_writer_is_not_removed(tmp_path: Path) -> None:
     target = tmp_path / "calls"
     with whole_file(target) as first:
         first.write(b"first")
@@ -199,22 +199,24 @@ def test_a_living_writer_is_not_swept(tmp_path: Path) -> None:
     assert names(tmp_path) == ["calls"]
 
 
-def test_a_sibling_swept_before_its_lock_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lock, sweeps = fcntl.flock, iter([True])
+def test_a_temporary_file_removed_before_its_lock_is_created_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, removals = fcntl.flock, iter([True])
 
-    def sweep_first(descriptor: int, operation: int) -> None:
-        if next(sweeps, False):
+    def remove_first(descriptor: int, operation: int) -> None:
+        if next(removals, False):
             for path in tmp_path.iterdir():
                 path.unlink()
         lock(descriptor, operation)
 
-    monkeypatch.setattr(fcntl, "flock", sweep_first)
+    monkeypatch.setattr(fcntl, "flock", remove_first)
     with whole_file(tmp_path / "calls") as file:
         file.write(b"rows")
     assert (tmp_path / "calls").read_bytes() == b"rows"
 
 
-def test_a_folder_is_looked_through_once(tmp_path: Path) -> None:
+def test_a_folder_is_searched_once_for_leftovers(tmp_path: Path) -> None:
     for name in ("a.mp3", "b.mp3"):
         (tmp_path / temporary_name(name)).touch()
     leftovers = leftovers_in(tmp_path)
@@ -224,7 +226,7 @@ def test_a_folder_is_looked_through_once(tmp_path: Path) -> None:
     assert [target_of(name) for name in left] == ["b.mp3", None]
 
 
-def test_airflows_own_path_to_a_local_file(tmp_path: Path) -> None:
+def test_an_object_storage_path_to_a_local_file(tmp_path: Path) -> None:
     sdk: Any = pytest.importorskip("airflow.providers.common.compat.sdk")
     target = sdk.ObjectStoragePath(f"file://{tmp_path}/day/calls")
     with whole_file(target) as file:

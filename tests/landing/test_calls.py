@@ -1,4 +1,4 @@
-"""Rows in Parquet and CSV: one stable schema, every value exact or an error that names its place."""
+"""Landed rows have one schema and exact values, or an error that names the place; code: landing/calls.py, tables/."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoValueError,
 )
 from airflow_provider_alloincognito.landing.calls import land_calls
-from airflow_provider_alloincognito.landing.tables import arrow as arrow_json
-from airflow_provider_alloincognito.landing.tables import spool as windows
+from airflow_provider_alloincognito.landing.tables.arrow import read_block
 from airflow_provider_alloincognito.landing.tables.inference import infer_schema
+from airflow_provider_alloincognito.landing.tables.spool import cut_blocks
 
 SCHEMA = {
     "number": "string",
@@ -74,17 +74,16 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "calls.parquet"
 
 
-@pytest.fixture(params=["quick", "exact"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both ways through Parquet must give the same."""
-    if request.param == "exact":
+@pytest.fixture(params=["by arrow", "exactly"])
+def reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Parquet must hold the same whether pyarrow reads the rows or :class:`ExactRowReader`."""
+    if request.param == "exactly":
         monkeypatch.setattr("airflow_provider_alloincognito.landing.tables.arrow.read_block", lambda *_: None)
-        monkeypatch.setattr("airflow_provider_alloincognito.landing.tables.inference.read_block", lambda *_: None)
     return str(request.param)
 
 
 @pytest.mark.parametrize("with_json", [True, False])
-def test_each_type(target: Path, way: str, with_json: bool) -> None:
+def test_each_type_is_read_back(target: Path, reading: str, with_json: bool) -> None:
     left_out = set() if with_json else {"extra"}
     schema, row, read, nulls = (
         {key: value for key, value in named.items() if key not in left_out} for named in (SCHEMA, ROW, READ, NULLS)
@@ -96,7 +95,7 @@ def test_each_type(target: Path, way: str, with_json: bool) -> None:
     assert table.schema.field("day").type == pyarrow.date32()
 
 
-def test_a_column_that_no_row_has_is_there(target: Path) -> None:
+def test_a_column_of_the_schema_that_no_row_has_is_written(target: Path) -> None:
     table = parquet_of([{"number": "1"}], target, schema=SCHEMA, unknown_fields="refuse")
     assert table.to_pylist() == [NULLS | {"number": "1"}]
 
@@ -126,7 +125,9 @@ def test_a_column_that_no_row_has_is_there(target: Path) -> None:
         ("date", "", None),
     ],
 )
-def test_what_a_type_takes_without_loss(target: Path, way: str, type_name: str, value: Any, read: Any) -> None:
+def test_a_type_accepts_other_values_if_nothing_is_lost(
+    target: Path, reading: str, type_name: str, value: Any, read: Any
+) -> None:
     assert parquet_of([{"c": value}], target, schema={"c": type_name})["c"].to_pylist() == [read]
 
 
@@ -151,8 +152,8 @@ def test_what_a_type_takes_without_loss(target: Path, way: str, type_name: str, 
         ("date", True),
     ],
 )
-def test_a_value_that_does_not_fit_is_placed_and_not_shown(
-    tmp_path: Path, way: str, type_name: str, value: Any, suffix: str
+def test_a_value_that_does_not_fit_is_named_by_row_and_column_and_not_shown(
+    tmp_path: Path, reading: str, type_name: str, value: Any, suffix: str
 ) -> None:
     rows = [{"c": None}, {"c": None}, {"c": value}]
     with pytest.raises(AlloincognitoValueError) as raised:
@@ -163,8 +164,8 @@ def test_a_value_that_does_not_fit_is_placed_and_not_shown(
     assert not list(tmp_path.iterdir())
 
 
-def test_row_numbers_go_on_over_windows(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(windows.cut_blocks, "__defaults__", (10,))
+def test_row_numbers_continue_over_blocks(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cut_blocks, "__defaults__", (10,))
     rows = [{"c": n} for n in range(20)] + [{"c": "x"}]
     with pytest.raises(AlloincognitoValueError, match="Row 21:"):
         land_calls(batches_of(rows), target, schema={"c": "int64"})
@@ -193,22 +194,24 @@ def test_row_numbers_go_on_over_windows(target: Path, monkeypatch: pytest.Monkey
         ([{}, 1], "string"),
     ],
 )
-@pytest.mark.parametrize("apart", [False, True])
-def test_the_inferred_type(way: str, values: list[Any], type_name: str, apart: bool) -> None:
+@pytest.mark.parametrize("in_several_blocks", [False, True])
+def test_a_type_is_inferred_from_all_values(
+    reading: str, values: list[Any], type_name: str, in_several_blocks: bool
+) -> None:
     rows: list[dict[str, Any]] = [{"first": 1}] + [{"first": 1, "c": value} for value in values or [None]]
     lines = [json.dumps(row).encode() + b"\n" for row in rows]
-    found = infer_schema(lines if apart else [b"".join(lines)])
+    found = infer_schema(lines if in_several_blocks else [b"".join(lines)])
     assert found == {"first": "int64", "c": type_name}
     assert list(found) == ["first", "c"]
 
 
-def test_mixtures_are_kept_as_their_text(target: Path, way: str) -> None:
+def test_values_of_mixed_types_are_kept_as_their_text(target: Path, reading: str) -> None:
     values = ["a", 2**64, 1.50, True, None, {"b": [1]}, "", 79120000001]
     table = parquet_of([{"c": value} for value in values], target)
     assert table["c"].to_pylist() == ["a", str(2**64), "1.5", "true", None, '{"b":[1]}', "", "79120000001"]
 
 
-def test_unknown_fields_are_kept_as_texts(target: Path, way: str) -> None:
+def test_unknown_fields_are_kept_as_texts(target: Path, reading: str) -> None:
     rows: list[dict[str, Any]] = [{"a": 1}] * 10 + [{"a": 2, "new": 5, "a2": "x"}]
     table = parquet_of(rows, target, schema={"a": "int64"})
     assert table.schema.names == ["a", "new", "a2"]
@@ -217,7 +220,7 @@ def test_unknown_fields_are_kept_as_texts(target: Path, way: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
-def test_unknown_fields_are_refused(tmp_path: Path, way: str, suffix: str) -> None:
+def test_unknown_fields_are_an_error_if_refused(tmp_path: Path, reading: str, suffix: str) -> None:
     rows: list[dict[str, Any]] = [{"a": 1}] * 10 + [{"a": 2, "new": "canary"}]
     with pytest.raises(AlloincognitoUnknownFieldError, match="Row 11 has the field 'new'") as raised:
         land_calls(batches_of(rows), tmp_path / f"c.{suffix}", schema={"a": "int64"}, unknown_fields="refuse")
@@ -225,7 +228,7 @@ def test_unknown_fields_are_refused(tmp_path: Path, way: str, suffix: str) -> No
     assert not list(tmp_path.iterdir())
 
 
-def test_a_schema_from_a_file(tmp_path: Path, target: Path) -> None:
+def test_a_schema_can_be_read_from_a_file(tmp_path: Path, target: Path) -> None:
     file = tmp_path / "schema.json"
     file.write_text(json.dumps(SCHEMA))
     for path in (file, str(file), f"file://{file}"):
@@ -233,19 +236,19 @@ def test_a_schema_from_a_file(tmp_path: Path, target: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "said"),
+    ("schema", "message"),
     [
         ({}, "names no column"),
-        ({"a": "int"}, "column 'a' the type 'int'; allowed are string, int64"),
+        ({"a": "int"}, "column 'a' the type 'int', which is unknown. Use one of string, int64"),
         ("/no/such/file", "cannot be read"),
     ],
 )
-def test_an_impossible_schema(target: Path, schema: Any, said: str) -> None:
-    with pytest.raises(AlloincognitoSchemaError, match=said):
+def test_an_invalid_schema_is_an_error(target: Path, schema: Any, message: str) -> None:
+    with pytest.raises(AlloincognitoSchemaError, match=message):
         land_calls([], target, schema=schema)
 
 
-def test_no_rows_give_an_empty_file_with_the_schema(tmp_path: Path, target: Path) -> None:
+def test_without_rows_the_file_has_only_the_schema(tmp_path: Path, target: Path) -> None:
     for unknown in ("keep", "refuse"):
         table = parquet_of([], target, schema=SCHEMA, unknown_fields=unknown)
         assert (table.num_rows, table.schema.names) == (0, list(SCHEMA))
@@ -256,7 +259,7 @@ def test_no_rows_give_an_empty_file_with_the_schema(tmp_path: Path, target: Path
     assert (tmp_path / "c.jsonl").read_bytes() == b""
 
 
-def test_metadata_is_asked_when_the_rows_have_ended(target: Path) -> None:
+def test_metadata_is_requested_once_the_rows_have_ended(target: Path) -> None:
     ended = []
 
     def batches() -> Iterator[RowBatch]:
@@ -272,7 +275,7 @@ def test_metadata_is_asked_when_the_rows_have_ended(target: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl.gz"])
-def test_too_few_rows_leave_what_was_there(tmp_path: Path, suffix: str) -> None:
+def test_too_few_rows_leave_the_earlier_file(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"calls.{suffix}"
     path.write_bytes(b"before")
     with pytest.raises(AlloincognitoTooFewRowsError, match="has 1 rows, but min_rows asks for at least 2"):
@@ -283,7 +286,7 @@ def test_too_few_rows_leave_what_was_there(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl", "jsonl.zst"])
 @pytest.mark.parametrize("schema", [None, SCHEMA])
-def test_an_answer_that_breaks_off_lands_nothing(tmp_path: Path, suffix: str, schema: Any) -> None:
+def test_a_truncated_response_lands_nothing(tmp_path: Path, suffix: str, schema: Any) -> None:
     def batches() -> Iterator[RowBatch]:
         yield from batches_of([ROW] * 10)
         raise AlloincognitoResponseError("cut")
@@ -293,7 +296,7 @@ def test_an_answer_that_breaks_off_lands_nothing(tmp_path: Path, suffix: str, sc
     assert not list(tmp_path.iterdir())
 
 
-def test_hours_that_summer_time_doubles_or_skips(target: Path, way: str) -> None:
+def test_hours_that_daylight_saving_time_repeats_or_skips(target: Path, reading: str) -> None:
     rows = [{"t": "2010-10-31 02:30:00"}, {"t": "2010-03-28 02:30:00"}]
     table = parquet_of(rows, target, schema={"t": "timestamp"})
     assert [moment.astimezone(UTC).hour for moment in table["t"].to_pylist()] == [22, 23]
@@ -302,24 +305,24 @@ def test_hours_that_summer_time_doubles_or_skips(target: Path, way: str) -> None
 @pytest.mark.parametrize(
     "texts", [[b'{"a": 1, "a": 2}'], [b'{"a":"\\ud83d\\ude00"}'], [b' {"a":1}', b'{"a": 2 }'], [b"{}", b"{}"]]
 )
-def test_odd_rows_land(target: Path, way: str, texts: list[bytes]) -> None:
+def test_unusual_but_valid_rows_land(target: Path, reading: str, texts: list[bytes]) -> None:
     land_calls(raw_batches(texts), target)
     table = pyarrow.parquet.read_table(target)
     assert table.to_pylist() == [json.loads(text) for text in texts] or not table.schema.names
 
 
-def test_text_that_is_no_unicode_is_an_error(target: Path) -> None:
+def test_text_that_is_not_valid_unicode_is_an_error(target: Path) -> None:
     with pytest.raises(AlloincognitoResponseError, match="Row 1 cannot be read"):
         land_calls(raw_batches([b'{"a":"\\ud800"}']), target)
 
 
-@pytest.mark.parametrize("window", [b"null\n", b'{"a":1}\nnull\n', b"1\n", b"[]\n"])
-def test_what_pyarrow_does_not_survive_is_kept_from_it(window: bytes) -> None:
-    assert arrow_json.read_block(window) is None
+@pytest.mark.parametrize("block", [b"null\n", b'{"a":1}\nnull\n', b"1\n", b"[]\n"])
+def test_rows_that_would_crash_pyarrow_are_not_given_to_it(block: bytes) -> None:
+    assert read_block(block) is None
 
 
 @pytest.mark.parametrize(("first", "second"), [(None, "x"), (None, 5)])
-def test_two_days_read_as_one_dataset(tmp_path: Path, first: Any, second: Any) -> None:
+def test_the_files_of_two_days_are_one_dataset(tmp_path: Path, first: Any, second: Any) -> None:
     schema = None if isinstance(second, str) else {"c": "int64", "d": "string"}
     for day, value in enumerate([first, second]):
         land_calls(batches_of([{"c": value, "d": "y"}]), tmp_path / f"{day}.parquet", schema=schema)
@@ -347,7 +350,7 @@ ROWS = st.lists(st.dictionaries(FIELDS, VALUES, max_size=4), max_size=8) | st.li
 
 
 def as_column(rows: list[dict[str, Any]], column: str, of: type) -> list[Any]:
-    """What a column is to hold, said in Python."""
+    """The Python values that a column must hold."""
     values = [row.get(column) for row in rows]
     if of is not str:
         return [value if value is None else of(value) for value in values]
@@ -368,10 +371,10 @@ PYTHON_TYPES: dict[Any, type] = {
 
 
 @settings(deadline=None, max_examples=200)
-@given(rows=ROWS, window=st.integers(1, 200))
-def test_any_rows_are_read_back(rows: list[dict[str, Any]], window: int) -> None:
+@given(rows=ROWS, block_bytes=st.integers(1, 200))
+def test_any_rows_can_be_read_back_from_parquet(rows: list[dict[str, Any]], block_bytes: int) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(windows.cut_blocks, "__defaults__", (window,))
+        patch.setattr(cut_blocks, "__defaults__", (block_bytes,))
         target = Path(folder, "calls.parquet")
         table = parquet_of(rows, target)
         names = list(dict.fromkeys(field for row in rows for field in row))
@@ -380,13 +383,12 @@ def test_any_rows_are_read_back(rows: list[dict[str, Any]], window: int) -> None
             column = table.column(name)
             assert column.to_pylist() == as_column(rows, name, PYTHON_TYPES[column.type])
         patch.setattr("airflow_provider_alloincognito.landing.tables.arrow.read_block", lambda *_: None)
-        patch.setattr("airflow_provider_alloincognito.landing.tables.inference.read_block", lambda *_: None)
         assert parquet_of(rows, target).equals(table)
 
 
 @settings(deadline=None, max_examples=100)
-@given(rows=ROWS, window=st.integers(1, 200))
-def test_any_rows_are_read_back_from_csv(rows: list[dict[str, Any]], window: int) -> None:
+@given(rows=ROWS, block_bytes=st.integers(1, 200))
+def test_any_rows_can_be_read_back_from_csv(rows: list[dict[str, Any]], block_bytes: int) -> None:
     names = list(dict.fromkeys(field for row in rows for field in row))
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "calls.csv")
@@ -397,7 +399,7 @@ def test_any_rows_are_read_back_from_csv(rows: list[dict[str, Any]], window: int
         assert read == [[*names, "last"], *[[text or "" for text in row] for row in expected]]
 
 
-def test_csv_tells_a_null_from_an_empty_text(tmp_path: Path) -> None:
+def test_csv_distinguishes_a_null_from_an_empty_text(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{"a": None, "b": 1}, {"a": "", "b": 2}, {"a": 'x "y",\n', "b": None}]
     land_calls(batches_of(rows), tmp_path / "c.csv")
     assert (tmp_path / "c.csv").read_text() == 'a,b\n,1\n"",2\n"x ""y"",\n",\n'
@@ -406,7 +408,7 @@ def test_csv_tells_a_null_from_an_empty_text(tmp_path: Path) -> None:
     assert pyarrow.csv.read_csv(tmp_path / "c.csv", None, parsing, texts).to_pylist() == rows
 
 
-def test_csv_under_a_schema(tmp_path: Path) -> None:
+def test_csv_with_a_schema_has_its_types(tmp_path: Path) -> None:
     land_calls(batches_of([ROW, {}]), tmp_path / "c.csv", schema=SCHEMA)
     types = [str(of) for of in duckdb.sql(f"SELECT * FROM '{tmp_path}/c.csv'").types]
     assert types[1:6] == ["BIGINT", "DOUBLE", "BOOLEAN", "TIMESTAMP WITH TIME ZONE", "DATE"]
@@ -430,7 +432,7 @@ KILLED = """
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv.gz", "jsonl"])
-def test_a_killed_run_leaves_no_part_and_no_spool(tmp_path: Path, suffix: str) -> None:
+def test_a_killed_run_leaves_only_a_temporary_file_and_the_next_one_removes_it(tmp_path: Path, suffix: str) -> None:
     target = tmp_path / f"calls.{suffix}"
     command = [sys.executable, "-c", textwrap.dedent(KILLED), str(target), os.path.dirname(__file__)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL

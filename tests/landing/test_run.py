@@ -1,15 +1,19 @@
-"""What all recordings would meet ends their run, not one after the other of them: a stand that is down, or rests."""
+"""Which errors end a run of recordings, and the progress that it logs; code: landing/run.py."""
 
 from __future__ import annotations
 
 import json
+import logging
 import socket
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from landing_samples import Stand
+from landing_samples import FakeServer, Mp3
 from plain_server import RECORD_FILE_PATH, PlainServer, Said
 
 from airflow_provider_alloincognito.api import methods
@@ -22,7 +26,9 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoConnectionError,
     AlloincognitoTruncatedError,
 )
+from airflow_provider_alloincognito.landing import run as run_module
 from airflow_provider_alloincognito.landing.recordings import Fetch, land_recordings
+from airflow_provider_alloincognito.landing.run import Progress
 
 NewClient = Callable[..., Client]
 StartPlain = Callable[..., PlainServer]
@@ -34,23 +40,23 @@ def fetching(client: Client) -> Fetch:
     return lambda one: RecordFile(client.open(methods.call_record_file(client.settings, one)))
 
 
-def asked(server: PlainServer) -> int:
+def requests_to(server: PlainServer) -> int:
     return server.paths.count(RECORD_FILE_PATH)
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_a_stand_that_wants_a_long_rest_is_left_alone(
+def test_a_server_that_asks_for_a_long_pause_ends_the_run(
     tmp_path: Path, plain_server: StartPlain, new_client: NewClient, concurrency: int
 ) -> None:
     server = plain_server({RECORD_FILE_PATH: Said(b"", 429, {"Retry-After": "3600"})})
     with pytest.raises(AlloincognitoBusyError, match=r"429.* 3600 s.*300 s.*retry") as caught:
         land_recordings(fetching(new_client(server.url, retries=3)), IDS, tmp_path, concurrency=concurrency)
     assert caught.value.retry_after == 3600
-    assert 1 <= asked(server) <= concurrency + 1
+    assert 1 <= requests_to(server) <= concurrency + 1
     assert not (tmp_path / "manifest.jsonl").exists()
 
 
-def test_what_landed_before_the_rest_is_not_fetched_again(
+def test_recordings_that_landed_before_the_pause_are_not_fetched_again(
     tmp_path: Path, plain_server: StartPlain, new_client: NewClient
 ) -> None:
     server = plain_server({RECORD_FILE_PATH: MP3})
@@ -69,7 +75,7 @@ def test_what_landed_before_the_rest_is_not_fetched_again(
 
 
 @pytest.mark.parametrize("concurrency", [1, 4, 16])
-def test_a_stand_that_is_down_is_found_out_once(
+def test_a_server_that_is_down_ends_the_run_after_a_few_recordings(
     tmp_path: Path, plain_server: StartPlain, new_client: NewClient, concurrency: int
 ) -> None:
     store = MemoryTokenStore()
@@ -84,7 +90,7 @@ def test_a_stand_that_is_down_is_found_out_once(
             tried.append(one)
             return RecordFile(down.open(methods.call_record_file(down.settings, one)))
 
-        with pytest.raises(AlloincognitoConnectionError, match="no answer from http"):
+        with pytest.raises(AlloincognitoConnectionError, match=r"(?i)no (answer|response) from http"):
             land_recordings(fetch, IDS, tmp_path, concurrency=concurrency)
     most = max(concurrency, 5)
     assert most <= len(tried) < most + concurrency
@@ -93,24 +99,56 @@ def test_a_stand_that_is_down_is_found_out_once(
 
 
 @pytest.mark.parametrize(
-    "answer", [b"mp3", AlloincognitoApiError("getcallrecordfile", 7, "no"), AlloincognitoTruncatedError("cut")]
+    "response", [b"mp3", AlloincognitoApiError("getcallrecordfile", 7, "no"), AlloincognitoTruncatedError("cut")]
 )
-def test_an_answer_now_and_then_says_that_the_stand_is_up(tmp_path: Path, answer: bytes | Exception) -> None:
-    lost = AlloincognitoConnectionError("no answer")
-    stand = Stand({one: lost if number % 5 else answer for number, one in enumerate(IDS)})
-    landed = land_recordings(stand, IDS, tmp_path, concurrency=1)
-    assert landed.failed == (200 if isinstance(answer, Exception) else 160)
+def test_a_response_now_and_then_shows_that_the_server_is_up(tmp_path: Path, response: bytes | Exception) -> None:
+    lost = AlloincognitoConnectionError("no response")
+    server = FakeServer({one: lost if number % 5 else response for number, one in enumerate(IDS)})
+    landed = land_recordings(server, IDS, tmp_path, concurrency=1)
+    assert landed.failed == (200 if isinstance(response, Exception) else 160)
 
 
-def test_what_was_never_asked_of_the_stand_says_nothing_of_it(tmp_path: Path) -> None:
-    lost = AlloincognitoConnectionError("no answer")
-    land_recordings(Stand({"there": b"mp3"}), ["there"], tmp_path)
-    stand = Stand(dict.fromkeys("abcdefg", lost))
+def test_a_recording_that_was_not_requested_does_not_show_that_the_server_is_up(tmp_path: Path) -> None:
+    lost = AlloincognitoConnectionError("no response")
+    land_recordings(FakeServer({"there": b"mp3"}), ["there"], tmp_path)
+    server = FakeServer(dict.fromkeys("abcdefg", lost))
     with pytest.raises(AlloincognitoConnectionError):
-        land_recordings(stand, ["a", "b", "../up", "there", "c", "d", "e", "f", "g"], tmp_path, concurrency=1)
-    assert stand.asked == list("abcde")
+        land_recordings(server, ["a", "b", "../up", "there", "c", "d", "e", "f", "g"], tmp_path, concurrency=1)
+    assert server.requested == list("abcde")
 
 
-def test_the_last_of_a_few_is_no_reason_to_fail_the_run(tmp_path: Path) -> None:
-    stand = Stand(dict.fromkeys(IDS[:4], AlloincognitoConnectionError("no answer")))
-    assert land_recordings(stand, IDS[:4], tmp_path).failed == 4
+def test_few_recordings_without_a_response_do_not_end_the_run(tmp_path: Path) -> None:
+    server = FakeServer(dict.fromkeys(IDS[:4], AlloincognitoConnectionError("no response")))
+    assert land_recordings(server, IDS[:4], tmp_path).failed == 4
+
+
+def test_the_progress_has_rate_and_time_left() -> None:
+    now = 100.0
+    log = logging.getLogger(__name__)
+    progress = Progress(log, 500, clock=lambda: now)
+    for _ in range(100):
+        progress.add_bytes(300_000)
+        progress.add_recording()
+    now += 10
+    assert progress.text() == "Recordings: 100 of 500, 30.0 MB, 3.0 MB/s, about 0 min 40 s left"
+    assert Progress(log, None, clock=lambda: now).text() == "Recordings: 0, 0.0 MB, 0.0 MB/s"
+
+
+@pytest.mark.parametrize("ids", [["a"], ["a", "b"]])
+def test_progress_is_logged_during_a_long_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ids: list[str]
+) -> None:
+    monkeypatch.setattr(run_module, "LOG_SECONDS", 0.05)
+
+    @contextmanager
+    def slow(record_file_id: str) -> Iterator[Mp3]:
+        give_up = time.monotonic() + 20
+        while caplog.text.count(f"Recordings: 0 of {len(ids)}") < 3 and time.monotonic() < give_up:
+            time.sleep(0.01)
+        yield Mp3([b"mp3"])
+
+    before = set(threading.enumerate())
+    with caplog.at_level(logging.INFO):
+        land_recordings(slow, ids, tmp_path)
+    assert caplog.text.count(f"Recordings: 0 of {len(ids)}") >= 3
+    assert "progress" not in {thread.name for thread in set(threading.enumerate()) - before}

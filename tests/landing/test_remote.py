@@ -1,4 +1,4 @@
-"""Whole or not at all on a real S3 and a real SFTP server, through Airflow's own paths."""
+"""Files are whole in a real S3 and a real SFTP server, by Airflow's own paths; code: landing/stores/remote.py."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from typing import Any
 
 import pytest
 from cutting_proxy import CuttingProxy
-from landing_samples import Place, Stand, batches_of
+from landing_samples import FakeServer, Place, batches_of
 from s3_server import S3
 
 from airflow_provider_alloincognito.errors import AlloincognitoTargetError
-from airflow_provider_alloincognito.landing import manifest as journal_module
+from airflow_provider_alloincognito.landing import manifest as manifest_module
 from airflow_provider_alloincognito.landing.calls import land_calls
 from airflow_provider_alloincognito.landing.manifest import read_manifest
 from airflow_provider_alloincognito.landing.recordings import land_recordings
 from airflow_provider_alloincognito.landing.stores import remote as stores
 from airflow_provider_alloincognito.landing.stores import whole_file
 from airflow_provider_alloincognito.landing.stores.targets import size_of, temporary_name
-from airflow_provider_alloincognito.landing.tables import schema
+from airflow_provider_alloincognito.landing.tables.schema import read_schema
 
 pytestmark = [
     pytest.mark.system,
@@ -41,7 +41,7 @@ PROTOCOLS = ["s3", "sftp"]
 
 
 class Store:
-    """A folder in a store: Airflow's paths into it, and what really lies there."""
+    """A folder in a store: Airflow's paths to it, and the files that really are in it."""
 
     def __init__(self, protocol: str, fs: Any, folder: str) -> None:
         self.protocol, self.fs, self.folder = protocol, fs, folder
@@ -84,7 +84,7 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 @pytest.mark.parametrize("size", [0, 5, stores.PART_BYTES, PARTS, PARTS + 5])
-def test_it_appears_at_the_end(store: Store, size: int) -> None:
+def test_a_file_appears_at_the_end(store: Store, size: int) -> None:
     content = random.Random(size).randbytes(size)
     with whole_file(store.path("day/calls")) as file:
         for at in range(0, size, 1_000_003):
@@ -96,9 +96,9 @@ def test_it_appears_at_the_end(store: Store, size: int) -> None:
 
 @pytest.mark.parametrize("size", [5, PARTS])
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_an_error_leaves_what_was_there_and_nothing_else(store: Store, size: int, error: type[BaseException]) -> None:
+def test_an_error_leaves_the_earlier_file_and_nothing_else(store: Store, size: int, error: type[BaseException]) -> None:
     store.fs.pipe_file(f"{store.folder}/calls", b"before")
-    with pytest.raises(error), whole_file(store.path("calls")) as file:  # noqa: PT012 - amid the writing
+    with pytest.raises(error), whole_file(store.path("calls")) as file:  # noqa: PT012 - while writing
         file.write(bytes(size))
         raise error
     assert store.files() == {"calls": b"before"}
@@ -116,40 +116,40 @@ def test_rows_land(store: Store, suffix: str, tmp_path: Path) -> None:
 
 
 def test_recordings_land_and_are_skipped(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_module, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(manifest_module, "CHECKPOINT_SECONDS", 0.0)
     content: dict[str, bytes | Exception] = {f"id-{n}": bytes([n]) * 30_000 for n in range(20)}
     content["long"] = bytes(PARTS)
     ids = [*content, "missing"]
-    landed = land_recordings(Stand(content), ids, store.path("records"), concurrency=4)
+    landed = land_recordings(FakeServer(content), ids, store.path("records"), concurrency=4)
     assert (landed.fetched, landed.failed) == (21, 1)
     files = store.files()
     lines = [json.loads(line) for line in files.pop("records/manifest.jsonl").splitlines()]
     assert files == {f"records/{name}.mp3": mp3 for name, mp3 in content.items()}
     assert [line["id"] for line in lines] == ids
     assert lines[20]["sha256"] == hashlib.sha256(bytes(PARTS)).hexdigest()
-    stand = Stand(content)
-    assert land_recordings(stand, ids, store.path("records")).skipped == 21
+    server = FakeServer(content)
+    assert land_recordings(server, ids, store.path("records")).skipped == 21
     store.fs.rm_file(f"{store.folder}/records/manifest.jsonl")
-    assert land_recordings(stand, ids, store.path("records")).skipped == 21
-    assert stand.asked == ["missing"] * 2
+    assert land_recordings(server, ids, store.path("records")).skipped == 21
+    assert server.requested == ["missing"] * 2
     assert [json.loads(line) for line in store.files()["records/manifest.jsonl"].splitlines()] == [
         line | {"status": line["status"].replace("fetched", "skipped"), "file_name": None} for line in lines
     ]
 
 
-def test_a_journal_in_a_store_spares_reading(store: Store) -> None:
+def test_a_journal_in_a_store_saves_reading_the_files(store: Store) -> None:
     def interrupted(*ids: str) -> Iterator[str]:
         yield from ids
         raise KeyboardInterrupt
 
-    stand = Stand({"a": b"mp3", "b": b"mp3"})
+    server = FakeServer({"a": b"mp3", "b": b"mp3"})
     with pytest.raises(KeyboardInterrupt):
-        land_recordings(stand, interrupted(), store.path(), concurrency=1)
-    assert ".manifest.jsonl.journal" not in store.files()  # nothing was done
+        land_recordings(server, interrupted(), store.path(), concurrency=1)
+    assert ".manifest.jsonl.journal" not in store.files()  # nothing has landed
     with pytest.raises(KeyboardInterrupt):
-        land_recordings(stand, interrupted("a", "b"), store.path(), concurrency=1)
+        land_recordings(server, interrupted("a", "b"), store.path(), concurrency=1)
     assert len(store.files()[".manifest.jsonl.journal"].splitlines()) == 2
-    land_recordings(Stand({}), ["a", "b"], store.path())
+    land_recordings(FakeServer({}), ["a", "b"], store.path())
     assert list(store.files()) == ["a.mp3", "b.mp3", "manifest.jsonl"]
 
 
@@ -171,9 +171,7 @@ KILLED = """
 
 
 @pytest.mark.parametrize("round_", range(2))
-def test_killed_at_any_point_and_swept_by_the_next_run(
-    store: Store, round_: int, request: pytest.FixtureRequest
-) -> None:
+def test_the_next_run_removes_what_a_killed_one_left(store: Store, round_: int, request: pytest.FixtureRequest) -> None:
     path = f"{store.folder}/day/calls"
     store.fs.makedirs(f"{store.folder}/day", exist_ok=True)
     store.fs.pipe_file(path, bytes(25_000_000))
@@ -197,12 +195,12 @@ def test_killed_at_any_point_and_swept_by_the_next_run(
     assert not store.unfinished()
 
 
-def test_other_uploads_are_left_alone(s3: Any, bucket: str) -> None:
+def test_uploads_of_other_files_are_not_removed(s3: Any, bucket: str) -> None:
     fs = s3.file_system()
     for key in ("day/calls", "day/calls.jsonl", "calls"):
         fs.call_s3("create_multipart_upload", Bucket=bucket, Key=key)
     leftovers = stores.RemoteLeftovers(fs, f"{bucket}/day", "s3")
-    leftovers.sweep("calls")
+    leftovers.remove("calls")
     assert sorted(upload["Key"] for upload in fs.list_multipart_uploads(bucket)) == ["calls", "day/calls.jsonl"]
 
 
@@ -216,7 +214,8 @@ def test_a_wrong_secret_is_a_clear_error(s3: Any, bucket: str, size: int) -> Non
     place: Any = Place
     with (
         pytest.raises(
-            AlloincognitoTargetError, match=r"does not take .*/calls \(PermissionError: .*signature.*credentials"
+            AlloincognitoTargetError,
+            match=r"Cannot write .*/calls in the store \(PermissionError: .*signature.*credentials",
         ),
         whole_file(place) as file,
     ):
@@ -224,44 +223,44 @@ def test_a_wrong_secret_is_a_clear_error(s3: Any, bucket: str, size: int) -> Non
     assert s3.file_system().ls(bucket) == []
 
 
-def test_an_upload_begun_twice_is_aborted_though_its_recording_is_there(s3: S3, bucket: str) -> None:
+def test_an_upload_that_was_begun_twice_is_aborted_although_its_recording_exists(s3: S3, bucket: str) -> None:
     fs = s3.file_system()
     fs.call_s3("create_multipart_upload", Bucket=bucket, Key="a.mp3")
     fs.pipe_file(f"{bucket}/a.mp3", b"mp3")
-    land_recordings(Stand({}), ["a"], Place(fs, bucket))
+    land_recordings(FakeServer({}), ["a"], Place(fs, bucket))
     assert fs.list_multipart_uploads(bucket) == []
 
 
-def test_a_run_that_skips_a_recording_lets_another_finish_it_anew(store: Store) -> None:
+def test_a_run_that_skips_a_recording_does_not_abort_another_that_fetches_it(store: Store) -> None:
     store.fs.pipe_file(f"{store.folder}/a.mp3", b"before")
     with whole_file(store.path("a.mp3")) as file:
         file.write(bytes(PARTS))
-        assert land_recordings(Stand({}), ["a"], store.path()).skipped == 1
+        assert land_recordings(FakeServer({}), ["a"], store.path()).skipped == 1
     assert store.files()["a.mp3"] == bytes(PARTS)
     assert not store.unfinished()
 
 
-def test_what_was_begun_before_a_recording_that_stands_is_swept(store: Store) -> None:
+def test_leftovers_older_than_a_recording_are_removed(store: Store) -> None:
     if store.protocol == "s3":
         upload = {"Bucket": store.folder, "Key": "a.mp3"}
         upload |= {"UploadId": store.fs.call_s3("create_multipart_upload", **upload)["UploadId"]}
         store.fs.call_s3("upload_part", **upload, PartNumber=1, Body=b"half")
     else:
         store.fs.pipe_file(f"{store.folder}/{temporary_name('a.mp3')}", b"half")
-    time.sleep(1.1)  # both servers tell whole seconds
+    time.sleep(1.1)  # both servers return times in whole seconds
     store.fs.pipe_file(f"{store.folder}/a.mp3", b"mp3")
-    assert land_recordings(Stand({}), ["a"], store.path()).skipped == 1
+    assert land_recordings(FakeServer({}), ["a"], store.path()).skipped == 1
     assert list(store.files()) == ["a.mp3", "manifest.jsonl"]
     assert not store.unfinished()
 
 
-def test_what_another_worker_wrote_since_a_folder_was_listed_is_read(s3: S3, bucket: str) -> None:
+def test_files_that_another_worker_wrote_after_a_folder_was_listed_are_read(s3: S3, bucket: str) -> None:
     here, elsewhere = s3.file_system(), s3.file_system()
     elsewhere.pipe_file(f"{bucket}/x", b"")
     for ids in (["a"], ["a", "b"]):
         assert here.ls(bucket)
-        land_recordings(Stand({"a": b"mp3", "b": b"mp3"}), ids, Place(elsewhere, bucket))
-        assert land_recordings(Stand({}), ids, Place(here, bucket)).skipped == len(ids)
+        land_recordings(FakeServer({"a": b"mp3", "b": b"mp3"}), ids, Place(elsewhere, bucket))
+        assert land_recordings(FakeServer({}), ids, Place(here, bucket)).skipped == len(ids)
         lines = [json.loads(line) for line in elsewhere.cat_file(f"{bucket}/manifest.jsonl").splitlines()]
         assert [line["file_name"] for line in lines] == ["79120000001.mp3"] * len(ids)
 
@@ -273,9 +272,11 @@ def test_a_store_that_cannot_be_reached_is_a_clear_error(s3: S3, bucket: str) ->
         fs.pipe_file(f"{bucket}/manifest.jsonl", b"\n" * stores.PART_BYTES)
         lines = read_manifest(Place(fs, f"{bucket}/manifest.jsonl"))
         proxy.after(5_000_000, proxy.down)
-        with pytest.raises(AlloincognitoTargetError, match=r"does not give .*/manifest.jsonl \(.*cannot be reached"):
+        with pytest.raises(
+            AlloincognitoTargetError, match=r"Cannot read .*/manifest.jsonl in the store \(.*can be reached"
+        ):
             list(lines)
         place = Place(fs, f"{bucket}/schema.json")
-        for step in (lambda: size_of(place), lambda: schema._schema_file(place)):
-            with pytest.raises(AlloincognitoTargetError, match=r"does not give .*cannot be reached"):
+        for step in (lambda: size_of(place), lambda: read_schema(place)):
+            with pytest.raises(AlloincognitoTargetError, match=r"Cannot read .*can be reached"):
                 step()
