@@ -1,4 +1,4 @@
-"""What the operators and the sensor share: the hook, SIGTERM, errors that are not retried, and waiting for a result."""
+"""What the operators and the sensor share: the hook, SIGTERM, telling Airflow which errors not to retry, waiting."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def fail_without_retry() -> Iterator[None]:
 
 @functools.cache
 def _not_retried(kind: type[AlloincognitoError]) -> type[AlloincognitoError]:
-    """The same class for whoever catches it, and one that Airflow does not retry: errors.py knows no Airflow."""
+    """The same class for an ``except``, and one that Airflow does not retry: errors.py does not import Airflow."""
     return type(kind.__name__, (kind, AirflowFailException), {"__module__": kind.__module__})
 
 
@@ -151,8 +151,8 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
             request_hash = result.request_hash or request_hash
             if request_hash is None:
                 raise AlloincognitoResponseError(
-                    "Unexpected response: neither a result nor a requestHash to poll for one. Is the method's path in "
-                    "the Connection the one on the server's /docs page?"
+                    "Unexpected response: neither a result nor a requestHash to poll for one. Check that the method's "
+                    "path in the Connection is the one on the server's /docs page."
                 )
             if self.deferrable:
                 trigger = self._trigger(wait_for or request_hash, deadline, request_hashes)

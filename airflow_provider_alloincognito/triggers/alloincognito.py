@@ -204,7 +204,7 @@ def ready_event(event: Any) -> ResultEvent:
         known = msgspec.convert(event, ResultEvent)
     except msgspec.ValidationError:
         raise AlloincognitoResponseError(
-            "The trigger's event is not one that this provider sends. Does the triggerer run another version of it?"
+            "The trigger's event is not one that this provider sends. Install the same version on workers and triggerer."
         ) from None
     if known.status == "ready":
         return known
