@@ -1,7 +1,7 @@
 """
 A sandbox: a server that speaks AlloIncognito's integration API, written from the API's text alone.
 
-It shares no code with the client, on purpose: a mistake that both made would be invisible.
+It shares no code with the client on purpose: a mistake in both would not be noticed.
 
 .. code-block:: python
 
@@ -13,10 +13,17 @@ It shares no code with the client, on purpose: a mistake that both made would be
 
 from __future__ import annotations
 
-from airflow_provider_alloincognito.sandbox.faults import Fault
-from airflow_provider_alloincognito.sandbox.requests import LoggedRequest
+try:
+    import pydantic  # noqa: F401 - settings and faults need it
+except ImportError as e:
+    raise ImportError(
+        "The sandbox needs pydantic, FastAPI and uvicorn: pip install 'airflow-provider-alloincognito[sandbox]'."
+    ) from e
+
+from airflow_provider_alloincognito.sandbox.faults import METHODS, Fault
+from airflow_provider_alloincognito.sandbox.request_log import LoggedRequest
 from airflow_provider_alloincognito.sandbox.server import Sandbox
-from airflow_provider_alloincognito.sandbox.settings import METHODS, ROW_FIELDS, SandboxSettings
+from airflow_provider_alloincognito.sandbox.settings import ROW_FIELDS, SandboxSettings
 from airflow_provider_alloincognito.sandbox.tokens import Rotation
 
 __all__ = ["METHODS", "ROW_FIELDS", "Fault", "LoggedRequest", "Rotation", "Sandbox", "SandboxSettings"]

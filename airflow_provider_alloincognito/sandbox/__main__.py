@@ -14,14 +14,14 @@ from zoneinfo import ZoneInfo
 
 from airflow_provider_alloincognito.sandbox.calls import truth_line
 from airflow_provider_alloincognito.sandbox.server import Sandbox
-from airflow_provider_alloincognito.sandbox.settings import SandboxSettings, knob_from_text
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings, setting_from_text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Run the program.
+    Run the program, and return its exit status.
 
-    :param arguments: the command line's; None: the process's own
+    :param arguments: the command line; None: the process's own
     """
     options = _parser().parse_args(arguments)
     try:
@@ -40,36 +40,33 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_alloincognito.sandbox",
         description="A server that speaks AlloIncognito's integration API. Prints its address and the authorization "
-        "token as one line of JSON, and serves until it is stopped. Its knobs: SandboxSettings.",
+        "token as one line of JSON, and serves until it is stopped. Its settings: SandboxSettings.",
     )
-    _add_knobs(parser)
+    _add_setting_arguments(parser)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=4431, help="0: a free one (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=4431, help="0: a free port (default: %(default)s)")
     commands = parser.add_subparsers(dest="command", title="instead of serving")
-    truth = commands.add_parser(
-        "truth",
-        help="write a period's calls as JSON lines, straight from the generator",
-    )
-    _add_knobs(truth, default=argparse.SUPPRESS)
+    truth = commands.add_parser("truth", help="write a period's calls as JSON lines, straight from the generator")
+    _add_setting_arguments(truth, default=argparse.SUPPRESS)
     truth.add_argument("start", help="ISO 8601; without an offset: in --tz")
     truth.add_argument("end", help="the first moment after the period")
     truth.add_argument("file", help="- for stdout")
-    truth.add_argument("--tz", help="zone of START and END (default: the knob timezone)")
+    truth.add_argument("--tz", help="zone of START and END (default: the setting timezone)")
     return parser
 
 
-def _add_knobs(parser: argparse.ArgumentParser, **default: Any) -> None:
-    # Suppressed in a subcommand: its defaults would wipe out what was given before it.
-    parser.add_argument("--config", type=Path, metavar="FILE", help="knobs, as a JSON object", **default)
-    parser.add_argument("--set", action="append", metavar="KNOB=VALUE", help="one knob; may be repeated", **default)
+def _add_setting_arguments(parser: argparse.ArgumentParser, **default: Any) -> None:
+    # Suppressed in a subcommand: its defaults would replace what was set before it.
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings, as a JSON object", **default)
+    parser.add_argument("--set", action="append", metavar="NAME=VALUE", help="one setting; may be repeated", **default)
 
 
 def _settings(options: argparse.Namespace) -> SandboxSettings:
-    knobs: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     if options.config:
-        knobs.update(json.loads(options.config.read_text(encoding="utf-8")))
-    knobs.update(knob_from_text(text) for text in options.set or ())
-    return SandboxSettings.of(knobs)
+        values.update(json.loads(options.config.read_text(encoding="utf-8")))
+    values.update(setting_from_text(text) for text in options.set or ())
+    return SandboxSettings.of(values)
 
 
 def _announce(sandbox: Sandbox) -> None:

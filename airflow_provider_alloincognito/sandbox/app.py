@@ -1,38 +1,40 @@
-"""``/docs`` and ``/openapi.json``: the five methods described, on a page that needs nothing from elsewhere."""
+"""The sandbox's FastAPI application: ``/docs``, the administration under ``/_sandbox``, and before them the methods."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-from html import escape
-from typing import Any
+from itertools import islice
+from typing import Annotated, Any
 
-from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi import APIRouter, Body, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from airflow_provider_alloincognito.sandbox.admin import PREFIX, admin_router
-from airflow_provider_alloincognito.sandbox.methods import Methods
-from airflow_provider_alloincognito.sandbox.settings import METHODS, Method, SandboxSettings
+from airflow_provider_alloincognito.sandbox.calls import truth_line
+from airflow_provider_alloincognito.sandbox.faults import METHODS, Fault, Method
+from airflow_provider_alloincognito.sandbox.methods import PARAMETERS, VERBS, Methods
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 from airflow_provider_alloincognito.sandbox.state import SandboxState
 
-_ENVELOPE = {
-    "error": {"errorMessage": "string", "errorCode": 0},
-    "result": {
-        "apiName": "string",
-        "apiVersion": 0,
-        "callTime": "yyyy-mm-dd hh:mm:ss",
-        "responseDuration": "string",
-        "code": 0,
-        "requestHash": "twbfdoEhUI6kPSgOpPXT7Q==QUY5OUZCMDJGNDA4MDBEQ0UwNTBBOEMwQ0I1MDI4NTU=",
-    },
+_ADMIN = "/_sandbox"
+_ERROR = {"errorMessage": "string", "errorCode": 0}
+_RESULT = {
+    "apiName": "string",
+    "apiVersion": 0,
+    "callTime": "yyyy-mm-dd hh:mm:ss",
+    "responseDuration": "string",
+    "code": 0,
+    "requestHash": "twbfdoEhUI6kPSgOpPXT7Q==QUY5OUZCMDJGNDA4MDBEQ0UwNTBBOEMwQ0I1MDI4NTU=",
 }
-_PAIR = {
-    "accessToken": "string",
-    "accessTokenExpiredIn": "string",
-    "refreshToken": "string",
-    "refreshTokenExpiredIn": "string",
+_PAIR = dict.fromkeys(("accessToken", "accessTokenExpiredIn", "refreshToken", "refreshTokenExpiredIn"), "string")
+_EXAMPLES: dict[Method, dict[str, Any]] = {
+    "create": _PAIR,
+    "refresh": _PAIR,
+    "getcalllist": {"error": _ERROR, "result": {**_RESULT, "rowset": [{}]}},
+    "getcallrecordfile": {"error": _ERROR, "result": {"file_NAME": "string", **_RESULT, "fileContent": "string"}},
+    "getrequestresultbyhash": {"error": _ERROR, "result": _RESULT},
 }
 _ABOUT: dict[Method, tuple[str, str, str]] = {
     "create": (
@@ -62,170 +64,185 @@ _ABOUT: dict[Method, tuple[str, str, str]] = {
 }
 
 
-def _query_parameter(method: Method) -> str | None:
-    return {"getcallrecordfile": "recordFileId", "getrequestresultbyhash": "requestHash"}.get(method)
-
-
-def _body(settings: SandboxSettings) -> dict[str, Any]:
-    return {
-        settings.numbers_field: ["79161234567"],
-        "periodStart": "2025-06-02 00:00:00",
-        "periodEnd": "2025-06-03 00:00:00",
-        "direction": 0,
-        "durationFrom": None,
-        "durationTo": None,
-        "isCallRecord": 0,
-        "isRead": None,
+def _describe(method: Method, settings: SandboxSettings) -> dict[str, Any]:
+    """Describe a method as an OpenAPI operation."""
+    title, token, note = _ABOUT[method]
+    operation: dict[str, Any] = {
+        "tags": ["integrationapi"],
+        "operationId": method,
+        "summary": title,
+        "description": f"{note} Authorization: Bearer {token}.",
+        "security": [{"bearer": []}],
+        "responses": {"200": {"description": "OK", "content": {"application/json": {"example": _EXAMPLES[method]}}}},
     }
-
-
-def _answer(settings: SandboxSettings, method: Method) -> dict[str, Any]:
-    if method in ("create", "refresh"):
-        return _PAIR
-    result = dict(_ENVELOPE["result"])
+    if name := PARAMETERS.get(method):
+        operation["parameters"] = [{"name": name, "in": "query", "required": True, "schema": {"type": "string"}}]
     if method == "getcalllist":
-        result["rowset"] = [{}]
-    elif method == "getcallrecordfile":
-        result = {"file_NAME": "string", **result, "fileContent": "string"}
-    return {"error": _ENVELOPE["error"], "result": result}
-
-
-def with_methods(document: dict[str, Any], settings: SandboxSettings) -> dict[str, Any]:
-    """
-    Add the five methods to an OpenAPI document.
-
-    :param document: the document that FastAPI made of the administration's routes
-    :param settings: paths and names
-    """
-    for method in METHODS:
-        title, token, note = _ABOUT[method]
-        operation: dict[str, Any] = {
-            "tags": ["integrationapi"],
-            "operationId": method,
-            "summary": title,
-            "description": f"{note} Authorization: Bearer {token}.",
-            "security": [{"bearer": []}],
-            "responses": {
-                "200": {
-                    "description": "OK",
-                    "content": {"application/json": {"example": _answer(settings, method)}},
-                }
-            },
+        example = {
+            settings.numbers_field: ["79161234567"],
+            "periodStart": "2025-06-02 00:00:00",
+            "periodEnd": "2025-06-03 00:00:00",
+            "direction": 0,
+            "durationFrom": None,
+            "durationTo": None,
+            "isCallRecord": 0,
+            "isRead": None,
         }
-        if name := _query_parameter(method):
-            operation["parameters"] = [{"name": name, "in": "query", "required": True, "schema": {"type": "string"}}]
-        if method == "getcalllist":
-            operation["requestBody"] = {
-                "required": True,
-                "content": {"application/json": {"schema": {"type": "object"}, "example": _body(settings)}},
-            }
-        verb = "post" if method == "getcalllist" else "get"
-        document["paths"][settings.paths[method]] = {verb: operation}
-    components = document.setdefault("components", {})
-    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
-    return document
-
-
-def docs_page(document: dict[str, Any]) -> str:
-    """
-    Give the page that shows an OpenAPI document.
-
-    :param document: the document
-    """
-    sections = []
-    for path, operations in document["paths"].items():
-        for verb, operation in operations.items():
-            sections.append((operation.get("tags", [""])[0], _section(path, verb, operation)))
-    own = "".join(text for tag, text in sections if tag == "integrationapi")
-    admin = "".join(text for tag, text in sections if tag != "integrationapi")
-    return _PAGE.format(own=own, admin=admin)
-
-
-def _section(path: str, verb: str, operation: dict[str, Any]) -> str:
-    parts = [f"<h3><b>{verb.upper()}</b> <code>{escape(path)}</code></h3>"]
-    for key in ("summary", "description"):
-        if text := operation.get(key):
-            parts.append(f"<p>{escape(text)}</p>")
-    for parameter in operation.get("parameters", []):
-        parts.append(f"<p><code>{escape(parameter['name'])}</code> ({escape(parameter['in'])})</p>")
-    asked = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    answered = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
-    for title, content in (("Запрос", asked), ("Ответ", answered)):
-        if "example" in content:
-            shown = json.dumps(content["example"], ensure_ascii=False, indent=2)
-            parts.append(f"<h4>{title}</h4><pre>{escape(shown)}</pre>")
-    return f"<section>{''.join(parts)}</section>"
-
-
-_PAGE = """<!doctype html>
-<html lang="ru"><head><meta charset="utf-8"><title>Интеграционные API: песочница</title>
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
-section {{ border: 1px solid #ccd; border-radius: 6px; margin: 1rem 0; padding: .5rem 1rem; }}
-h3 b {{ background: #246; color: #fff; border-radius: 4px; padding: .1rem .5rem; font-size: .8em; }}
-pre {{ background: #f4f5f8; padding: .7rem; overflow-x: auto; }}
-</style></head><body>
-<h1>Интеграционные API: песочница</h1>
-<p>Это не оператор связи, а его подобие для проб и тестов. Описание: <a href="/openapi.json">openapi.json</a>.</p>
-<h2>Методы оператора</h2>{own}
-<h2>Управление песочницей</h2><p>Не часть API.</p>{admin}
-</body></html>"""
+        content = {"application/json": {"schema": {"type": "object"}, "example": example}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return {VERBS[method].lower(): operation}
 
 
 class SandboxApp(FastAPI):
     """
-    The five methods, the documentation, and the administration.
+    The API's five methods, their documentation, and the administration.
 
-    The methods are served before FastAPI's own routing: their paths may change while it runs, faults need the bare
-    connection, and many clients hammer at them.
+    The methods are served before FastAPI's own routing: their paths may change while it runs, faults need the
+    connection itself, and tests send many requests.
 
-    :param state: what the sandbox knows
+    :param state: the sandbox's state
     """
 
     def __init__(self, state: SandboxState) -> None:
-        super().__init__(title="AlloIncognito integration API: a sandbox", docs_url=None, redoc_url=None)
+        super().__init__(
+            title="AlloIncognito integration API: a sandbox", redoc_url=None, swagger_ui_oauth2_redirect_url=None
+        )
         self._sandbox = state
         self._methods = Methods(state)
-        self._routed = False
+        self._has_admin_routes = False
+        for bad_input in (ValueError, RequestValidationError):
+            self.add_exception_handler(bad_input, _bad_request)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request."""
+        """Serve a request, as an ASGI application does."""
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
         path = scope["path"]
         method = self._sandbox.settings.methods_by_path.get(path)
         if method is not None:
-            # Cancelled: the server is stopped in the middle of a latency or a stall; nobody is there to be told.
+            # Cancelled: the server stops during a latency or a stall, and the client is gone.
             with contextlib.suppress(asyncio.CancelledError):
                 await self._methods.serve(method, scope, receive, send)
-        elif path in ("/docs", "/openapi.json") or path.startswith(PREFIX + "/"):
-            self._route()
+        elif path in (self.docs_url, self.openapi_url) or path.startswith(f"{_ADMIN}/"):
+            self._add_admin_routes()
             await super().__call__(scope, receive, send)
         else:
             await self._not_found(scope, receive, send)
 
-    def _route(self) -> None:
-        """Build FastAPI's routes when first needed: most tests never do, and they take longer than all the rest."""
-        if self._routed:
-            return
-        self._routed = True
-        if self._sandbox.settings.admin:
-            self.include_router(admin_router(self._sandbox))
-        self.add_api_route("/docs", self._docs, include_in_schema=False, response_class=HTMLResponse)
+    def _add_admin_routes(self) -> None:
+        """Add them when first needed: most tests never need them, and they take longer than all the rest."""
+        if self._sandbox.settings.admin and not self._has_admin_routes:
+            self._has_admin_routes = True
+            self.include_router(_admin_router(self._sandbox))
 
     def openapi(self) -> dict[str, Any]:
-        """Give the document of the five methods, under their paths of this moment, and of the administration."""
-        document = super().openapi()
-        return with_methods({**document, "paths": dict(document["paths"])}, self._sandbox.settings)
-
-    async def _docs(self) -> HTMLResponse:
-        return HTMLResponse(docs_page(self.openapi()))
+        """Return the OpenAPI document of the five methods, with their current paths, and of the administration."""
+        document, settings = super().openapi(), self._sandbox.settings
+        paths = {settings.paths[method]: _describe(method, settings) for method in METHODS}
+        bearer = {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}}
+        components = document.get("components", {}) | bearer
+        return {**document, "paths": paths | document["paths"], "components": components}
 
     async def _not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
-        journal = self._sandbox.journal
-        entry = journal.open("unknown", scope["method"], scope["path"], scope["query_string"].decode("latin-1"), {}, {})
+        log = self._sandbox.request_log
+        entry = log.add("unknown", scope["method"], scope["path"], scope["query_string"].decode("latin-1"))
         entry.outcome = "not_found"
-        journal.answered(entry, 404)
+        log.note_status(entry, 404)
         await JSONResponse({"error": "not found"}, 404)(scope, receive, send)
-        journal.sent(entry)
+        entry.note_sent()
+
+
+async def _bad_request(_: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, 400)
+
+
+def _admin_router(state: SandboxState) -> APIRouter:
+    """Return the routes of the administration, which needs no authentication."""
+    router = APIRouter(prefix=_ADMIN, tags=["sandbox"])
+    for verb, path, action in (
+        ("DELETE", "/requests", state.clear_log),
+        ("DELETE", "/faults", state.clear_faults),
+        ("POST", "/kill_pair", state.kill_pair),
+        ("POST", "/expire_access", state.expire_access),
+        ("POST", "/expire_pair", state.expire_pair),
+        ("POST", "/forget_hashes", state.forget_hashes),
+    ):
+        router.add_api_route(path, action, methods=[verb], status_code=204, response_model=None)
+
+    @router.get("/state")
+    async def summary() -> dict[str, Any]:
+        """Requests counted by method, pairs made, faults still to come."""
+        makers = [rotation.by for rotation in state.rotations]
+        return {
+            "requests": state.request_log.summary(),
+            "rotations": len(makers),
+            "rotations_by": {by: makers.count(by) for by in ("create", "refresh", "stranger")},
+            "faults": [fault.to_json() for fault in state.faults],
+        }
+
+    @router.get("/requests")
+    async def requests(method: str | None = None, after: int = 0, limit: int = 1000) -> list[dict[str, Any]]:
+        """The log of requests, in order. For the next page, set ``after`` to the last ``number`` received."""
+        found = (one for one in state.requests if one.number > after and method in (None, one.method))
+        return [one.to_json() for one in islice(found, limit)]
+
+    @router.get("/count")
+    async def count(method: str, status: int | None = None) -> dict[str, int]:
+        """The number of requests of a method (whose response had a status)."""
+        return {"count": state.count(method, status=status)}
+
+    @router.get("/rotations")
+    async def rotations() -> list[dict[str, Any]]:
+        """Every token pair that was made, and by what."""
+        return [rotation.to_json() for rotation in state.rotations]
+
+    @router.get("/tokens")
+    async def tokens() -> dict[str, Any]:
+        """The authorization token, and every token that was issued (for searches for leaks)."""
+        return {"authorization_token": state.authorization_token, "ever_issued": state.tokens_ever_issued}
+
+    @router.post("/authorization_token")
+    async def remake() -> dict[str, str]:
+        """Make a new authorization token, as in the personal account."""
+        return {"authorization_token": state.remake_authorization_token()}
+
+    @router.get("/settings")
+    async def settings() -> SandboxSettings:
+        """The current settings, without the authorization token."""
+        return state.settings
+
+    @router.patch("/settings")
+    async def configure(changes: Annotated[dict[str, Any], Body()]) -> SandboxSettings:
+        """Change settings."""
+        return state.configure(**changes)
+
+    @router.get("/faults")
+    async def faults() -> list[Fault]:
+        """The faults still to come."""
+        return state.faults
+
+    @router.post("/faults", status_code=204, response_model=None)
+    async def add_fault(fault: Fault) -> None:
+        """Put a fault at the end of the queue."""
+        state.add_fault(fault)
+
+    @router.get("/truth", response_class=StreamingResponse)
+    def truth(start: str, end: str) -> StreamingResponse:
+        """The rows of calls with ``start <= their start < end`` as JSON lines, straight from the generator."""
+        return StreamingResponse(map(truth_line, state.truth_rows(start, end)), media_type="application/x-ndjson")
+
+    @router.get("/phone_numbers")
+    def phone_numbers(start: str, end: str) -> list[str]:
+        """Every phone number of a period's calls (for searches for leaks)."""
+        return sorted(state.phone_numbers(start, end))
+
+    @router.get("/recordings/{record_file_id}", response_class=Response)
+    def recording(record_file_id: str) -> Response:
+        """A recording's mp3."""
+        try:
+            return Response(state.recording(record_file_id), media_type="audio/mpeg")
+        except KeyError:
+            raise HTTPException(404, "Unknown recordFileId.") from None
+
+    return router

@@ -1,5 +1,5 @@
 """
-The calls: the same ones for the same seed and day, on every machine, with no memory of what was asked.
+The calls: the same for the same seed and day on every machine, whatever was requested before.
 
 This file is the sandbox's truth. It knows nothing of HTTP, of queries or of how a row is written.
 """
@@ -11,21 +11,22 @@ import json
 import random
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from itertools import accumulate
-from typing import Any, Literal, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 from airflow_provider_alloincognito.sandbox.settings import ROW_FIELDS, SandboxSettings
 
 DAY_MS = 86_400_000
 OUTGOING, INCOMING = 1, 2
+T = TypeVar("T")
 
-# Calls by the hour of a working day and of a free one.
+# Weights of the hours of a working day and of a weekend day.
 _WORKING_HOURS = (1, 1, 1, 1, 1, 2, 4, 12, 35, 75, 95, 100, 90, 80, 92, 96, 90, 78, 50, 28, 16, 9, 5, 2)
-_FREE_HOURS = (2, 1, 1, 1, 1, 1, 2, 4, 10, 22, 34, 40, 42, 40, 36, 34, 32, 30, 28, 22, 16, 10, 6, 3)
-_FREE_DAY_SHARE = 0.35
+_WEEKEND_HOURS = (2, 1, 1, 1, 1, 1, 2, 4, 10, 22, 34, 40, 42, 40, 36, 34, 32, 30, 28, 22, 16, 10, 6, 3)
+_WEEKEND_SHARE = 0.35
 _COMMENTS: tuple[Any, ...] = (
     None,
     'он сказал: "}], {", и положил',
@@ -37,7 +38,7 @@ _COMMENTS: tuple[Any, ...] = (
 
 
 class Call(NamedTuple):
-    """A call. Times are milliseconds from the midnight of its day, in the API's zone."""
+    """A call, in the order of ``ROW_FIELDS``. Times are milliseconds from the midnight of its day in the API's zone."""
 
     call_id: int
     start_ms: int
@@ -54,50 +55,84 @@ class Call(NamedTuple):
 
     @property
     def end_ms(self) -> int:
-        """When the call ended."""
+        """The end of the call."""
         return self.start_ms + 1000 * (self.wait + self.duration)
 
+    def start_text(self, day: date) -> str:
+        """Return the start as a row has it."""
+        minutes, ms = divmod(self.start_ms, 60_000)
+        text = f"{day.isoformat()} {minutes // 60:02d}:{minutes % 60:02d}:{ms // 1000:02d}"
+        return f"{text}.{ms % 1000:03d}" if ms % 1000 else text
 
-class CallGenerator:
+
+class DayCache(Generic[T]):
     """
-    The calls of each day, most recently used days kept.
+    Keeps what was made for the most recently used days.
 
-    :param keep_calls: so many calls are kept at most (one day always is)
+    :param limit: total size of what is kept (one day always is)
+    :param size: returns the size of one day
     """
 
-    def __init__(self, keep_calls: int = 200_000) -> None:
-        self._keep = keep_calls
-        self._kept = 0
-        self._days: OrderedDict[tuple[Any, ...], list[Call]] = OrderedDict()
+    def __init__(self, limit: int, size: Callable[[T], int]) -> None:
+        self._limit = limit
+        self._size = size
+        self._total = 0
+        self._days: OrderedDict[tuple[Any, ...], T] = OrderedDict()
         self._lock = threading.Lock()
 
-    def calls(self, settings: SandboxSettings, day: date) -> list[Call]:
-        """
-        Give the calls that begin on a day, in order of their start.
+    def __len__(self) -> int:
+        return len(self._days)
 
-        :param settings: what calls there are
-        :param day: the day, in the API's zone
+    def __contains__(self, key: tuple[Any, ...]) -> bool:
+        return key in self._days
+
+    def get(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
         """
-        key = (*call_knobs(settings), day)
+        Return what is kept for a day, or make it.
+
+        :param key: the day, and the settings that matter
+        :param make: makes it
+        """
         with self._lock:
             if (known := self._days.get(key)) is not None:
                 self._days.move_to_end(key)
                 return known
-        calls = calls_of_day(settings, day)
+        made = make()
         with self._lock:
             if key not in self._days:
-                self._days[key] = calls
-                self._kept += len(calls)
-            while self._kept > self._keep and len(self._days) > 1:
-                self._kept -= len(self._days.popitem(last=False)[1])
-        return calls
+                self._days[key] = made
+                self._total += self._size(made)
+            while self._total > self._limit and len(self._days) > 1:
+                self._total -= self._size(self._days.popitem(last=False)[1])
+        return made
+
+
+class CallGenerator:
+    """
+    Generates the calls of each day, and keeps the most recently used days.
+
+    :param keep_calls: how many calls are kept at most (one day always is)
+    """
+
+    def __init__(self, keep_calls: int = 200_000) -> None:
+        self.cache: DayCache[list[Call]] = DayCache(keep_calls, len)
+
+    def calls(self, settings: SandboxSettings, day: date) -> list[Call]:
+        """
+        Return the calls that start on a day, in order of their start.
+
+        :param settings: what the calls depend on
+        :param day: the day, in the API's zone
+        """
+        return self.cache.get((*call_settings(settings), day), lambda: calls_of_day(settings, day))
 
     def between(self, settings: SandboxSettings, start: datetime, end: datetime) -> Iterator[tuple[date, Call]]:
         """
-        Give the calls with ``start <= their start < end``.
+        Yield the calls with ``start <= their start < end``.
 
-        :param start: without a zone: in the API's
-        :param end: so too
+        :param settings: what the calls depend on
+        :param start: naive, in the API's zone
+        :param end: as ``start``
         """
         day = start.date()
         while datetime.combine(day, datetime.min.time()) < end:
@@ -109,9 +144,10 @@ class CallGenerator:
 
     def find_recording(self, settings: SandboxSettings, record_file_id: str) -> tuple[date, Call] | None:
         """
-        Give the call that a recording belongs to, or None.
+        Return the day and the call of a recording, or None.
 
-        :param record_file_id: the recording's id, as a row has it
+        :param settings: what the calls depend on
+        :param record_file_id: the recording's id, as in a row
         """
         place = _place_of(record_file_id)
         if place is None:
@@ -123,69 +159,46 @@ class CallGenerator:
         return None
 
 
-def call_knobs(settings: SandboxSettings) -> tuple[Any, ...]:
-    """Give the knobs on which the calls depend."""
+def call_settings(settings: SandboxSettings) -> tuple[Any, ...]:
+    """Return the settings on which the calls depend."""
     s = settings
     return (s.seed, s.calls_per_day, s.daily_variation, s.start_fractions, s.awkward_rows)
 
 
-def start_text(day: date, start_ms: int) -> str:
-    """Write a start as a row has it."""
-    minutes, ms = divmod(start_ms, 60_000)
-    text = f"{day.isoformat()} {minutes // 60:02d}:{minutes % 60:02d}:{ms // 1000:02d}"
-    return f"{text}.{ms % 1000:03d}" if ms % 1000 else text
-
-
 def row_of(settings: SandboxSettings, day: date, call: Call) -> dict[str, Any]:
     """
-    Give a call as the row that the API should answer.
+    Return the row that the API should send for a call.
 
     :param settings: the names of the fields
     :param day: the call's day
     :param call: the call
     """
-    values = (
-        call.call_id,
-        start_text(day, call.start_ms),
-        call.direction,
-        call.caller,
-        call.called,
-        call.duration,
-        call.wait,
-        call.status,
-        call.record_file_id,
-        call.is_voicemail,
-        call.is_read,
-        call.comment,
-    )
+    values = (call.call_id, call.start_text(day), *call[2:])
     names = (settings.row_fields.get(name, name) for name in ROW_FIELDS)
     return {name: value for name, value in zip(names, values, strict=True) if name is not None}
 
 
 def calls_of_day(settings: SandboxSettings, day: date) -> list[Call]:
     """
-    Make up the calls that begin on a day.
+    Generate the calls that start on a day.
 
-    :param settings: what calls there are
+    :param settings: what the calls depend on
     :param day: the day, in the API's zone
     """
     rng = random.Random(f"{settings.seed}|{day.isoformat()}")
     people = _People(settings.seed)
     starts = _starts(settings, day, rng)
     ids = _RecordIds(settings.seed, day)
-    calls = []
-    for index, start in enumerate(starts):
-        # The last call of a day of some size goes on past midnight.
-        late = index == len(starts) - 1 and index > 2
-        calls.append(_call(settings, rng, people, ids, day, index, start, late))
-    return calls
+    # The last call of a day ends after midnight, unless the day is tiny.
+    late = max(3, len(starts) - 1)
+    return [_call(settings, rng, people, ids, index, start, index == late) for index, start in enumerate(starts)]
 
 
 def _starts(settings: SandboxSettings, day: date, rng: random.Random) -> list[int]:
     size, hours = settings.calls_per_day, _WORKING_HOURS
     if settings.daily_variation:
         if day.weekday() >= 5:
-            size, hours = int(size * _FREE_DAY_SHARE), _FREE_HOURS
+            size, hours = int(size * _WEEKEND_SHARE), _WEEKEND_HOURS
         size = round(size * rng.uniform(0.9, 1.1))
     weights = list(accumulate(hours))
     fraction = rng.random
@@ -196,7 +209,7 @@ def _starts(settings: SandboxSettings, day: date, rng: random.Random) -> list[in
         starts = [start // 1000 * 1000 for start in starts]
     else:
         starts = sorted(start if start % 2 else start // 1000 * 1000 for start in starts)
-    # A day's boundary is where exports lose calls or land them twice: two calls exactly on it, one just before it.
+    # Exports lose or repeat calls at a day's boundary: two calls start exactly on it, one just before it.
     if size >= 1:
         starts[0] = 0
     if size >= 8:
@@ -209,14 +222,7 @@ def _starts(settings: SandboxSettings, day: date, rng: random.Random) -> list[in
 
 
 def _call(
-    settings: SandboxSettings,
-    rng: random.Random,
-    people: _People,
-    ids: _RecordIds,
-    day: date,
-    index: int,
-    start_ms: int,
-    late: bool,
+    settings: SandboxSettings, rng: random.Random, people: _People, ids: _RecordIds, index: int, start: int, late: bool
 ) -> Call:
     chance = rng.random
     incoming = chance() < 0.6
@@ -232,8 +238,8 @@ def _call(
         status, duration, recorded = "voicemail", 4 + int(chance() * 50), True
         is_read = int(chance() < 0.6)
     return Call(
-        day.toordinal() * 10_000_000 + index,
-        start_ms,
+        ids.day * 10_000_000 + index,
+        start,
         INCOMING if incoming else OUTGOING,
         other if incoming else own,
         own if incoming else other,
@@ -248,22 +254,22 @@ def _call(
 
 
 class _People:
-    """The numbers: a company's own, its regular customers', and everybody else's."""
+    """The phone numbers: the company's own, its regular customers', and all others."""
 
     def __init__(self, seed: int | str) -> None:
         rng = random.Random(f"{seed}|people")
         self.own = [f"{rng.choice(('7495', '7499', '7812'))}{rng.randrange(10**7):07d}" for _ in range(7)]
         self.own.append(f"8800{rng.randrange(10**7):07d}")
-        self.regular = [self._anybody(rng) for _ in range(300)]
+        self.regular = [self._random_number(rng) for _ in range(300)]
 
     def customer(self, rng: random.Random) -> str:
         if rng.random() < 0.4:
             return self.regular[int(rng.random() ** 2 * len(self.regular))]
-        return self._anybody(rng)
+        return self._random_number(rng)
 
     @staticmethod
-    def _anybody(rng: random.Random) -> str:
-        # Most numbers come with 7, some with 8, as exchanges pass them on.
+    def _random_number(rng: random.Random) -> str:
+        # Most numbers begin with 7, some with 8, as exchanges send them.
         country = "8" if rng.random() < 0.12 else "7"
         number = int(rng.random() * 10**9)
         return f"{country}9{number:09d}" if rng.random() < 0.9 else f"{country}4{number:09d}"
@@ -271,17 +277,17 @@ class _People:
 
 class _RecordIds:
     """
-    Ids of recordings: UUIDs (version 4 in form) that hold the day and the call's place in it under a mask.
+    Ids of recordings: UUIDs (version 4 in form) that hold the day and the call's index in it, masked.
 
-    So a recording is found from its id alone, however many days there are.
+    So a recording is found by its id alone, however many days there are.
     """
 
     def __init__(self, seed: int | str, day: date) -> None:
         self._key = hashlib.sha256(f"{seed}|recordings".encode()).digest()
-        self._ordinal = day.toordinal()
+        self.day = day.toordinal()
 
     def of(self, index: int) -> str:
-        place = self._ordinal << 32 | index
+        place = self.day << 32 | index
         tail = hashlib.blake2b(place.to_bytes(7, "big"), digest_size=8, key=self._key).digest()
         tail = bytes((tail[0] & 0x3F | 0x80,)) + tail[1:]
         head = f"{place ^ _mask(tail):014x}"
@@ -306,5 +312,5 @@ def _mask(tail: bytes) -> int:
 
 
 def truth_line(row: dict[str, Any]) -> bytes:
-    """Write a row as a line of the truth's file."""
+    """Return a row as a line of the truth's file."""
     return json.dumps(row, ensure_ascii=False).encode() + b"\n"

@@ -1,4 +1,4 @@
-"""The envelope around every answer, in all the shapes that the API's text leaves open."""
+"""The JSON envelope of every response, in all the shapes that the API's text leaves open."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 from airflow_provider_alloincognito.sandbox.tokens import Pair, Token
 
-_HOLE = "\x00hole\x00"
-_HOLE_TEXT = json.dumps(_HOLE).encode()
+_MARK = "\x00value\x00"
+_MARK_JSON = json.dumps(_MARK).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What an answer says about the request itself."""
+    """What a response says about its request."""
 
     api_name: str
     call_time: datetime
@@ -26,35 +26,35 @@ class Head:
 
 
 def to_bytes(settings: SandboxSettings, document: Any) -> bytes:
-    """Write JSON as the settings want it."""
+    """Return a document as JSON, written as the settings say."""
     if settings.pretty:
         return json.dumps(document, ensure_ascii=settings.ascii_json, indent=2).encode()
     return json.dumps(document, ensure_ascii=settings.ascii_json, separators=(",", ":")).encode()
 
 
-def good(settings: SandboxSettings, head: Head, extra: Mapping[str, Any] | None = None) -> bytes:
-    """Give a whole good answer that has neither rows nor a recording."""
-    return to_bytes(settings, _document(settings, _no_error(settings), {**_head(settings, head), **(extra or {})}))
+def without_error(settings: SandboxSettings, head: Head) -> bytes:
+    """Return a response without an error that has neither rows nor a recording."""
+    return to_bytes(settings, _document(settings, _no_error(settings), _head(settings, head)))
 
 
 def around(settings: SandboxSettings, head: Head, payload: str, first: Mapping[str, Any]) -> tuple[bytes, bytes]:
     """
-    Give what stands before and after the value of one key of a good answer's ``result``.
+    Return what comes before and after the value of one key of ``result`` in a response without an error.
 
     :param payload: the key
-    :param first: what ``result`` begins with
+    :param first: the first items of ``result``
     """
     result = {**first, **_head(settings, head)}
     if settings.key_order == "rowset_first":
-        result = {payload: _HOLE, **result}
+        result = {payload: _MARK, **result}
     else:
-        result[payload] = _HOLE
-    before, after = to_bytes(settings, _document(settings, _no_error(settings), result)).split(_HOLE_TEXT)
+        result[payload] = _MARK
+    before, _, after = to_bytes(settings, _document(settings, _no_error(settings), result)).partition(_MARK_JSON)
     return before, after
 
 
-def failed(settings: SandboxSettings, code: int | str | None, message: str, head: Head | None) -> bytes:
-    """Give an answer that is an error; without a head, its ``result`` is null."""
+def with_error(settings: SandboxSettings, code: int | str | None, message: str, head: Head | None) -> bytes:
+    """Return a response with an error; without a head, its ``result`` is null."""
     error = {"error": {"errorMessage": message, "errorCode": code}}
     if head is None or settings.error_result == "null":
         return to_bytes(settings, _document(settings, error, None))
@@ -63,8 +63,8 @@ def failed(settings: SandboxSettings, code: int | str | None, message: str, head
     return to_bytes(settings, _document(settings, error, _head(settings, head)))
 
 
-def pair_answer(settings: SandboxSettings, pair: Pair) -> bytes:
-    """Give the answer of ``create`` and ``refresh``."""
+def with_pair(settings: SandboxSettings, pair: Pair) -> bytes:
+    """Return the response of ``create`` and ``refresh``."""
     document = {
         "accessToken": pair.access.text,
         "accessTokenExpiredIn": _expiry(settings, pair.access),

@@ -5,15 +5,14 @@ Fixtures for tests of your own DAGs. In a ``conftest.py``:
 
     pytest_plugins = ["airflow_provider_alloincognito.sandbox.pytest_plugin"]
 
-then ask for ``alloincognito_connection`` (and for ``alloincognito_sandbox``, to see what it was asked). Override
-``alloincognito_sandbox_settings`` for other knobs.
+then use ``alloincognito_connection`` (and ``alloincognito_sandbox``, to see the requests that it received). Override
+``alloincognito_sandbox_settings`` for other settings.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -25,27 +24,20 @@ CONNECTION_ID = "alloincognito_default"
 
 @pytest.fixture
 def alloincognito_sandbox_settings() -> SandboxSettings:
-    """Give the sandbox's knobs: small days and small recordings. Override it for others."""
+    """Return the sandbox's settings: small days and small recordings. Override it for others."""
     return SandboxSettings(calls_per_day=60, recording_bytes=(720, 7200))
 
 
 @pytest.fixture
 def alloincognito_sandbox(alloincognito_sandbox_settings: SandboxSettings) -> Iterator[Sandbox]:
-    """Give a running sandbox."""
+    """Yield a running sandbox."""
     with Sandbox(alloincognito_sandbox_settings) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 def alloincognito_connection(alloincognito_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Make Airflow's connection ``alloincognito_default`` lead to the sandbox, and give its id."""
-    address = urlsplit(alloincognito_sandbox.url)
-    connection = {
-        "conn_type": "alloincognito",
-        "host": address.hostname,
-        "schema": address.scheme,
-        "port": address.port,
-        "password": alloincognito_sandbox.authorization_token,
-    }
-    monkeypatch.setenv(f"AIRFLOW_CONN_{CONNECTION_ID.upper()}", json.dumps(connection))
+    """Set Airflow's Connection ``alloincognito_default`` to the sandbox, and return its id."""
+    connection = json.dumps(alloincognito_sandbox.connection())
+    monkeypatch.setenv(f"AIRFLOW_CONN_{CONNECTION_ID.upper()}", connection)
     return CONNECTION_ID

@@ -1,9 +1,9 @@
 """
-Recordings: mp3 made by hand, so that no encoder is needed.
+Recordings: mp3 files made without an encoder.
 
 MPEG-2 layer III, 16 kHz, mono, 16 kbit/s: each frame is 72 bytes and 36 ms of silence. A frame whose side information
-is zero has no audio data; a decoder skips the bytes after it. Those bytes differ from recording to recording and from
-place to place, so that mixed-up or misplaced pieces are seen. None has its high bit set: no false sync word can appear.
+is zero has no audio data; a decoder skips the bytes after it. Those bytes differ between recordings and between
+positions, so that mixed-up or misplaced blocks are noticed. None has its high bit set: no false sync word can appear.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from collections.abc import Iterator
 from datetime import date
 from functools import cache
 
-from airflow_provider_alloincognito.sandbox.calls import Call, start_text
+from airflow_provider_alloincognito.sandbox.calls import Call
 from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 
 FRAME_BYTES = 72
 FRAME_MS = 36
 _HEADER = bytes((0xFF, 0xF3, 0x28, 0xC4)) + bytes(9)
 _TAG_HEADER = 10
-# A tag and a frame, whatever the size.
-_LEAST = 2 * FRAME_BYTES + _TAG_HEADER
-_PIECE_FRAMES = 2048
-_PIECE_BYTES = _PIECE_FRAMES * FRAME_BYTES
+# An ID3 tag and a frame.
+_MIN_SIZE = 2 * FRAME_BYTES + _TAG_HEADER
+_BLOCK_FRAMES = 2048
+_BLOCK_BYTES = _BLOCK_FRAMES * FRAME_BYTES
 _SEVEN_BITS = bytes(byte & 0x7F for byte in range(256))
 
 
 def recording_size(settings: SandboxSettings, call: Call) -> int:
     """
-    Give the size of a call's recording in bytes.
+    Return the size of a call's recording in bytes.
 
-    :param settings: may ask for other sizes than the talk's length gives
+    :param settings: may set other sizes than the length of the call
     :param call: a call that has a recording
     """
     wanted = settings.recording_bytes
@@ -42,32 +42,32 @@ def recording_size(settings: SandboxSettings, call: Call) -> int:
     elif wanted is None:
         # Some begin with a tag, so that all three endings of base64 occur.
         wanted = call.duration * 1000 // FRAME_MS * FRAME_BYTES + (0, 10, 11)[call.start_ms // 1000 % 3]
-    return max(_LEAST, wanted)
+    return max(_MIN_SIZE, wanted)
 
 
-def recording_pieces(record_file_id: str, size: int) -> Iterator[bytes]:
+def recording_blocks(record_file_id: str, size: int) -> Iterator[bytes]:
     """
-    Give a recording in pieces, each but the last of the same length, a multiple of three.
+    Yield a recording in blocks, all but the last of the same length, a multiple of three.
 
     :param record_file_id: the recording's id
     :param size: its size in bytes
     """
     buffer = _tag(size)
     silence = _silence()
-    for number, at in enumerate(range(len(buffer), size, _PIECE_BYTES)):
-        piece = bytearray(silence[: min(_PIECE_BYTES, size - at)])
+    for number, at in enumerate(range(len(buffer), size, _BLOCK_BYTES)):
+        block = bytearray(silence[: min(_BLOCK_BYTES, size - at)])
         mark = hashlib.sha256(f"{record_file_id}|{number}".encode()).digest().translate(_SEVEN_BITS)
-        piece[len(_HEADER) : len(_HEADER) + len(mark)] = mark
-        buffer += piece
-        if len(buffer) >= _PIECE_BYTES:
-            yield buffer[:_PIECE_BYTES]
-            buffer = buffer[_PIECE_BYTES:]
+        block[len(_HEADER) : len(_HEADER) + len(mark)] = mark
+        buffer += block
+        if len(buffer) >= _BLOCK_BYTES:
+            yield buffer[:_BLOCK_BYTES]
+            buffer = buffer[_BLOCK_BYTES:]
     if buffer:
         yield buffer
 
 
 def _tag(size: int) -> bytes:
-    """Give an empty ID3 tag that takes what whole frames leave of a size."""
+    """Return an empty ID3 tag as long as what remains of a size after whole frames."""
     left = size % FRAME_BYTES
     if left == 0:
         return b""
@@ -77,17 +77,17 @@ def _tag(size: int) -> bytes:
 
 @cache
 def _silence() -> bytes:
-    noise = bytearray(random.Random("silence").randbytes(_PIECE_BYTES).translate(_SEVEN_BITS))
+    noise = bytearray(random.Random("silence").randbytes(_BLOCK_BYTES).translate(_SEVEN_BITS))
     for at, byte in enumerate(_HEADER):
-        noise[at::FRAME_BYTES] = bytes((byte,)) * _PIECE_FRAMES
+        noise[at::FRAME_BYTES] = bytes((byte,)) * _BLOCK_FRAMES
     return bytes(noise)
 
 
 def file_name(settings: SandboxSettings, day: date, call: Call) -> str | None:
     """
-    Give a recording's ``file_NAME``, or None.
+    Return a recording's ``file_NAME``, or None.
 
-    :param settings: what kind of name
+    :param settings: the kind of name
     :param day: the call's day
     :param call: the call
     """
@@ -95,45 +95,47 @@ def file_name(settings: SandboxSettings, day: date, call: Call) -> str | None:
         return None
     if settings.file_name == "empty":
         return ""
-    name = f"Разговор {call.caller} - {call.called} {start_text(day, call.start_ms).replace(':', '-')}.mp3"
+    name = f"Разговор {call.caller} - {call.called} {call.start_text(day).replace(':', '-')}.mp3"
     return f"../../C:\\Записи\\{name}" if settings.file_name == "hostile" else name
 
 
-def dressed_base64(settings: SandboxSettings, pieces: Iterator[bytes]) -> Iterator[bytes]:
+def base64_text(settings: SandboxSettings, blocks: Iterator[bytes]) -> Iterator[bytes]:
     """
-    Give the inside of the JSON string ``fileContent``.
+    Yield the content of the JSON string ``fileContent``.
 
-    :param settings: how it is dressed
-    :param pieces: the recording
+    :param settings: the variant of base64
+    :param blocks: the recording
     """
-    dressing = settings.base64_dressing
-    if dressing == "data_uri":
-        yield b"data:audio/mpeg;base64,"
-    for piece in pieces:
-        text = base64.b64encode(piece)
-        if dressing == "urlsafe":
+    variant = settings.base64_dressing
+    if variant == "data_uri":
+        yield _DATA_URI
+    for block in blocks:
+        text = base64.b64encode(block)
+        if variant == "urlsafe":
             text = text.translate(_URLSAFE)
-        elif dressing == "no_padding":
+        elif variant == "no_padding":
             text = text.rstrip(b"=")
-        elif dressing == "escaped_slashes":
+        elif variant == "escaped_slashes":
             text = text.replace(b"/", b"\\/")
-        elif dressing == "line_breaks":
+        elif variant == "line_breaks":
             text = b"".join(text[at : at + 76] + b"\\r\\n" for at in range(0, len(text), 76))
         yield text
 
 
+_DATA_URI = b"data:audio/mpeg;base64,"
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
 
 
-def dressed_length(settings: SandboxSettings, size: int) -> int | None:
+def base64_length(settings: SandboxSettings, size: int) -> int | None:
     """
-    Give the length of ``fileContent`` where it can be told without making it.
+    Return the length of ``base64_text``; None if it is not known beforehand.
 
-    :param settings: how it is dressed
-    :param size: the recording's size
+    :param settings: the variant of base64
+    :param size: the recording's size in bytes
     """
-    prefix = len("data:audio/mpeg;base64,") if settings.base64_dressing == "data_uri" else 0
-    if settings.base64_dressing in ("escaped_slashes", "line_breaks"):
+    variant = settings.base64_dressing
+    if variant in ("escaped_slashes", "line_breaks"):
         return None
-    padding = -size % 3 if settings.base64_dressing == "no_padding" else 0
+    prefix = len(_DATA_URI) if variant == "data_uri" else 0
+    padding = -size % 3 if variant == "no_padding" else 0
     return prefix + (size + 2) // 3 * 4 - padding

@@ -1,22 +1,21 @@
-"""Rows as the API writes them: rendered once a day, sliced for a period, picked out for a filter."""
+"""Rows as the API writes them: rendered once for each day, sliced by period, selected by filter."""
 
 from __future__ import annotations
 
 import json
-import threading
 from array import array
 from bisect import bisect_left
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
-from airflow_provider_alloincognito.sandbox.calls import DAY_MS, Call, CallGenerator, call_knobs, start_text
-from airflow_provider_alloincognito.sandbox.query import CallQuery, same_number
+from airflow_provider_alloincognito.sandbox.calls import DAY_MS, Call, CallGenerator, DayCache, call_settings
+from airflow_provider_alloincognito.sandbox.requests import CallQuery, same_number
 from airflow_provider_alloincognito.sandbox.settings import ROW_FIELDS, SandboxSettings
 
-PIECE = 256 * 1024
+BLOCK = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,39 +30,36 @@ class RenderedDay:
 
 class RowRenderer:
     """
-    Renders rows, and keeps the days most recently used.
+    Renders rows, and keeps the most recently used days.
 
-    :param calls: where the calls come from
-    :param keep_bytes: so many bytes of rows are kept at most (one day always is)
+    :param calls: generates the calls
+    :param keep_bytes: how many bytes of rows are kept at most (one day always is)
     """
 
     def __init__(self, calls: CallGenerator, keep_bytes: int) -> None:
         self._calls = calls
-        self._keep = keep_bytes
-        self._kept = 0
-        self._days: OrderedDict[tuple[Any, ...], RenderedDay] = OrderedDict()
-        self._lock = threading.Lock()
+        self._cache: DayCache[RenderedDay] = DayCache(keep_bytes, lambda rendered: len(rendered.body))
 
     def is_quick(self, settings: SandboxSettings, query: CallQuery) -> bool:
-        """Tell whether an answer is at hand, so that it need not be made beside the event loop."""
+        """Return whether all rows are rendered already, so that the event loop can send them without a thread."""
         days = (query.end - query.start).days
         if days > 1 or settings.calls_per_day > 10_000 or query.filters:
             return False
-        return all(self._key(settings, day) in self._days for day, _, _ in _spans(settings, query))
+        return all(self._key(settings, day) in self._cache for day, _, _ in _spans(settings, query))
 
-    def pieces(self, settings: SandboxSettings, query: CallQuery, as_of: datetime) -> Iterator[bytes]:
+    def blocks(self, settings: SandboxSettings, query: CallQuery, as_of: datetime) -> Iterator[bytes]:
         """
-        Give the rows that a query finds, joined, in pieces.
+        Yield the rows that a query finds, joined, in blocks.
 
         :param settings: how rows are written
-        :param query: what is asked for
-        :param as_of: the moment, in the API's zone: what is not listed by then is not found
+        :param query: the query
+        :param as_of: a moment in the API's zone: calls not yet listed at that time are not found
         """
         separator = _separator(settings)
         first = True
         for day, low, high in _spans(settings, query):
-            for piece in self._of_day(settings, query, day, low, high, as_of):
-                yield piece if first else separator + piece
+            for block in self._of_day(settings, query, day, low, high, as_of):
+                yield block if first else separator + block
                 first = False
 
     def _of_day(
@@ -75,30 +71,24 @@ class RowRenderer:
         now_ms = (as_of - _midnight(day)) // timedelta(milliseconds=1)
         if begin == end:
             return
-        if query.filters or not _all_there(settings, rendered, now_ms):
-            picked = self._picked(settings, query, day, range(begin, end), now_ms, rendered)
-            if picked:
-                yield _separator(settings).join(picked)
+        if query.filters or not _all_listed(settings, rendered, now_ms):
+            selected = self._selected(settings, query, day, range(begin, end), now_ms, rendered)
+            if selected:
+                yield _separator(settings).join(selected)
             return
         while begin < end:
-            # As many rows as fit into a piece, one at least.
-            upto = bisect_left(rendered.offsets, rendered.offsets[begin] + PIECE, begin + 1, end)
+            # As many rows as fit into a block, at least one.
+            upto = bisect_left(rendered.offsets, rendered.offsets[begin] + BLOCK, begin + 1, end)
             yield rendered.body[rendered.offsets[begin] : rendered.offsets[upto] - separator]
             begin = upto
 
-    def _picked(
-        self,
-        settings: SandboxSettings,
-        query: CallQuery,
-        day: date,
-        indexes: range,
-        now_ms: int,
-        rendered: RenderedDay,
+    def _selected(
+        self, settings: SandboxSettings, query: CallQuery, day: date, indexes: range, now_ms: int, rendered: RenderedDay
     ) -> list[bytes]:
         calls = self._calls.calls(settings, day)
         separator = len(_separator(settings))
         writer = _writer(settings)
-        picked = []
+        selected = []
         for index in indexes:
             call = calls[index]
             if not is_listed(settings, call, now_ms):
@@ -109,42 +99,31 @@ class RowRenderer:
             else:
                 row = rendered.body[rendered.offsets[index] : rendered.offsets[index + 1] - separator]
             if _matches(query, call):
-                picked.append(row)
-        return picked
+                selected.append(row)
+        return selected
 
     def _key(self, settings: SandboxSettings, day: date) -> tuple[Any, ...]:
         fields = tuple(sorted(settings.row_fields.items()))
-        return (*call_knobs(settings), fields, settings.pretty, settings.ascii_json, day)
+        return (*call_settings(settings), fields, settings.pretty, settings.ascii_json, day)
 
     def _rendered(self, settings: SandboxSettings, day: date) -> RenderedDay:
-        key = self._key(settings, day)
-        with self._lock:
-            if (known := self._days.get(key)) is not None:
-                self._days.move_to_end(key)
-                return known
-        rendered = _render(settings, day, self._calls.calls(settings, day))
-        with self._lock:
-            if key not in self._days:
-                self._days[key] = rendered
-                self._kept += len(rendered.body)
-            while self._kept > self._keep and len(self._days) > 1:
-                self._kept -= len(self._days.popitem(last=False)[1].body)
-        return rendered
+        make = partial(_render, settings, day, self._calls)
+        return self._cache.get(self._key(settings, day), make)
 
 
 def is_listed(settings: SandboxSettings, call: Call, now_ms: int) -> bool:
-    """Tell whether a call is in the list by now."""
+    """Return whether a call is listed at a moment."""
     return settings.call_appears_after is None or call.end_ms + 1000 * settings.call_appears_after <= now_ms
 
 
 def has_recording(settings: SandboxSettings, call: Call, now_ms: int) -> bool:
-    """Tell whether a call has a recording, and by now."""
+    """Return whether a call's recording is available at a moment."""
     if call.record_file_id is None:
         return False
     return settings.call_appears_after is None or call.end_ms + 1000 * settings.recording_appears_after <= now_ms
 
 
-def _all_there(settings: SandboxSettings, rendered: RenderedDay, now_ms: int) -> bool:
+def _all_listed(settings: SandboxSettings, rendered: RenderedDay, now_ms: int) -> bool:
     if settings.call_appears_after is None:
         return True
     latest = max(settings.call_appears_after, settings.recording_appears_after)
@@ -156,7 +135,7 @@ def _midnight(day: date) -> datetime:
 
 
 def _spans(settings: SandboxSettings, query: CallQuery) -> Iterator[tuple[date, int, int]]:
-    """Give the days of a period, each with the milliseconds from which, and below which, a start is inside."""
+    """Yield the days of a period, each with the first millisecond inside it and the first one after it."""
     millisecond = timedelta(milliseconds=1)
     # An inclusive end is compared in whole seconds, so the fractions of its second are inside.
     more = 1000 if settings.period_end == "inclusive" else 0
@@ -185,7 +164,8 @@ def _matches(query: CallQuery, call: Call) -> bool:
     return same_number(call.caller) in query.numbers or same_number(call.called) in query.numbers
 
 
-def _render(settings: SandboxSettings, day: date, calls: list[Call]) -> RenderedDay:
+def _render(settings: SandboxSettings, day: date, generator: CallGenerator) -> RenderedDay:
+    calls = generator.calls(settings, day)
     writer = _writer(settings)
     separator = _separator(settings)
     rows = [writer.row(day, call) for call in calls]
@@ -210,7 +190,7 @@ class _Writer(NamedTuple):
     def row(self, day: date, call: Call) -> bytes:
         values = (
             call.call_id,
-            f'"{start_text(day, call.start_ms)}"',
+            f'"{call.start_text(day)}"',
             call.direction,
             f'"{call.caller}"',
             f'"{call.called}"',

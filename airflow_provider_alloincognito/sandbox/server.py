@@ -1,4 +1,4 @@
-"""The sandbox behind a port, in a thread or in the foreground."""
+"""The sandbox's server: it listens on a port, in a thread or in the foreground."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Sandbox(SandboxState):
 
     Used with ``with``, it runs in a thread of its own until the block ends.
 
-    :param settings: its knobs
-    :param host: where to listen
-    :param port: 0: a free one
-    :param knobs: knobs that differ from ``settings``
+    :param settings: its settings
+    :param host: address to listen on
+    :param port: port to listen on; 0: a free one
+    :param changes: settings that differ from ``settings``
     """
 
     def __init__(
-        self, settings: SandboxSettings | None = None, *, host: str = "127.0.0.1", port: int = 0, **knobs: Any
+        self, settings: SandboxSettings | None = None, *, host: str = "127.0.0.1", port: int = 0, **changes: Any
     ) -> None:
-        super().__init__(settings, **knobs)
+        super().__init__(settings, **changes)
         self._host = host
         self._wanted_port = port
         self._socket: socket.socket | None = None
@@ -42,39 +42,55 @@ class Sandbox(SandboxState):
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The port on which it listens."""
         if self._socket is None:
-            raise RuntimeError("the sandbox is not running; use it in a with block, or call start()")
+            raise RuntimeError("The sandbox is not running: use it in a with block, or call start().")
         return int(self._socket.getsockname()[1])
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """Its URL."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self.port}"
 
+    def connection(self, *, password: str | None = None, **extra: Any) -> dict[str, Any]:
+        """
+        Return an Airflow Connection to the sandbox, in the JSON form of ``AIRFLOW_CONN_...``.
+
+        :param password: the authorization token in the Connection; None: the one that is valid now
+        :param extra: the Connection's extra fields; none: the Connection has no ``extra``
+        """
+        return {
+            "conn_type": "alloincognito",
+            "host": self._host,
+            "schema": "http",
+            "port": self.port,
+            "password": self.authorization_token if password is None else password,
+            **({"extra": extra} if extra else {}),
+        }
+
     def start(self) -> Self:
-        """Start it in a thread, and return when it answers."""
+        """Start it in a thread, and return when it accepts connections."""
         if self._thread is not None:
-            raise RuntimeError("the sandbox is running already")
+            raise RuntimeError("The sandbox is already running.")
         server = self._server()
         ready = threading.Event()
         listening = self._listen()
 
         def run() -> None:
             try:
-                asyncio.run(_serve(server, listening, ready, self._keep_stop))
+                asyncio.run(self._serve(server, listening, ready))
             finally:
                 ready.set()
 
         self._thread = threading.Thread(target=run, name="alloincognito-sandbox", daemon=True)
         self._thread.start()
         if not ready.wait(START_TIMEOUT) or not server.started:
-            raise RuntimeError("the sandbox did not start")
+            raise RuntimeError("The sandbox did not start.")
         return self
 
     def stop(self) -> None:
-        """Stop it at once, whatever is on its way."""
+        """Stop it at once, without waiting for open requests."""
         if self._thread is None:
             return
         if self._stop is not None:
@@ -84,9 +100,9 @@ class Sandbox(SandboxState):
 
     def serve_forever(self, started: Callable[[Self], None]) -> None:
         """
-        Serve in this thread until a signal comes.
+        Serve in this thread until a signal is received.
 
-        :param started: called when the port is open
+        :param started: called with this sandbox when the port is open
         """
         server = self._server()
         listening = self._listen()
@@ -100,23 +116,12 @@ class Sandbox(SandboxState):
     def __exit__(self, *error: object) -> None:
         self.stop()
 
-    def _keep_stop(self, stop: Callable[[], object]) -> None:
-        self._stop = stop
-
     def _listen(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Head and body are written apart; without this each answer would wait for an acknowledgement.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            listening.bind((self._host, self._wanted_port))
-        except OSError:
-            listening.close()
-            raise
-        listening.listen(2048)
-        self._socket = listening
-        return listening
+        self._socket = socket.create_server((self._host, self._wanted_port), family=family, backlog=2048)
+        # Head and body are sent separately; without this each response would wait for an acknowledgement.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return self._socket
 
     def _server(self) -> uvicorn.Server:
         try:
@@ -125,7 +130,7 @@ class Sandbox(SandboxState):
             from airflow_provider_alloincognito.sandbox.app import SandboxApp
         except ImportError as e:
             raise ImportError(
-                "the sandbox needs FastAPI and uvicorn: pip install 'airflow-provider-alloincognito[sandbox]'"
+                "The sandbox needs FastAPI and uvicorn: pip install 'airflow-provider-alloincognito[sandbox]'."
             ) from e
         config = uvicorn.Config(
             SandboxApp(self),
@@ -140,38 +145,32 @@ class Sandbox(SandboxState):
         )
         return uvicorn.Server(config)
 
+    async def _serve(self, server: uvicorn.Server, listening: socket.socket, ready: threading.Event) -> None:
+        """
+        Do as ``uvicorn.Server.serve`` does, but stop at once.
 
-async def _serve(
-    server: uvicorn.Server,
-    listening: socket.socket,
-    ready: threading.Event,
-    keep_stop: Callable[[Callable[[], object]], None],
-) -> None:
-    """
-    Do as ``uvicorn.Server.serve`` does, but end at once when told to.
-
-    Its own loop looks for the end ten times a second and waits for open connections; a suite with hundreds of
-    sandboxes would wait for that most of its time.
-    """
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    keep_stop(lambda: loop.call_soon_threadsafe(ended.set))
-    server.config.load()
-    server.lifespan = server.config.lifespan_class(server.config)
-    await server.startup(sockets=[listening])
-    await server.on_tick(0)
-    ready.set()
-    await ended.wait()
-    for one in server.servers:
-        one.close()
-    listening.close()
-    for connection in list(server.server_state.connections):
-        if transport := getattr(connection, "transport", None):
-            transport.abort()
-    # A turn of the loop lets the connections know that they are gone; what still waits then is let go.
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+        uvicorn's own loop checks ten times a second whether to stop, and waits for open connections: most of the time
+        of a test suite with hundreds of sandboxes.
+        """
+        loop = asyncio.get_running_loop()
+        stopped = asyncio.Event()
+        self._stop = lambda: loop.call_soon_threadsafe(stopped.set)
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        await server.startup(sockets=[listening])
+        await server.on_tick(0)
+        ready.set()
+        await stopped.wait()
+        for one in server.servers:
+            one.close()
+        listening.close()
+        for connection in list(server.server_state.connections):
+            if transport := getattr(connection, "transport", None):
+                transport.abort()
+        # Let the connections notice that they are closed, then cancel what still waits.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        waiting = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""All that the sandbox knows at a moment, and what may be done to it from outside the API."""
+"""The sandbox without its server: its state, and what can be done to it from outside the API."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from datetime import date, datetime
 from typing import Any
 
 from airflow_provider_alloincognito.sandbox.calls import CallGenerator, row_of
-from airflow_provider_alloincognito.sandbox.faults import Fault, FaultQueue
-from airflow_provider_alloincognito.sandbox.recordings import recording_pieces, recording_size
-from airflow_provider_alloincognito.sandbox.requests import Journal, LoggedRequest, RequestHashes
+from airflow_provider_alloincognito.sandbox.faults import METHODS, Fault, FaultQueue
+from airflow_provider_alloincognito.sandbox.recordings import recording_blocks, recording_size
+from airflow_provider_alloincognito.sandbox.request_log import LoggedRequest, RequestLog
+from airflow_provider_alloincognito.sandbox.requests import RequestHashes
 from airflow_provider_alloincognito.sandbox.rows import RowRenderer
-from airflow_provider_alloincognito.sandbox.settings import METHODS, SandboxSettings
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 from airflow_provider_alloincognito.sandbox.tokens import Rotation, TokenIssuer
 
 Moment = datetime | date | str
@@ -24,38 +25,39 @@ class SandboxState:
     """
     The sandbox without its server.
 
-    :param settings: its knobs
-    :param knobs: knobs that differ from ``settings``
+    :param settings: its settings
+    :param changes: settings that differ from ``settings``
     """
 
-    def __init__(self, settings: SandboxSettings | None = None, **knobs: Any) -> None:
-        self._settings = (settings or SandboxSettings()).but(**knobs)
+    def __init__(self, settings: SandboxSettings | None = None, **changes: Any) -> None:
+        self._settings = (settings or SandboxSettings()).but(**changes)
         self._settings_lock = threading.Lock()
-        self.desk = TokenIssuer(self._settings)
+        self.tokens = TokenIssuer(self._settings)
         self.calls = CallGenerator()
         self.rows = RowRenderer(self.calls, self._settings.cache_megabytes * 1024 * 1024)
         self.hashes = RequestHashes()
         self.fault_queue = FaultQueue(self._settings.faults, self._settings.seed)
-        self.journal = Journal(self._settings.log_limit)
+        self.request_log = RequestLog(self._settings.log_limit)
         self._arrivals: deque[float] = deque()
 
     @property
     def settings(self) -> SandboxSettings:
-        """The settings of this moment."""
+        """The current settings."""
         return self._settings
 
-    def configure(self, **knobs: Any) -> SandboxSettings:
+    def configure(self, **changes: Any) -> SandboxSettings:
         """
-        Change knobs while it runs. Lifetimes hold for tokens issued from now on; ``faults`` replaces those waiting.
+        Change settings while it runs. Lifetimes apply to new tokens; ``faults`` replaces those still to come.
 
-        :param knobs: names and new values
+        :param changes: names and new values
+        :raises ValueError: a setting is unknown, not valid, or can only be set at the start
         """
         for fixed in ("authorization_token", "log_limit", "cache_megabytes", "admin"):
-            if fixed in knobs:
-                raise ValueError(f"{fixed} can only be set at the start")
+            if fixed in changes:
+                raise ValueError(f"{fixed} can only be set at the start.")
         with self._settings_lock:
-            self._settings = self._settings.but(**knobs)
-        if "faults" in knobs:
+            self._settings = self._settings.but(**changes)
+        if "faults" in changes:
             self.fault_queue.replace(self._settings.faults)
         return self._settings
 
@@ -63,58 +65,57 @@ class SandboxState:
 
     @property
     def authorization_token(self) -> str:
-        """The authorization token that is valid now."""
-        return self.desk.authorization_token
+        """The current authorization token."""
+        return self.tokens.authorization_token
 
     @property
     def rotations(self) -> list[Rotation]:
-        """The pairs that came to be, and by what."""
-        return self.desk.rotations
+        """The token pairs that were made, in order."""
+        return self.tokens.rotations
 
     @property
     def tokens_ever_issued(self) -> list[str]:
-        """Every token of any kind that this sandbox ever issued: what a search for leaks looks for."""
-        return self.desk.ever_issued
+        """Every token of any kind that this sandbox issued: what a search for leaks looks for."""
+        return self.tokens.ever_issued
 
     def remake_authorization_token(self) -> str:
-        """Do as the personal account's button does: a new authorization token; every other token is dead."""
-        return self.desk.remake_authorization_token(self._settings)
+        """Make a new authorization token, as the button in the personal account does. All others become invalid."""
+        return self.tokens.remake_authorization_token(self._settings)
 
     def kill_pair(self) -> None:
-        """Do as a stranger with the same authorization token does: make a pair, which kills the one in use."""
-        self.desk.kill_pair(self._settings)
+        """Make a new pair as another program with the same authorization token does: the current one is invalidated."""
+        self.tokens.rotate_for_another_program(self._settings)
 
     def expire_access(self) -> None:
-        """End the access token's life now; its refresh token lives on."""
-        self.desk.expire_access()
+        """Let the access token expire now; its refresh token stays valid."""
+        self.tokens.expire_access()
 
     def expire_pair(self) -> None:
-        """End the life of the access and of the refresh token now."""
-        self.desk.expire_pair()
+        """Let the access and the refresh token expire now."""
+        self.tokens.expire_pair()
 
-    # What was asked
+    # Requests, faults and hashes
 
     @property
     def requests(self) -> list[LoggedRequest]:
         """The requests since the last ``clear_log``, in order of arrival."""
-        return self.journal.requests
+        return self.request_log.requests
 
     def count(self, method: str, *, status: int | None = None) -> int:
         """
         Count the requests of a method.
 
-        :param method: its name; ``unknown``: requests to no method's path
-        :param status: only those answered with this HTTP status
+        :param method: its name; ``unknown``: requests to paths of no method
+        :param status: only those whose response had this HTTP status
+        :raises ValueError: there is no such method
         """
         if method not in (*METHODS, "unknown"):
-            raise ValueError(f"no method {method!r}; expected one of {', '.join(METHODS)}, unknown")
-        return self.journal.count(method, status)
+            raise ValueError(f"There is no method {method!r}; expected one of {', '.join(METHODS)}, unknown.")
+        return self.request_log.count(method, status)
 
     def clear_log(self) -> None:
         """Forget the requests and their counts. Pairs, hashes and rotations stay."""
-        self.journal.clear()
-
-    # Faults and hashes
+        self.request_log.clear()
 
     @property
     def faults(self) -> list[Fault]:
@@ -127,6 +128,7 @@ class SandboxState:
 
         :param kind: a fault, or its kind
         :param fields: its other fields
+        :raises ValueError: a field is unknown or not valid
         """
         self.fault_queue.add(kind if isinstance(kind, Fault) else Fault.of({"kind": kind, **fields}))
 
@@ -142,29 +144,29 @@ class SandboxState:
 
     def truth_rows(self, start: Moment, end: Moment) -> Iterator[dict[str, Any]]:
         """
-        Give the rows of all calls with ``start <= their start < end``, straight from the generator, one by one.
+        Return the rows of all calls with ``start <= their start < end``, straight from the generator, one by one.
 
-        Neither ``period_end`` nor the time when a call appears has a part in it.
+        ``period_end`` and the time at which a call appears do not matter.
 
         :param start: without a zone: in the API's. A date is its midnight; text is ISO 8601
-        :param end: so too
+        :param end: as ``start``
         """
         settings = self._settings
-        for day, call in self.calls.between(settings, self._naive(start), self._naive(end)):
-            yield row_of(settings, day, call)
+        period = self.calls.between(settings, self._naive(start), self._naive(end))
+        return (row_of(settings, day, call) for day, call in period)
 
     def truth(self, start: Moment, end: Moment) -> list[dict[str, Any]]:
         """
-        Give the rows of ``truth_rows`` as a list.
+        Return the rows of ``truth_rows`` as a list.
 
-        :param start: as there
-        :param end: as there
+        :param start: as for ``truth_rows``
+        :param end: as for ``truth_rows``
         """
         return list(self.truth_rows(start, end))
 
     def phone_numbers(self, start: Moment, end: Moment) -> set[str]:
         """
-        Give every phone number of a period's calls: what a search for leaks looks for.
+        Return every phone number of a period's calls: what a search for leaks looks for.
 
         :param start: as for ``truth_rows``
         :param end: as for ``truth_rows``
@@ -174,15 +176,16 @@ class SandboxState:
 
     def recording(self, record_file_id: str) -> bytes:
         """
-        Give a recording's mp3.
+        Return a recording's mp3.
 
-        :param record_file_id: its id, as a row has it; KeyError for an unknown one
+        :param record_file_id: its id, as in a row
+        :raises KeyError: the id is unknown
         """
         settings = self._settings
         found = self.calls.find_recording(settings, record_file_id)
         if found is None:
             raise KeyError(record_file_id)
-        return b"".join(recording_pieces(record_file_id, recording_size(settings, found[1])))
+        return b"".join(recording_blocks(record_file_id, recording_size(settings, found[1])))
 
     def _naive(self, moment: Moment) -> datetime:
         if isinstance(moment, str):
@@ -194,12 +197,12 @@ class SandboxState:
     # For the methods
 
     def now(self) -> datetime:
-        """Give the server's clock, in the API's zone."""
+        """Return the time of the server's clock, in the API's zone."""
         settings = self._settings
         return datetime.fromtimestamp(time.time() + settings.clock_skew, settings.zone).replace(tzinfo=None)
 
     def over_the_limit(self) -> bool:
-        """Count a request that has come, and tell whether it is one too many for its second."""
+        """Count a request, and return whether it is one too many for its second."""
         limit = self._settings.rate_limit
         if limit is None:
             return False

@@ -1,4 +1,4 @@
-"""Three kinds of tokens, and the one pair that is alive."""
+"""The three kinds of tokens, and the one pair that is valid."""
 
 from __future__ import annotations
 
@@ -24,24 +24,19 @@ AUTHORIZATION_LIFETIME = 365 * 24 * 3600.0
 
 @dataclass(slots=True, eq=False)
 class Token:
-    """A token that was issued. ``ends`` is on the monotonic clock, ``expires`` on the wall's."""
+    """A token that was issued. ``ends`` is on the monotonic clock, ``expires`` on the wall clock."""
 
     text: str = field(repr=False)
     kind: Kind
     ends: float
     expires: float
     revoked: bool = False
-    fingerprint: str = ""
-
-    def __post_init__(self) -> None:
-        self.fingerprint = fingerprint(self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An access and a refresh token that live and die together."""
+    """An access and a refresh token that were made together."""
 
-    number: int
     access: Token
     refresh: Token
 
@@ -49,13 +44,14 @@ class Pair:
 @dataclass(frozen=True, slots=True)
 class Rotation:
     """
-    A pair that came to be.
+    A token pair that was made.
 
     :param number: its number, from 1
-    :param by: what made it
+    :param by: what made it: a method, or another program (``stranger``)
     :param time: when, seconds since the epoch
-    :param killed: the pair before it: none, with a living access token, with only a refresh token alive, or quite dead
-    :param killed_age: for how many seconds that pair had been there
+    :param killed: the pair that it invalidated: ``none``, with a valid access token (``living``), with only a valid
+        refresh token (``access_expired``), or with no valid token (``expired``)
+    :param killed_age: the age of that pair in seconds
     """
 
     number: int
@@ -65,26 +61,31 @@ class Rotation:
     killed_age: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """Give the fields as JSON has them."""
+        """Return the fields as JSON has them."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the server thinks of a token that it was shown."""
+class TokenCheck:
+    """The result of checking the token of a request."""
 
     state: State
     token: Token | None
 
+    @property
+    def valid(self) -> bool:
+        """Whether the token is valid for the method."""
+        return self.state == "living"
+
 
 def fingerprint(text: str) -> str:
-    """Give a short name for a token that gives nothing of it away."""
+    """Return a short name for a token that reveals nothing of it."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class TokenIssuer:
     """
-    Issues tokens and judges them. All of it under one lock: a new pair and the end of the old one are one event.
+    Issues and checks tokens, under one lock: a new pair and the end of the old one are one event.
 
     :param settings: lifetimes and the first authorization token
     """
@@ -103,87 +104,87 @@ class TokenIssuer:
 
     @property
     def authorization_token(self) -> str:
-        """The authorization token that is valid now."""
+        """The current authorization token."""
         return self._authorization.text
 
     @property
     def rotations(self) -> list[Rotation]:
-        """All pairs that came to be."""
+        """All pairs that were made, in order."""
         with self._lock:
             return list(self._rotations)
 
     @property
     def ever_issued(self) -> list[str]:
-        """All tokens that ever left this desk."""
+        """All tokens that were ever issued."""
         with self._lock:
             return list(self._issued)
 
-    def judge(self, text: str | None, kind: Kind) -> Verdict:
+    def check(self, text: str | None, kind: Kind) -> TokenCheck:
         """
-        Say whether a token is good for something.
+        Check a token.
 
-        :param text: the token; None: there was none
+        :param text: the token; None: the request has none
         :param kind: the kind that is needed
         """
         if text is None:
-            return Verdict("missing", None)
+            return TokenCheck("missing", None)
         with self._lock:
             token = self._issued.get(text)
             if token is None:
-                return Verdict("unknown", None)
+                return TokenCheck("unknown", None)
             if token.kind != kind:
-                return Verdict("wrong_kind", token)
+                return TokenCheck("wrong_kind", token)
             if token.revoked:
-                return Verdict("revoked", token)
+                return TokenCheck("revoked", token)
             if time.monotonic() >= token.ends:
-                return Verdict("expired", token)
-            return Verdict("living", token)
+                return TokenCheck("expired", token)
+            return TokenCheck("living", token)
 
-    def create(self, text: str | None, settings: SandboxSettings) -> tuple[Verdict, Pair | None]:
+    def create(self, text: str | None, settings: SandboxSettings) -> tuple[TokenCheck, Pair | None]:
         """
-        Make a pair for an authorization token, if it is good.
-
-        :param text: the token
-        :param settings: the settings of this moment
-        """
-        with self._lock:
-            verdict = self.judge(text, "authorization")
-            return verdict, self._rotate("create", settings) if verdict.state == "living" else None
-
-    def refresh(self, text: str | None, settings: SandboxSettings) -> tuple[Verdict, Pair | None]:
-        """
-        Make a pair for a refresh token, if it is good.
+        Make a pair if an authorization token is valid.
 
         :param text: the token
-        :param settings: the settings of this moment
+        :param settings: the current settings
         """
         with self._lock:
-            verdict = self.judge(text, "refresh")
-            if verdict.state != "living":
-                return verdict, None
+            checked = self.check(text, "authorization")
+            return checked, self._rotate("create", settings) if checked.valid else None
+
+    def refresh(self, text: str | None, settings: SandboxSettings) -> tuple[TokenCheck, Pair | None]:
+        """
+        Make a pair if a refresh token is valid.
+
+        :param text: the token
+        :param settings: the current settings
+        """
+        with self._lock:
+            checked = self.check(text, "refresh")
+            if not checked.valid:
+                return checked, None
             if settings.early_refresh == "refused" and self._pair and time.monotonic() < self._pair.access.ends:
-                return Verdict("early", verdict.token), None
-            return verdict, self._rotate("refresh", settings)
+                return TokenCheck("early", checked.token), None
+            return checked, self._rotate("refresh", settings)
 
-    def kill_pair(self, settings: SandboxSettings) -> None:
-        """Make a pair that nobody is told, as a stranger with the same authorization token would."""
+    def rotate_for_another_program(self, settings: SandboxSettings) -> None:
+        """Make a pair that no client gets, as another program with the same authorization token would."""
         with self._lock:
             self._rotate("stranger", settings)
 
     def expire_access(self) -> None:
-        """End the access token's life now."""
+        """Let the access token expire now."""
         with self._lock:
             if self._pair:
                 self._pair.access.ends = time.monotonic()
 
     def expire_pair(self) -> None:
-        """End the life of both tokens of the pair now."""
+        """Let both tokens of the pair expire now."""
         with self._lock:
             if self._pair:
                 self._pair.access.ends = self._pair.refresh.ends = time.monotonic()
 
     def remake_authorization_token(self, settings: SandboxSettings) -> str:
-        """Make a new authorization token, as in the personal account; every token before it is dead."""
+        """Make a new authorization token, as in the personal account; every earlier token becomes invalid."""
         with self._lock:
             self._authorization.revoked = True
             self._revoke_pair()
@@ -204,12 +205,11 @@ class TokenIssuer:
         age = round(now - self._pair_made, 6) if self._pair else None
         self._revoke_pair()
         self._pair = Pair(
-            len(self._rotations) + 1,
             self._new("access", settings.access_lifetime, settings),
             self._new("refresh", settings.refresh_lifetime, settings),
         )
         self._pair_made = now
-        self._rotations.append(Rotation(self._pair.number, by, time.time(), killed, age))
+        self._rotations.append(Rotation(len(self._rotations) + 1, by, time.time(), killed, age))
         return self._pair
 
     def _new(self, kind: Kind, lifetime: float, settings: SandboxSettings, text: str | None = None) -> Token:

@@ -1,4 +1,4 @@
-"""A client as plain as can be: what the API's text says, by hand, over real HTTP."""
+"""A plain client, written from the API's text alone, over real HTTP."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MONDAY = {"periodStart": "2025-06-02 00:00:00", "periodEnd": "2025-06-03 00:00:0
 
 
 class PlainClient:
-    """Asks the sandbox, and keeps the pair that it was given."""
+    """Sends requests to the sandbox, and keeps its token pair."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -32,17 +32,17 @@ class PlainClient:
         return self.session.get(self.sandbox.url + path, headers=headers, params=parameters, timeout=10)
 
     def create(self) -> dict[str, Any]:
-        answer = self.get(CREATE, self.sandbox.authorization_token)
-        assert answer.status_code == 200, answer.text
-        document = answer.json()
+        response = self.get(CREATE, self.sandbox.authorization_token)
+        assert response.status_code == 200, response.text
+        document = response.json()
         self.pair = document.get("result", document)
         return self.pair
 
     def refresh(self) -> requests.Response:
-        answer = self.get(REFRESH, self.pair["refreshToken"])
-        if answer.status_code == 200 and "accessToken" in answer.json():
-            self.pair = answer.json()
-        return answer
+        response = self.get(REFRESH, self.pair["refreshToken"])
+        if response.status_code == 200 and "accessToken" in response.json():
+            self.pair = response.json()
+        return response
 
     @property
     def access(self) -> str:
@@ -59,9 +59,9 @@ class PlainClient:
         )
 
     def rows(self, **body: Any) -> list[dict[str, Any]]:
-        answer = self.call_list(**body)
-        assert answer.status_code == 200, answer.text
-        document = answer.json()
+        response = self.call_list(**body)
+        assert response.status_code == 200, response.text
+        document = response.json()
         assert not document.get("error"), document["error"]
         rows: list[dict[str, Any]] = document["result"]["rowset"]
         return rows

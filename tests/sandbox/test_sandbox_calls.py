@@ -1,4 +1,4 @@
-"""The generator: deterministic, plausible, quick."""
+"""The generator of calls: deterministic, plausible, quick."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from airflow_provider_alloincognito.sandbox import Sandbox
+from airflow_provider_alloincognito.sandbox import Sandbox, SandboxSettings
 from airflow_provider_alloincognito.sandbox.calls import CallGenerator, calls_of_day
-from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 
 MONDAY, SUNDAY = date(2025, 6, 2), date(2025, 6, 8)
 SETTINGS = SandboxSettings()
@@ -21,7 +20,7 @@ def test_the_same_seed_gives_the_same_calls() -> None:
     assert calls_of_day(SETTINGS, MONDAY) != calls_of_day(SandboxSettings(seed=1), MONDAY)
 
 
-def test_a_known_day_stays_as_it_is() -> None:
+def test_a_known_day_does_not_change() -> None:
     # Other machines and other versions of Python must see the same day.
     rows = Sandbox(calls_per_day=8).truth("2025-06-02", "2025-06-03")
     assert [row["callId"] % 10_000_000 for row in rows] == list(range(len(rows)))
@@ -32,7 +31,7 @@ def test_a_known_day_stays_as_it_is() -> None:
     ]
 
 
-def test_a_working_day_and_a_free_one() -> None:
+def test_a_working_day_has_more_calls_than_a_sunday() -> None:
     working, free = calls_of_day(SETTINGS, MONDAY), calls_of_day(SETTINGS, SUNDAY)
     assert 2200 < len(working) < 2800
     assert len(free) < len(working) / 2
@@ -41,7 +40,7 @@ def test_a_working_day_and_a_free_one() -> None:
     assert hours[11] > 3 * hours[20]
 
 
-def test_what_a_day_holds() -> None:
+def test_the_calls_of_a_day_are_consistent() -> None:
     calls = calls_of_day(SETTINGS, MONDAY)
     assert {call.direction for call in calls} == {1, 2}
     assert {call.status for call in calls} == {"answered", "missed", "voicemail"}
@@ -67,7 +66,7 @@ def test_the_boundaries_of_a_day(day: date) -> None:
     assert all(call.start_ms % 1000 == 0 for call in calls)
 
 
-def test_fractions_of_a_second() -> None:
+def test_about_half_of_the_starts_can_have_fractions() -> None:
     calls = calls_of_day(SandboxSettings(start_fractions=True), MONDAY)
     share = sum(call.start_ms % 1000 > 0 for call in calls) / len(calls)
     assert 0.4 < share < 0.6
@@ -75,7 +74,7 @@ def test_fractions_of_a_second() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 5, 9, 1000])
-def test_an_exact_number_of_calls(size: int) -> None:
+def test_a_day_can_have_an_exact_number_of_calls(size: int) -> None:
     settings = SandboxSettings(calls_per_day=size, daily_variation=False)
     for day in (MONDAY, SUNDAY):
         calls = calls_of_day(settings, day)
@@ -103,14 +102,14 @@ def test_a_month_is_quick() -> None:
     assert len(rows) > 50_000
 
 
-def test_days_are_let_go() -> None:
+def test_only_the_last_used_days_are_kept() -> None:
     book = CallGenerator(keep_calls=5000)
     for day in range(10):
         book.calls(SETTINGS, MONDAY + timedelta(days=day))
-    assert len(book._days) <= 4
+    assert len(book.cache) <= 4
 
 
-def test_between_is_half_open() -> None:
+def test_the_end_of_a_period_is_outside_it() -> None:
     book = CallGenerator()
     found = [call for _, call in book.between(SETTINGS, datetime(2025, 6, 2), datetime(2025, 6, 3))]
     assert found == calls_of_day(SETTINGS, MONDAY)

@@ -1,4 +1,4 @@
-"""Three kinds of tokens, and one pair alive at a time."""
+"""Tokens: the three kinds, and the one pair that is valid."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def claims(token: str) -> dict[str, Any]:
     return document
 
 
-def test_create_gives_a_bare_pair_of_strings(client: PlainClient) -> None:
+def test_create_returns_a_bare_pair_of_strings(client: PlainClient) -> None:
     pair = client.create()
     assert list(pair) == ["accessToken", "accessTokenExpiredIn", "refreshToken", "refreshTokenExpiredIn"]
     assert all(isinstance(value, str) for value in pair.values())
@@ -40,7 +40,7 @@ def test_access_lives_24_hours_and_refresh_25(client: PlainClient) -> None:
         assert abs(claims(pair[f"{name}Token"])["exp"] - ends.timestamp()) <= 1
 
 
-def test_tokens_are_jwt_in_form_and_never_alike(client: PlainClient) -> None:
+def test_tokens_are_jwts_and_all_different(client: PlainClient) -> None:
     tokens = [client.create()[name] for _ in range(3) for name in ("accessToken", "refreshToken")]
     assert len(set(tokens)) == 6
     for token in tokens:
@@ -48,7 +48,7 @@ def test_tokens_are_jwt_in_form_and_never_alike(client: PlainClient) -> None:
     assert claims(tokens[0])["roles"] == ["api:integrationapi:access"]
 
 
-def test_each_token_is_good_for_its_own_use_only(client: PlainClient, recorded: dict[str, Any]) -> None:
+def test_each_token_is_valid_for_its_own_use_only(client: PlainClient, recorded: dict[str, Any]) -> None:
     client.create()
     authorization, access = client.sandbox.authorization_token, client.pair["accessToken"]
     refresh = client.pair["refreshToken"]
@@ -60,21 +60,21 @@ def test_each_token_is_good_for_its_own_use_only(client: PlainClient, recorded: 
         assert client.call_list(token).status_code == 401
         assert client.get(RECORD_FILE, token, recordFileId=recorded["recordFileId"]).status_code == 401
         assert client.get(BY_HASH, token, requestHash="x").status_code == 401
-    # None of it harmed the pair.
+    # The pair is still valid.
     assert client.call_list(access).status_code == 200
     assert len(client.sandbox.rotations) == 1
 
 
-def test_the_token_must_come_as_bearer(client: PlainClient) -> None:
+def test_the_token_must_be_sent_as_bearer(client: PlainClient) -> None:
     for header in (client.access, f"Basic {client.access}", "Bearer", "Bearer "):
-        answer = client.session.post(
+        response = client.session.post(
             client.sandbox.url + CALL_LIST, json=MONDAY, headers={"Authorization": header}, timeout=5
         )
-        assert answer.status_code == 401
+        assert response.status_code == 401
 
 
 @pytest.mark.parametrize("how", ["create", "refresh", "stranger"])
-def test_a_new_pair_kills_both_tokens_of_the_old_one(client: PlainClient, how: str) -> None:
+def test_a_new_pair_invalidates_both_tokens_of_the_old_one(client: PlainClient, how: str) -> None:
     old = client.create()
     if how == "create":
         client.create()
@@ -90,19 +90,19 @@ def test_a_new_pair_kills_both_tokens_of_the_old_one(client: PlainClient, how: s
     assert client.sandbox.rotations[-1].killed == "living"
 
 
-def test_of_many_refreshes_at_once_one_wins(sandbox: Sandbox, client: PlainClient) -> None:
+def test_only_one_of_many_concurrent_refreshes_succeeds(sandbox: Sandbox, client: PlainClient) -> None:
     refresh = client.create()["refreshToken"]
 
-    def ask(_: int) -> requests.Response:
+    def send_refresh(_: int) -> requests.Response:
         return requests.get(sandbox.url + REFRESH, headers={"Authorization": f"Bearer {refresh}"}, timeout=10)
 
     with ThreadPoolExecutor(12) as pool:
-        answers = list(pool.map(ask, range(36)))
-    assert sorted(answer.status_code for answer in answers) == [200] + [401] * 35
+        responses = list(pool.map(send_refresh, range(36)))
+    assert sorted(response.status_code for response in responses) == [200] + [401] * 35
     assert len(sandbox.rotations) == 2
 
 
-def test_of_many_pairs_made_at_once_one_is_alive(sandbox: Sandbox, client: PlainClient) -> None:
+def test_only_one_of_many_concurrent_new_pairs_is_valid(sandbox: Sandbox, client: PlainClient) -> None:
     with ThreadPoolExecutor(8) as pool:
         clients = [PlainClient(sandbox) for _ in range(16)]
         pairs = list(pool.map(PlainClient.create, clients))
@@ -113,7 +113,7 @@ def test_of_many_pairs_made_at_once_one_is_alive(sandbox: Sandbox, client: Plain
     assert [rotation.number for rotation in sandbox.rotations] == list(range(1, 17))
 
 
-def test_a_remade_authorization_token_kills_everything(client: PlainClient) -> None:
+def test_a_new_authorization_token_invalidates_all_earlier_tokens(client: PlainClient) -> None:
     old, pair = client.sandbox.authorization_token, client.create()
     new = client.sandbox.remake_authorization_token()
     assert new == client.sandbox.authorization_token != old
@@ -124,7 +124,7 @@ def test_a_remade_authorization_token_kills_everything(client: PlainClient) -> N
     assert client.call_list().status_code == 200
 
 
-def test_lifetimes_of_fractions_of_a_second(client: PlainClient) -> None:
+def test_lifetimes_can_be_fractions_of_a_second(client: PlainClient) -> None:
     client.sandbox.configure(access_lifetime=0.15, refresh_lifetime=0.3)
     client.create()
     began = time.monotonic()
@@ -138,7 +138,7 @@ def test_lifetimes_of_fractions_of_a_second(client: PlainClient) -> None:
     assert [one.killed for one in client.sandbox.rotations] == ["none", "access_expired", "expired"]
 
 
-def test_expiry_on_demand(client: PlainClient) -> None:
+def test_tokens_can_be_expired_on_demand(client: PlainClient) -> None:
     client.create()
     client.sandbox.expire_access()
     assert client.call_list().status_code == 401
@@ -148,12 +148,12 @@ def test_expiry_on_demand(client: PlainClient) -> None:
 
 
 @pytest.mark.parametrize("how", ["auth", "error"])
-def test_an_early_refresh_that_is_refused_leaves_the_pair_alive(client: PlainClient, how: str) -> None:
+def test_an_early_refresh_that_is_rejected_leaves_the_pair_valid(client: PlainClient, how: str) -> None:
     client.sandbox.configure(early_refresh="refused", early_refresh_answer=how)
     client.create()
-    answer = client.refresh()
-    assert answer.status_code == (401 if how == "auth" else 200)
-    assert answer.json()["error"]["errorMessage"]
+    response = client.refresh()
+    assert response.status_code == (401 if how == "auth" else 200)
+    assert response.json()["error"]["errorMessage"]
     assert client.call_list().status_code == 200
     client.sandbox.expire_access()
     assert client.refresh().status_code == 200
@@ -161,23 +161,23 @@ def test_an_early_refresh_that_is_refused_leaves_the_pair_alive(client: PlainCli
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, 401), (403, 403), (200, 401)])
-def test_how_a_bad_token_is_refused(client: PlainClient, status: int, code: int) -> None:
+def test_how_a_bad_token_is_rejected(client: PlainClient, status: int, code: int) -> None:
     client.sandbox.configure(auth_rejection=status)
-    for answer in (client.get(CREATE, "bad"), client.get(REFRESH, "bad"), client.call_list("bad")):
-        assert answer.status_code == status
-        assert answer.json()["error"]["errorCode"] == code
-        assert answer.json()["result"] is None
+    for response in (client.get(CREATE, "bad"), client.get(REFRESH, "bad"), client.call_list("bad")):
+        assert response.status_code == status
+        assert response.json()["error"]["errorCode"] == code
+        assert response.json()["result"] is None
     client.sandbox.configure(auth_error_code="E-17", quote_tokens=False)
-    answer = client.call_list("worse")
-    assert answer.json()["error"]["errorCode"] == "E-17"
-    assert "worse" not in answer.text
+    response = client.call_list("worse")
+    assert response.json()["error"]["errorCode"] == "E-17"
+    assert "worse" not in response.text
 
 
 def test_a_rejection_quotes_the_token(client: PlainClient) -> None:
     assert "bad.bad.bad" in client.call_list("bad.bad.bad").json()["error"]["errorMessage"]
 
 
-def test_a_right_that_is_missing_is_no_bad_token(client: PlainClient) -> None:
+def test_a_missing_right_is_not_a_bad_token(client: PlainClient) -> None:
     client.create()
     client.sandbox.configure(forbidden_methods=["getcalllist"])
     assert client.call_list().status_code == 403
@@ -186,7 +186,7 @@ def test_a_right_that_is_missing_is_no_bad_token(client: PlainClient) -> None:
     assert client.sandbox.requests[-3].outcome == "forbidden"
 
 
-def test_expiry_formats(client: PlainClient) -> None:
+def test_formats_of_the_expiry(client: PlainClient) -> None:
     ends = time.time() + 24 * 3600
 
     def written(form: str) -> Any:
@@ -205,7 +205,7 @@ def test_expiry_formats(client: PlainClient) -> None:
     assert not any(character.isdigit() for character in written("garbage"))
 
 
-def test_the_server_s_clock_may_be_off(client: PlainClient) -> None:
+def test_the_servers_clock_can_be_wrong(client: PlainClient) -> None:
     client.sandbox.configure(clock_skew=-600)
     pair = client.create()
     off = datetime.fromisoformat(pair["accessTokenExpiredIn"]).timestamp() - time.time() - 24 * 3600
@@ -214,21 +214,21 @@ def test_the_server_s_clock_may_be_off(client: PlainClient) -> None:
     assert client.call_list().status_code == 200
 
 
-def test_exp_may_be_missing_or_text(client: PlainClient) -> None:
+def test_the_claim_exp_can_be_missing_or_text(client: PlainClient) -> None:
     client.sandbox.configure(jwt_exp="none")
     assert "exp" not in claims(client.create()["accessToken"])
     client.sandbox.configure(jwt_exp="string")
     assert isinstance(claims(client.create()["accessToken"])["exp"], str)
 
 
-def test_the_pair_under_result(client: PlainClient) -> None:
+def test_the_pair_can_be_under_result(client: PlainClient) -> None:
     client.sandbox.configure(pair_envelope="result")
     document = client.get(CREATE, client.sandbox.authorization_token).json()
     assert document["error"] is None
     assert set(document["result"]) >= {"accessToken", "refreshToken"}
 
 
-def test_tokens_ever_issued(client: PlainClient) -> None:
+def test_every_issued_token_is_listed(client: PlainClient) -> None:
     first = client.sandbox.authorization_token
     given = [first, *(client.create()[name] for name in ("accessToken", "refreshToken"))]
     client.sandbox.remake_authorization_token()
@@ -236,7 +236,7 @@ def test_tokens_ever_issued(client: PlainClient) -> None:
     assert client.sandbox.authorization_token in client.sandbox.tokens_ever_issued
 
 
-def test_rotations_tell_their_order_and_age(client: PlainClient) -> None:
+def test_rotations_are_listed_in_order_with_their_age(client: PlainClient) -> None:
     client.create()
     client.refresh()
     client.sandbox.kill_pair()

@@ -1,4 +1,4 @@
-"""The call list: its body read strictly, its filters, its period."""
+"""The rows of a call list: its period, its filters, and how rows are written."""
 
 from __future__ import annotations
 
@@ -9,36 +9,18 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from sandbox_client import CALL_LIST, MONDAY, PlainClient
+from sandbox_client import PlainClient
 
 from airflow_provider_alloincognito.sandbox import ROW_FIELDS
 
 Row = dict[str, Any]
 
 
-def test_a_day_is_the_truth_in_order(client: PlainClient) -> None:
+def test_the_rows_of_a_day_are_the_truth_in_order(client: PlainClient) -> None:
     rows = client.rows()
     assert rows == client.sandbox.truth("2025-06-02", "2025-06-03")
     assert rows == sorted(rows, key=lambda row: row["startTime"])
     assert tuple(rows[0]) == ROW_FIELDS
-
-
-def test_the_envelope(client: PlainClient) -> None:
-    document = client.call_list().json()
-    assert list(document) == ["error", "result"]
-    result = document["result"]
-    assert list(result) == [
-        "apiName",
-        "apiVersion",
-        "callTime",
-        "responseDuration",
-        "code",
-        "requestHash",
-        "rowset",
-    ]
-    assert result["apiName"] == "getcalllist"
-    assert isinstance(result["apiVersion"], int)
-    assert isinstance(result["responseDuration"], str)
 
 
 @pytest.mark.parametrize(
@@ -56,14 +38,14 @@ def test_the_envelope(client: PlainClient) -> None:
         ({"direction": 2, "isCallRecord": 1}, lambda row: row["direction"] == 2 and row["recordFileId"]),
     ],
 )
-def test_filters_filter(client: PlainClient, body: Row, right: Callable[[Row], Any]) -> None:
+def test_a_filter_selects_rows(client: PlainClient, body: Row, right: Callable[[Row], Any]) -> None:
     everything = client.sandbox.truth("2025-06-02", "2025-06-03")
     found = client.rows(**body)
     assert found == [row for row in everything if right(row)]
     assert 0 < len(found) < len(everything)
 
 
-def test_the_numbers_filter(client: PlainClient) -> None:
+def test_numbers_select_callers_and_called(client: PlainClient) -> None:
     everything = client.sandbox.truth("2025-06-02", "2025-06-03")
     wanted = everything[5]["callerNumber"], everything[9]["calledNumber"]
     found = client.rows(numbers=list(wanted))
@@ -82,93 +64,6 @@ def test_a_number_is_the_same_with_8_7_or_plus_7(client: PlainClient) -> None:
     assert found == client.rows(numbers=["+" + number]) == client.rows(numbers=["8" + number[1:]])
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"direction": 0, "isCallRecord": 0, "durationFrom": None, "durationTo": None, "isRead": None},
-        {"direction": None, "isCallRecord": None, "numbers": None},
-        {"direction": "", "isCallRecord": ""},
-    ],
-)
-def test_unset_filters_limit_nothing(client: PlainClient, body: Row) -> None:
-    assert client.rows(**body) == client.sandbox.truth("2025-06-02", "2025-06-03")
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"periodStart": None},
-        {"periodStart": "2025-06-02"},
-        {"periodStart": "2025-06-02T00:00:00"},
-        {"periodStart": "2025-06-02 00:00:00+03:00"},
-        {"periodStart": "2025-06-02 00:00:00.000"},
-        {"periodStart": " 2025-06-02 00:00:00"},
-        {"periodEnd": "2025-06-31 00:00:00"},
-        {"periodEnd": "2025-06-01 00:00:00"},
-        {"periodEnd": 1631981803},
-        {"direction": 3},
-        {"direction": "1"},
-        {"direction": "incoming"},
-        {"direction": True},
-        {"durationFrom": -1},
-        {"durationFrom": 1.5},
-        {"durationFrom": ""},
-        {"durationTo": "60"},
-        {"isCallRecord": True},
-        {"isCallRecord": 2},
-        {"isRead": ""},
-        {"isRead": 2},
-        {"numbers": "79161234567"},
-        {"numbers": [79161234567]},
-        {"numbers": ["call me"]},
-        {"phones": ["79161234567"]},
-    ],
-)
-def test_what_the_text_does_not_allow_is_an_error(client: PlainClient, body: Row) -> None:
-    answer = client.call_list(**body)
-    assert answer.status_code == 200
-    document = answer.json()
-    assert document["error"]["errorCode"] == 1000
-    assert document["error"]["errorMessage"]
-    assert "rowset" not in document["result"]
-    assert client.sandbox.requests[-1].outcome == "error"
-
-
-@pytest.mark.parametrize("body", [b"", b"not json", b"[]", b'"x"'])
-def test_a_body_that_is_no_json_object_is_an_error(client: PlainClient, body: bytes) -> None:
-    headers = {"Authorization": f"Bearer {client.access}", "Content-Type": "application/json"}
-    answer = client.session.post(client.sandbox.url + CALL_LIST, data=body, headers=headers, timeout=5)
-    assert answer.json()["error"]["errorCode"] == 1000
-
-
-def test_a_form_is_not_json(client: PlainClient) -> None:
-    headers = {"Authorization": f"Bearer {client.access}"}
-    answer = client.session.post(client.sandbox.url + CALL_LIST, data=MONDAY, headers=headers, timeout=5)
-    assert answer.status_code == 415
-
-
-def test_the_call_list_is_post_and_the_rest_get(client: PlainClient) -> None:
-    assert client.get(CALL_LIST, client.access).status_code == 405
-    for path in client.sandbox.settings.paths.values():
-        if path != CALL_LIST:
-            answer = client.session.post(client.sandbox.url + path, json={}, timeout=5)
-            assert answer.status_code == 405
-            assert answer.headers["Allow"] == "GET"
-
-
-def test_unknown_fields_when_allowed(client: PlainClient) -> None:
-    client.sandbox.configure(allow_unknown_fields=True)
-    assert client.rows(phones=["x"])
-
-
-def test_errors_quote_a_phone_number_in_many_ways(client: PlainClient) -> None:
-    texts = {client.call_list(direction=9).json()["error"]["errorMessage"] for _ in range(6)}
-    assert len(texts) == 6
-    for text in texts:
-        assert "".join(filter(str.isdigit, text))[-10:] == "9161234567"
-
-
 def test_the_end_is_outside_or_inside_the_period(client: PlainClient) -> None:
     two_days = client.sandbox.truth("2025-06-02", "2025-06-04")
     boundary = [row for row in two_days if row["startTime"] == "2025-06-03 00:00:00"]
@@ -180,14 +75,14 @@ def test_the_end_is_outside_or_inside_the_period(client: PlainClient) -> None:
     assert client.rows(periodEnd="2025-06-02 23:59:59") == monday
 
 
-def test_an_inclusive_end_takes_the_fractions_of_its_second(client: PlainClient) -> None:
+def test_an_inclusive_end_includes_the_fractions_of_its_second(client: PlainClient) -> None:
     client.sandbox.configure(period_end="inclusive", start_fractions=True)
     rows = client.rows(periodEnd="2025-06-02 23:59:59")
     assert rows == client.sandbox.truth("2025-06-02", "2025-06-03")
     assert rows[-1]["startTime"] == "2025-06-02 23:59:59.750"
 
 
-def test_a_period_cut_anywhere_loses_nothing_and_doubles_nothing(client: PlainClient) -> None:
+def test_a_period_in_parts_has_each_row_once(client: PlainClient) -> None:
     client.sandbox.configure(start_fractions=True)
     cuts = ["2025-06-01 18:30:00", "2025-06-02 00:00:00", "2025-06-02 11:11:11", "2025-06-03 09:00:01"]
     parts = [client.rows(periodStart=start, periodEnd=end) for start, end in pairwise(cuts)]
@@ -196,22 +91,22 @@ def test_a_period_cut_anywhere_loses_nothing_and_doubles_nothing(client: PlainCl
     assert whole == client.sandbox.truth(cuts[0], cuts[-1])
 
 
-def test_a_period_of_one_moment(client: PlainClient) -> None:
+def test_a_period_of_one_moment_has_rows_if_its_end_is_inclusive(client: PlainClient) -> None:
     moment = {"periodStart": "2025-06-02 00:00:00", "periodEnd": "2025-06-02 00:00:00"}
     assert client.rows(**moment) == []
     client.sandbox.configure(period_end="inclusive")
     assert len(client.rows(**moment)) == 2
 
 
-@pytest.mark.parametrize(("knob", "seen"), [("[]", []), ("null", None)])
-def test_a_quiet_day(client: PlainClient, knob: str, seen: Any) -> None:
-    client.sandbox.configure(calls_per_day=0, empty_rowset=knob)
+@pytest.mark.parametrize(("value", "seen"), [("[]", []), ("null", None)])
+def test_a_day_without_calls(client: PlainClient, value: str, seen: Any) -> None:
+    client.sandbox.configure(calls_per_day=0, empty_rowset=value)
     result = client.call_list().json()["result"]
     assert result["rowset"] == seen
     assert result["requestHash"]
 
 
-def test_row_fields_by_other_names(client: PlainClient) -> None:
+def test_row_fields_can_be_renamed_and_left_out(client: PlainClient) -> None:
     client.sandbox.configure(row_fields={"startTime": "дата", "recordFileId": "file%id", "comment": None})
     rows = client.rows(isCallRecord=1)
     assert rows == [row for row in client.sandbox.truth("2025-06-02", "2025-06-03") if row["file%id"]]
@@ -219,29 +114,12 @@ def test_row_fields_by_other_names(client: PlainClient) -> None:
     assert rows[0]["дата"] == "2025-06-02 00:00:00"
 
 
-def test_awkward_rows(client: PlainClient) -> None:
+def test_awkward_rows_are_the_truth(client: PlainClient) -> None:
     client.sandbox.configure(awkward_rows=True)
     rows = client.rows()
     assert rows == client.sandbox.truth("2025-06-02", "2025-06-03")
     assert any("}]" in json.dumps(row["comment"]) for row in rows)
     assert any(isinstance(row["comment"], dict) for row in rows)
-
-
-def test_other_paths_and_another_name_for_the_numbers(client: PlainClient) -> None:
-    client.sandbox.configure(call_list_path="/api/v2/calls", numbers_field="phones")
-    assert client.call_list().status_code == 404
-    answer = client.session.post(
-        client.sandbox.url + "/api/v2/calls",
-        json={**MONDAY, "phones": ["70000000000"]},
-        headers={"Authorization": f"Bearer {client.access}"},
-        timeout=5,
-    )
-    assert answer.json()["result"]["rowset"] == []
-
-
-def test_without_the_prefix_there_is_nothing(client: PlainClient) -> None:
-    assert client.get("/auth/integrationapi/refresh", client.access).status_code == 404
-    assert client.sandbox.count("unknown", status=404) == 1
 
 
 def test_calls_appear_some_time_after_their_end(client: PlainClient) -> None:
@@ -251,7 +129,7 @@ def test_calls_appear_some_time_after_their_end(client: PlainClient) -> None:
     assert client.rows(**body) == client.sandbox.truth("2098-01-01", "2098-01-02")
 
 
-def test_recordings_appear_later_than_calls(client: PlainClient, recorded: Row) -> None:
+def test_recordings_can_appear_later_than_calls(client: PlainClient, recorded: Row) -> None:
     client.sandbox.configure(recording_appears_after=1e10)
     rows = client.rows()
     assert len(rows) == len(client.sandbox.truth("2025-06-02", "2025-06-03"))
@@ -262,7 +140,7 @@ def test_recordings_appear_later_than_calls(client: PlainClient, recorded: Row) 
     assert client.mp3(recorded["recordFileId"])
 
 
-def test_a_year(client: PlainClient) -> None:
+def test_the_rows_of_a_year_are_the_truth(client: PlainClient) -> None:
     client.sandbox.configure(calls_per_day=20)
     rows = client.rows(periodStart="2024-01-01 00:00:00", periodEnd="2025-01-01 00:00:00")
     assert rows == client.sandbox.truth("2024-01-01", "2025-01-01")

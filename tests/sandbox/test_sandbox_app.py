@@ -1,4 +1,4 @@
-"""The log, and the administration in Python and over HTTP."""
+"""The application: the documentation, and the administration over HTTP."""
 
 from __future__ import annotations
 
@@ -9,53 +9,7 @@ import pytest
 import requests
 from sandbox_client import PlainClient
 
-from airflow_provider_alloincognito.sandbox import Sandbox
-
-
-def test_the_log(client: PlainClient) -> None:
-    client.rows(direction=1)
-    create, asked = client.sandbox.requests
-    assert (create.method, create.http_method, create.status, create.rotation) == ("create", "GET", 200, True)
-    assert (create.token_kind, create.token_state) == ("authorization", "living")
-    assert asked.method == "getcalllist"
-    assert asked.path == "/api/v1/request/getcalllist"
-    assert asked.body == {
-        "periodStart": "2025-06-02 00:00:00",
-        "periodEnd": "2025-06-03 00:00:00",
-        "direction": 1,
-    }
-    assert asked.headers["content-type"] == "application/json"
-    assert not asked.rotation
-    assert asked.token
-    assert asked.token != create.token
-    client.call_list("nonsense")
-    assert (client.sandbox.requests[-1].token_kind, client.sandbox.requests[-1].token_state) == (None, "unknown")
-
-
-def test_the_log_holds_no_token(client: PlainClient) -> None:
-    client.rows()
-    client.refresh()
-    client.call_list("nonsense")
-    text = json.dumps([one.to_json() for one in client.sandbox.requests]) + repr(client.sandbox.requests)
-    assert "Authorization" not in text
-    assert "nonsense" not in text
-    for token in client.sandbox.tokens_ever_issued:
-        assert token not in text
-
-
-def test_counts(client: PlainClient) -> None:
-    client.rows()
-    client.call_list("bad")
-    assert client.sandbox.count("create") == 1
-    assert client.sandbox.count("getcalllist") == 2
-    assert client.sandbox.count("getcalllist", status=401) == 1
-    assert client.sandbox.count("refresh") == 0
-    client.sandbox.clear_log()
-    assert client.sandbox.count("getcalllist") == 0
-    assert client.sandbox.requests == []
-    assert client.call_list().status_code == 200
-    with pytest.raises(ValueError, match="getcalls"):
-        client.sandbox.count("getcalls")
+from airflow_provider_alloincognito.sandbox import Fault, Sandbox
 
 
 class Admin:
@@ -63,9 +17,9 @@ class Admin:
         self._url = f"{sandbox.url}/_sandbox"
 
     def __call__(self, verb: str, path: str, body: Any = None, **parameters: Any) -> Any:
-        answer = requests.request(verb, self._url + path, json=body, params=parameters, timeout=10)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
+        response = requests.request(verb, self._url + path, json=body, params=parameters, timeout=10)
+        response.raise_for_status()
+        return response.json() if response.content else None
 
 
 @pytest.fixture
@@ -73,7 +27,7 @@ def admin(sandbox: Sandbox) -> Admin:
     return Admin(sandbox)
 
 
-def test_the_log_over_http(client: PlainClient, admin: Admin) -> None:
+def test_the_log_can_be_read_and_cleared(client: PlainClient, admin: Admin) -> None:
     client.rows()
     client.call_list("bad")
     assert admin("GET", "/count", method="getcalllist", status=401) == {"count": 1}
@@ -93,7 +47,7 @@ def test_the_log_over_http(client: PlainClient, admin: Admin) -> None:
     assert [one["by"] for one in admin("GET", "/rotations")] == ["create"]
 
 
-def test_tokens_over_http(client: PlainClient, admin: Admin) -> None:
+def test_tokens_can_be_expired_and_replaced(client: PlainClient, admin: Admin) -> None:
     client.create()
     admin("POST", "/expire_access")
     assert client.call_list().status_code == 401
@@ -108,7 +62,7 @@ def test_tokens_over_http(client: PlainClient, admin: Admin) -> None:
     assert old in admin("GET", "/tokens")["ever_issued"]
 
 
-def test_settings_and_faults_over_http(client: PlainClient, admin: Admin) -> None:
+def test_settings_and_faults_can_be_changed(client: PlainClient, admin: Admin) -> None:
     assert admin("GET", "/settings")["calls_per_day"] == 120
     assert admin("PATCH", "/settings", {"calls_per_day": 10, "recording_bytes": [10, 20]})["calls_per_day"] == 10
     assert client.sandbox.settings.recording_bytes == (10, 20)
@@ -126,7 +80,7 @@ def test_settings_and_faults_over_http(client: PlainClient, admin: Admin) -> Non
         admin("POST", "/faults", {"kind": "earthquake"})
 
 
-def test_the_truth_over_http(client: PlainClient, admin: Admin, recorded: dict[str, Any]) -> None:
+def test_the_truth_can_be_read(client: PlainClient, admin: Admin, recorded: dict[str, Any]) -> None:
     url = f"{client.sandbox.url}/_sandbox"
     period = {"start": "2025-06-02", "end": "2025-06-03T00:00:00+03:00"}
     lines = requests.get(f"{url}/truth", params=period, timeout=10).text.splitlines()
@@ -140,18 +94,48 @@ def test_the_truth_over_http(client: PlainClient, admin: Admin, recorded: dict[s
     assert requests.get(f"{url}/truth", params={"start": "x", "end": "y"}, timeout=10).status_code == 400
 
 
-def test_the_administration_may_be_off() -> None:
+def test_the_administration_can_be_off() -> None:
     with Sandbox(admin=False) as sandbox:
         assert requests.get(f"{sandbox.url}/_sandbox/state", timeout=10).status_code == 404
 
 
-def test_the_documentation_needs_nothing_from_elsewhere(client: PlainClient) -> None:
-    client.sandbox.configure(call_list_path="/api/v9/calls")
-    page = requests.get(f"{client.sandbox.url}/docs", timeout=10)
+def test_docs_is_fastapis_page_of_the_openapi_document(sandbox: Sandbox) -> None:
+    page = requests.get(f"{sandbox.url}/docs", timeout=10)
     assert page.headers["Content-Type"].startswith("text/html")
-    for path in client.sandbox.settings.paths.values():
-        assert path in page.text
-    assert "//" not in page.text.replace("</", "")
-    document = requests.get(f"{client.sandbox.url}/openapi.json", timeout=10).json()
-    assert set(client.sandbox.settings.paths.values()) <= set(document["paths"])
-    assert "post" in document["paths"]["/api/v9/calls"]
+    assert "SwaggerUIBundle" in page.text
+    assert "/openapi.json" in page.text
+
+
+def test_the_openapi_document_has_the_methods_under_their_current_paths(sandbox: Sandbox) -> None:
+    def document() -> dict[str, Any]:
+        response = requests.get(f"{sandbox.url}/openapi.json", timeout=10)
+        response.raise_for_status()
+        read: dict[str, Any] = response.json()
+        return read
+
+    before = document()
+    sandbox.configure(call_list_path="/api/v9/calls", numbers_field="phones")
+    after = document()
+    assert set(sandbox.settings.paths.values()) <= set(after["paths"])
+    call_list = after["paths"]["/api/v9/calls"]["post"]
+    assert call_list["operationId"] == "getcalllist"
+    assert "phones" in call_list["requestBody"]["content"]["application/json"]["example"]
+    assert before["paths"].pop("/api/v1/request/getcalllist")["post"]["operationId"] == "getcalllist"
+    assert set(after["paths"]) == {*before["paths"], "/api/v9/calls"}
+    by_hash = after["paths"][sandbox.settings.paths["getrequestresultbyhash"]]["get"]
+    assert [one["name"] for one in by_hash["parameters"]] == ["requestHash"]
+    assert after["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+
+
+def test_the_openapi_document_has_the_administration(sandbox: Sandbox) -> None:
+    document = requests.get(f"{sandbox.url}/openapi.json", timeout=10).json()
+    assert {"get", "patch"} == set(document["paths"]["/_sandbox/settings"])
+    assert set(document["paths"]["/_sandbox/faults"]) == {"get", "post", "delete"}
+    assert set(document["components"]["schemas"]["Fault"]["properties"]) == set(Fault(kind="cut").to_json())
+
+
+def test_an_application_without_administration_still_has_docs() -> None:
+    with Sandbox(admin=False) as sandbox:
+        document = requests.get(f"{sandbox.url}/openapi.json", timeout=10).json()
+        assert set(document["paths"]) == set(sandbox.settings.paths.values())
+        assert requests.get(f"{sandbox.url}/docs", timeout=10).status_code == 200

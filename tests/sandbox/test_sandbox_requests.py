@@ -1,4 +1,4 @@
-"""Results by hash."""
+"""Requests: the body of a call list is read strictly, and results are kept under their hash."""
 
 from __future__ import annotations
 
@@ -10,11 +10,76 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from sandbox_client import BY_HASH, PlainClient
+from sandbox_client import BY_HASH, CALL_LIST, PlainClient
 
 
-def hash_of(answer: Any) -> str:
-    text: str = answer.json()["result"]["requestHash"]
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"direction": 0, "isCallRecord": 0, "durationFrom": None, "durationTo": None, "isRead": None},
+        {"direction": None, "isCallRecord": None, "numbers": None},
+        {"direction": "", "isCallRecord": ""},
+    ],
+)
+def test_unset_filters_limit_nothing(client: PlainClient, body: dict[str, Any]) -> None:
+    assert client.rows(**body) == client.sandbox.truth("2025-06-02", "2025-06-03")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"periodStart": None},
+        {"periodStart": "2025-06-02"},
+        {"periodStart": "2025-06-02T00:00:00"},
+        {"periodStart": "2025-06-02 00:00:00+03:00"},
+        {"periodStart": "2025-06-02 00:00:00.000"},
+        {"periodStart": " 2025-06-02 00:00:00"},
+        {"periodEnd": "2025-06-31 00:00:00"},
+        {"periodEnd": "2025-06-01 00:00:00"},
+        {"periodEnd": 1631981803},
+        {"direction": 3},
+        {"direction": "1"},
+        {"direction": "incoming"},
+        {"direction": True},
+        {"durationFrom": -1},
+        {"durationFrom": 1.5},
+        {"durationFrom": ""},
+        {"durationTo": "60"},
+        {"isCallRecord": True},
+        {"isCallRecord": 2},
+        {"isRead": ""},
+        {"isRead": 2},
+        {"numbers": "79161234567"},
+        {"numbers": [79161234567]},
+        {"numbers": ["call me"]},
+        {"phones": ["79161234567"]},
+    ],
+)
+def test_a_body_that_the_text_does_not_allow_is_an_error(client: PlainClient, body: dict[str, Any]) -> None:
+    response = client.call_list(**body)
+    assert response.status_code == 200
+    document = response.json()
+    assert document["error"]["errorCode"] == 1000
+    assert document["error"]["errorMessage"]
+    assert "rowset" not in document["result"]
+    assert client.sandbox.requests[-1].outcome == "error"
+
+
+@pytest.mark.parametrize("body", [b"", b"not json", b"[]", b'"x"'])
+def test_a_body_that_is_not_a_json_object_is_an_error(client: PlainClient, body: bytes) -> None:
+    headers = {"Authorization": f"Bearer {client.access}", "Content-Type": "application/json"}
+    response = client.session.post(client.sandbox.url + CALL_LIST, data=body, headers=headers, timeout=5)
+    assert response.json()["error"]["errorCode"] == 1000
+
+
+def test_unknown_fields_can_be_allowed(client: PlainClient) -> None:
+    client.sandbox.configure(allow_unknown_fields=True)
+    assert client.rows(phones=["x"])
+
+
+def hash_of(response: Any) -> str:
+    text: str = response.json()["result"]["requestHash"]
     return text
 
 
@@ -30,7 +95,7 @@ def test_a_hash_is_two_base64_strings_end_to_end(client: PlainClient) -> None:
     assert all({"+", "/", "="} <= set(hash_of(client.call_list())) for _ in range(5))
 
 
-def test_the_same_rows_and_the_same_recording(client: PlainClient, recorded: dict[str, Any]) -> None:
+def test_a_hash_gives_the_same_rows_and_the_same_recording(client: PlainClient, recorded: dict[str, Any]) -> None:
     client.sandbox.configure(always_awkward_hashes=True)
     for first in (client.call_list(direction=1), client.record_file(recorded["recordFileId"])):
         again = client.by_hash(hash_of(first)).json()
@@ -40,7 +105,7 @@ def test_the_same_rows_and_the_same_recording(client: PlainClient, recorded: dic
         assert again == expected
 
 
-def test_any_answer_s_hash_can_be_used(client: PlainClient) -> None:
+def test_the_hash_of_an_error_gives_the_error(client: PlainClient) -> None:
     first = client.call_list(direction=9)
     again = client.by_hash(hash_of(first))
     assert again.json()["error"] == first.json()["error"]
@@ -52,26 +117,26 @@ def test_a_hash_is_percent_encoded_exactly_once(client: PlainClient) -> None:
     url = f"{client.sandbox.url}{BY_HASH}?requestHash="
     headers = {"Authorization": f"Bearer {client.access}"}
 
-    def ask(written: str) -> Any:
+    def error_of(written: str) -> Any:
         return client.session.get(url + written, headers=headers, timeout=5).json()["error"]
 
-    assert ask(quote(text, safe="")) is None
+    assert error_of(quote(text, safe="")) is None
     assert client.sandbox.requests[-1].query == {"requestHash": text}
     assert client.sandbox.requests[-1].raw_query == f"requestHash={quote(text, safe='')}"
-    assert ask(quote(quote(text, safe=""), safe=""))["errorCode"] == 1000
+    assert error_of(quote(quote(text, safe=""), safe=""))["errorCode"] == 1000
     # A raw plus is a space.
-    assert ask(text)["errorCode"] == 1000
+    assert error_of(text)["errorCode"] == 1000
 
 
 @pytest.mark.parametrize("status", [200, 404])
-def test_an_unknown_hash(client: PlainClient, status: int) -> None:
+def test_an_unknown_hash_is_an_error(client: PlainClient, status: int) -> None:
     client.sandbox.configure(unknown_hash_status=status)
-    answer = client.by_hash("twbfdoEhUI6kPSgOpPXT7Q==QUY5OUZCMDJGNDA4MDBEQ0UwNTBBOEMwQ0I1MDI4NTU=")
-    assert answer.status_code == status
-    assert answer.json()["error"]["errorCode"] == 1000
+    response = client.by_hash("twbfdoEhUI6kPSgOpPXT7Q==QUY5OUZCMDJGNDA4MDBEQ0UwNTBBOEMwQ0I1MDI4NTU=")
+    assert response.status_code == status
+    assert response.json()["error"]["errorCode"] == 1000
 
 
-def test_hashes_are_forgotten(client: PlainClient) -> None:
+def test_hashes_can_be_forgotten_and_expire(client: PlainClient) -> None:
     text = hash_of(client.call_list())
     client.sandbox.forget_hashes()
     assert client.by_hash(text).json()["error"]
@@ -85,14 +150,14 @@ def test_hashes_are_forgotten(client: PlainClient) -> None:
 @pytest.mark.parametrize(
     ("style", "status", "code"), [("202", 202, None), ("no_rowset", 200, None), ("error_code", 200, 1100)]
 )
-def test_not_ready_for_some_polls(client: PlainClient, style: str, status: int, code: int | None) -> None:
+def test_a_result_is_not_ready_for_some_polls(client: PlainClient, style: str, status: int, code: int | None) -> None:
     client.sandbox.configure(pending_polls=2, pending_style=style, call_list_answer="hash_only")
     first = client.call_list()
     assert "rowset" not in first.json()["result"]
     for _ in range(2):
-        answer = client.by_hash(hash_of(first))
-        assert answer.status_code == status
-        document = answer.json()
+        response = client.by_hash(hash_of(first))
+        assert response.status_code == status
+        document = response.json()
         assert "rowset" not in document["result"]
         assert document["result"]["requestHash"] == hash_of(first)
         assert (document["error"] and document["error"]["errorCode"]) == code
@@ -102,7 +167,7 @@ def test_not_ready_for_some_polls(client: PlainClient, style: str, status: int, 
     assert outcomes == ["pending", "pending", "ok"]
 
 
-def test_not_ready_for_some_time(client: PlainClient) -> None:
+def test_a_result_is_not_ready_for_some_time(client: PlainClient) -> None:
     client.sandbox.configure(pending_seconds=0.2)
     text = hash_of(client.call_list())
     assert client.by_hash(text).status_code == 202
@@ -114,7 +179,7 @@ def test_a_result_is_kept_or_the_query_is_run_again(client: PlainClient) -> None
     client.sandbox.configure(call_appears_after=1e10)
     text = hash_of(client.call_list())
     client.sandbox.configure(call_appears_after=0)
-    # The moment of asking is kept; here the knob itself has changed, so that both see the calls.
+    # A result is as old as its request, but here the setting itself has changed, so that both have the calls.
     kept = client.by_hash(text).json()["result"]
     assert kept["requestHash"] == text
     client.sandbox.configure(hash_reruns_query=True)

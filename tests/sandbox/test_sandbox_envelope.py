@@ -1,0 +1,69 @@
+"""The shapes of the envelope that the API's text leaves open."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from sandbox_client import PlainClient
+
+
+@pytest.mark.parametrize(
+    ("value", "seen"),
+    [
+        ("null", {"error": None}),
+        ("absent", {}),
+        ("zero", {"error": {"errorMessage": "", "errorCode": 0}}),
+        ("zero_string", {"error": {"errorMessage": None, "errorCode": "0"}}),
+        ("null_code", {"error": {"errorMessage": None, "errorCode": None}}),
+    ],
+)
+def test_how_no_error_looks(client: PlainClient, recorded: dict[str, Any], value: str, seen: dict[str, Any]) -> None:
+    client.sandbox.configure(no_error=value)
+    for response in (client.call_list(), client.record_file(recorded["recordFileId"])):
+        document = response.json()
+        del document["result"]
+        assert document == seen
+
+
+@pytest.mark.parametrize("order", ["error_first", "result_first", "rowset_first"])
+@pytest.mark.parametrize("pretty", [False, True])
+def test_order_of_keys_and_indentation(client: PlainClient, order: str, pretty: bool) -> None:
+    client.sandbox.configure(key_order=order, pretty=pretty, awkward_rows=True)
+    response = client.call_list()
+    document = response.json()
+    assert document["result"]["rowset"] == client.sandbox.truth("2025-06-02", "2025-06-03")
+    assert (list(document) == ["error", "result"]) == (order == "error_first")
+    assert list(document["result"]).index("rowset") == (0 if order == "rowset_first" else 6)
+    assert ("\n" in response.text) == pretty
+    if pretty:
+        client.sandbox.configure(awkward_rows=False)
+        response = client.call_list()
+        document = response.json()
+        assert json.dumps(document, indent=2, ensure_ascii=False) == response.text
+
+
+def test_cyrillic_can_be_escaped(client: PlainClient, recorded: dict[str, Any]) -> None:
+    client.sandbox.configure(ascii_json=True, awkward_rows=True)
+    response = client.record_file(recorded["recordFileId"])
+    assert response.content.isascii()
+    assert "Разговор" in response.json()["result"]["file_NAME"]
+    assert client.call_list().content.isascii()
+
+
+@pytest.mark.parametrize(("value", "present"), [("envelope", True), ("null", True), ("absent", False)])
+def test_the_result_of_an_error(client: PlainClient, value: str, present: bool) -> None:
+    client.sandbox.configure(error_result=value, error_status=400, error_code="E1")
+    response = client.call_list(direction=9)
+    assert response.status_code == 400
+    document = response.json()
+    assert document["error"]["errorCode"] == "E1"
+    assert ("result" in document) == present
+    if value == "envelope":
+        assert document["result"]["requestHash"]
+
+
+def test_the_result_code_can_be_set(client: PlainClient) -> None:
+    client.sandbox.configure(result_code=200)
+    assert client.call_list().json()["result"]["code"] == 200
