@@ -20,12 +20,13 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoTooFewRowsError,
 )
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.operators.arguments import check_required_fields, read_numbers, resolve_period
+from airflow_provider_alloincognito.operators.arguments import check_required_fields, read_numbers
 from airflow_provider_alloincognito.operators.base import (
     AlloincognitoWaitingOperator,
     fail_without_retry,
     file_metadata,
 )
+from airflow_provider_alloincognito.operators.period import resolve_period
 from airflow_provider_alloincognito.operators.submitted import SubmittedRequests
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, RecordFile
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.operators.arguments import NOT_GIVEN, resolve_period
 from airflow_provider_alloincognito.operators.base import (
     AlloincognitoWaitingOperator,
     fail_without_retry,
     file_metadata,
 )
+from airflow_provider_alloincognito.operators.period import NOT_GIVEN, resolve_period
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

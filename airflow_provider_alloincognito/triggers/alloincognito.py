@@ -204,7 +204,8 @@ def ready_event(event: Any) -> ResultEvent:
         known = msgspec.convert(event, ResultEvent)
     except msgspec.ValidationError:
         raise AlloincognitoResponseError(
-            "The trigger's event is not one that this provider sends. Install the same version on workers and triggerer."
+            "The trigger's event is not one that this provider sends. Install one version of it on the workers and "
+            "the triggerer."
         ) from None
     if known.status == "ready":
         return known
