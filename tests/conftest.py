@@ -29,7 +29,7 @@ from s3_server import bucket, bucket_name, s3  # noqa: F401 - fixtures
 
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
-from airflow_provider_alloincognito.api.tokens.stores import MemoryTokenStore
+from airflow_provider_alloincognito.api.tokens.stores import LockingTokenStore, MemoryTokenStore
 from airflow_provider_alloincognito.api.transport.client import Client
 from airflow_provider_alloincognito.sandbox import Sandbox
 
@@ -88,7 +88,7 @@ def new_client() -> Iterator[Callable[..., Client]]:
             known = Settings(server=url, **{**QUICK, **settings})
             kept = store or MemoryTokenStore()
             secret = token or (stand.authorization_token if isinstance(stand, Sandbox) else "an-authorization-token")
-            client = Client(known, kept, PairKeeper(known, secret, exclusive=kept.exclusive))
+            client = Client(known, kept, PairKeeper(known, secret, locking=isinstance(kept, LockingTokenStore)))
             stack.callback(client.close)
             return client
 

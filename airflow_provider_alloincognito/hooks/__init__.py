@@ -1,1 +1,1 @@
-"""A Connection becomes a client: settings, token store, secrets masking."""
+"""From a Connection to a client: settings, token stores, masking of secrets."""

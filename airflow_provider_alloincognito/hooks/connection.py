@@ -1,4 +1,4 @@
-"""A Connection of the type ``alloincognito`` becomes settings and an authorization token."""
+"""Read settings and authorization token from a Connection of the type ``alloincognito``."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from airflow_provider_alloincognito.errors import AlloincognitoAuthError, Alloin
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
-# As in the header that the token is sent with; people copy it along.
+# The word before the token in the HTTP header, which users copy along with it.
 BEARER = re.compile(r"^bearer(?:\s+|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Access:
     """
-    What a client needs.
+    What a client needs to use the API.
 
-    :param settings: the server's.
-    :param authorization_token: stripped.
+    :param settings: the Connection's.
+    :param authorization_token: without spaces around it.
     """
 
     settings: Settings
@@ -38,27 +38,28 @@ def read_connection(connection: Connection, extra: Mapping[str, Any] | None = No
     Read a Connection.
 
     :param connection: of the type ``alloincognito``.
-    :param extra: its extras, where they had to be read in another way (triggers).
-    :raises AlloincognitoSettingsError: if its host or an extra cannot be used.
-    :raises AlloincognitoAuthError: if it has no password.
+    :param extra: its extras, if they were read already, as in triggers; read from the Connection by default.
+    :raises AlloincognitoSettingsError: if its host or an extra is invalid.
+    :raises AlloincognitoAuthError: if its password is missing or cannot be a token.
     """
     server = server_url(connection.host, connection.port, connection.schema)
     settings = read_settings(server, connection.extra_dejson if extra is None else extra)
     if isinstance(settings.verify, str) and not os.path.exists(settings.verify):
         raise AlloincognitoSettingsError(
-            f"Setting verify names a CA bundle that is not there on this machine: {settings.verify!r}."
+            f"Setting verify names a CA bundle that does not exist on this machine: {settings.verify!r}. Correct the "
+            "path, or put the file there."
         )
     token = BEARER.sub("", (connection.password or "").strip())
-    mask_secret(token)  # Airflow knows the password as it stands in the Connection
+    mask_secret(token)  # Airflow masks only the whole password, with "Bearer" and spaces
     if not token:
         raise AlloincognitoAuthError(
-            f"The Connection {connection.conn_id!r} has no password. Its password is the authorization token, made in "
-            "the personal account (menu 'Виртуальная АТС', section 'Интеграционные API', button 'получить "
+            f"The Connection {connection.conn_id!r} has no password. Set it to the authorization token, which is made "
+            "in the personal account (menu 'Виртуальная АТС', section 'Интеграционные API', button 'получить "
             "authorization token')."
         )
     if not all("!" <= character <= "~" for character in token):
         raise AlloincognitoAuthError(
-            f"The password of the Connection {connection.conn_id!r} holds a blank, a line break or a letter that no "
-            "token has, so it is not the authorization token alone. Copy the token again."
+            f"The password of the Connection {connection.conn_id!r} contains a space, a line break or a character that "
+            "no token has, so it is not just the authorization token. Copy the token again."
         )
     return Access(settings, token)

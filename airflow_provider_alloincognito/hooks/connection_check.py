@@ -1,4 +1,4 @@
-"""The connection test: what can be checked without making a token pair, which would end the one in use."""
+"""The connection test: what can be checked without making a token pair, which would invalidate the one in use."""
 
 from __future__ import annotations
 
@@ -13,36 +13,33 @@ from airflow_provider_alloincognito.errors import AlloincognitoError
 from airflow_provider_alloincognito.hooks.connection import Access
 from airflow_provider_alloincognito.hooks.shared import shared_pair
 
-# A hash that nobody has: the API answers with an error of its own if it accepts the token.
-NOBODYS_HASH = "Y29ubmVjdGlvbi10ZXN0"
+# No request has this hash: if the server accepts the token, it responds with an error about the hash.
+UNKNOWN_HASH = "Y29ubmVjdGlvbi10ZXN0"
 SERVER_ERROR = 500
-UNCHECKED = (
-    "Whether the authorization token is accepted was not tried: that would make a new token pair and end the one that "
-    "running tasks use."
+NOT_CHECKED = (
+    "Whether the server accepts the authorization token was not tried: that would make a new token pair and invalidate "
+    "the one that running tasks use."
 )
 
 
 def check(access: Access) -> tuple[bool, str]:
-    """Give Airflow's verdict and text for a Connection."""
-    steps = (_check_token, _check_server, _check_stored_pair)
-    said = []
-    good = True
-    for step in steps:
-        fine, text = step(access)
-        good = good and fine
-        said.append(text)
-        if not good:
-            break
-    return good, " ".join([*said, UNCHECKED] if good else said)
+    """Return whether a Connection can work, and what was found, as Airflow's connection test shows it."""
+    texts = []
+    for check_one in (_check_token, _check_server, _check_stored_pair):
+        is_good, text = check_one(access)
+        texts.append(text)
+        if not is_good:
+            return False, " ".join(texts)
+    return True, " ".join([*texts, NOT_CHECKED])
 
 
 def _check_token(access: Access) -> tuple[bool, str]:
     if access.authorization_token.count(".") != 2:
-        return True, "The password does not look like an authorization token (a JWT has two dots), but may be one."
+        return True, "The password does not look like an authorization token (a JWT has two dots), but it may be one."
     end = jwt_expiry(access.authorization_token)
     if end is not None and end < utc_now():
-        return False, f"The authorization token ended on {end:%Y-%m-%d %H:%M} UTC: make a new one."
-    return True, "The authorization token has the form of a JWT that has not ended."
+        return False, f"The authorization token expired on {end:%Y-%m-%d %H:%M} UTC: make a new one."
+    return True, "The password is a JWT that has not expired."
 
 
 def _check_server(access: Access) -> tuple[bool, str]:
@@ -56,29 +53,32 @@ def _check_server(access: Access) -> tuple[bool, str]:
             allow_redirects=False,
         ).status_code
     except requests.RequestException as error:
-        return False, f"The server {settings.server} does not answer ({type(error).__name__})."
-    return True, f"The server {settings.server} answers (HTTP status {status} for its /docs)."
+        return False, (
+            f"The server {settings.server} did not respond ({type(error).__name__}). Check the Connection's host, and "
+            "the firewall or proxy between it and this machine."
+        )
+    return True, f"The server {settings.server} responds (HTTP status {status} for its /docs page)."
 
 
 def _check_stored_pair(access: Access) -> tuple[bool, str]:
-    """Send with the stored pair, past the token logic: a rejection here must lead to nothing."""
+    """Send a request with the stored pair, without the keeper: a rejection must not replace the pair."""
     store, keeper = shared_pair(access.settings, access.authorization_token)
     try:
         pair = store.load()
     except AlloincognitoError:
-        return True, "The token store cannot be read from here, so a stored pair could not be checked."
+        return True, "The token store could not be read from here, so the token pair was not checked."
     if pair is None:
-        return True, "No token pair is stored yet (or it cannot be seen from here); the first task makes one."
+        return True, "No token pair is stored yet (or it cannot be read from here); the first task makes one."
     client = Client(access.settings, store, keeper)
     try:
-        answer = client.send(Send(methods.request_result(access.settings, NOBODYS_HASH), pair.access_token))
-        answer.close()
+        response = client.send(Send(methods.request_result(access.settings, UNKNOWN_HASH), pair.access_token))
+        response.close()
     except AlloincognitoError as error:
         return True, f"A token pair is stored, but could not be tried ({type(error).__name__})."
     finally:
         client.close()
-    if verdict.token_is_rejected(answer, access.settings):
-        return True, "A token pair is stored but is not accepted any more; the next task replaces it."
-    if answer.status >= SERVER_ERROR:
-        return True, f"A token pair is stored, but could not be tried (HTTP status {answer.status})."
-    return True, "A token pair is stored and is accepted."
+    if verdict.token_is_rejected(response, access.settings):
+        return True, "A token pair is stored, but the server no longer accepts it; the next task replaces it."
+    if response.status >= SERVER_ERROR:
+        return True, f"A token pair is stored, but could not be tried (HTTP status {response.status})."
+    return True, "A token pair is stored, and the server accepts it."

@@ -1,4 +1,9 @@
-"""What a process shares: one token pair a token, and one client for all triggers of an event loop."""
+"""
+What all hooks and triggers of one process share.
+
+- ``shared_pair``: one token store and one keeper for each server and authorization token.
+- ``shared_async_client``: one client for all triggers of an event loop.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +25,10 @@ from asgiref.sync import sync_to_async
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
-from airflow_provider_alloincognito.api.tokens.stores import MemoryTokenStore, TokenStore
+from airflow_provider_alloincognito.api.tokens.stores import LockingTokenStore, MemoryTokenStore, TokenStore
 from airflow_provider_alloincognito.errors import AlloincognitoSettingsError
 from airflow_provider_alloincognito.hooks.connection import Access, read_connection
-from airflow_provider_alloincognito.hooks.sealing import mask_pair
+from airflow_provider_alloincognito.hooks.encryption import mask_pair
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.transport.async_client import AsyncClient
@@ -32,22 +37,35 @@ log = logging.getLogger(__name__)
 
 REDIS = "redis://"
 
+SharedPair = tuple[TokenStore, PairKeeper]
+_pairs: dict[tuple[str, str, str], SharedPair] = {}
+_guard = threading.Lock()
 
-class MaskedMemoryTokenStore(MemoryTokenStore):
-    """Shares nothing beyond the process; has Airflow mask what it keeps."""
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, bytes], AsyncClient]] = WeakKeyDictionary()
+_making: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
-    def save(self, pair: TokenPair) -> None:
-        """Keep ``pair`` as long as the process lives."""
-        mask_pair(pair)
-        super().save(pair)
+
+def shared_pair(settings: Settings, authorization_token: str) -> SharedPair:
+    """
+    Return the token store and the keeper that this process uses for a server and an authorization token.
+
+    Two Connections with the same server and authorization token share one pair.
+    """
+    key = (settings.server, authorization_token, settings.token_store)
+    with _guard:
+        if key not in _pairs:
+            store = token_store_for(settings.token_store, settings.server, authorization_token)
+            keeper = PairKeeper(settings, authorization_token, locking=isinstance(store, LockingTokenStore))
+            _pairs[key] = (store, keeper)
+        return _pairs[key]
 
 
 def token_store_for(name: str, server: str, authorization_token: str) -> TokenStore:
     """
-    Open the store that a setting names.
+    Return the token store that the setting ``token_store`` names.
 
     :param name: ``variable``, ``redis://<conn id>`` or ``memory``.
-    :param server: the canonical server; with the authorization token, the key of the pair.
+    :param server: scheme, lower-case host and port; with the authorization token, the key of the pair.
     :param authorization_token: also what the entries are encrypted with.
     :raises AlloincognitoSettingsError: if there is no such store.
     """
@@ -61,8 +79,8 @@ def token_store_for(name: str, server: str, authorization_token: str) -> TokenSt
         return RedisTokenStore(name.removeprefix(REDIS).rstrip("/"), server, authorization_token)
     if name == "memory":
         log.warning(
-            "The token store 'memory' shares its pair with nobody: each process that uses it cuts off all others with "
-            "the same authorization token. It is for scripts and tests"
+            "The token store 'memory' does not share its pair with other processes: each process that uses it "
+            "invalidates the pair of all others with the same authorization token. Use it for scripts and tests only"
         )
         return MaskedMemoryTokenStore()
     raise AlloincognitoSettingsError(
@@ -70,47 +88,31 @@ def token_store_for(name: str, server: str, authorization_token: str) -> TokenSt
     )
 
 
-Shared = tuple[TokenStore, PairKeeper]
+class MaskedMemoryTokenStore(MemoryTokenStore):
+    """Keeps the pair in this process only, and has Airflow mask its tokens."""
 
-_shared: dict[tuple[str, str, str], Shared] = {}
-_guard = threading.Lock()
-
-
-def shared_pair(settings: Settings, authorization_token: str) -> Shared:
-    """
-    Give the store and the keeper that everything in this process with the same server and token uses.
-
-    Keyed by them and not by the connection id: two Connections with one authorization token share one pair.
-    """
-    key = (settings.server, authorization_token, settings.token_store)
-    with _guard:
-        if key not in _shared:
-            store = token_store_for(settings.token_store, settings.server, authorization_token)
-            keeper = PairKeeper(settings, authorization_token, exclusive=store.exclusive)
-            _shared[key] = (store, keeper)
-        return _shared[key]
+    def save(self, pair: TokenPair) -> None:
+        """Keep ``pair`` until the process ends."""
+        mask_pair(pair)
+        super().save(pair)
 
 
-def _forget() -> None:
-    """A forked child has neither its parent's threads nor a right to its sockets."""
+def forget_shared() -> None:
+    """Forget all shared pairs. A forked child must: it has neither its parent's threads nor a right to its sockets."""
     global _guard
     _guard = threading.Lock()
-    _shared.clear()
+    _pairs.clear()
 
 
-os.register_at_fork(after_in_child=_forget)
-
-Loop = asyncio.AbstractEventLoop
-
-_clients: WeakKeyDictionary[Loop, dict[tuple[str, bytes], AsyncClient]] = WeakKeyDictionary()
-_making: WeakKeyDictionary[Loop, asyncio.Lock] = WeakKeyDictionary()
+os.register_at_fork(after_in_child=forget_shared)
+_forget = forget_shared  # the name that some tests still use
 
 
 async def shared_async_client(alloincognito_conn_id: str) -> AsyncClient:
     """
-    Give the client that all triggers of this loop with the same Connection share.
+    Return the client that all triggers of this event loop with the same Connection share.
 
-    The first one of a process has Python's garbage collector leave alone what is imported by then.
+    The first call in a process also calls ``gc.freeze()``, see :func:`freeze_garbage_collector`.
 
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     """
@@ -122,22 +124,21 @@ async def shared_async_client(alloincognito_conn_id: str) -> AsyncClient:
         async with _making.setdefault(loop, asyncio.Lock()):
             if key not in clients:
                 clients[key] = await _run_in_thread(_new_client, access)
-        _spare_the_collector()
+        freeze_garbage_collector()
     return clients[key]
 
 
-@functools.cache  # once in a process: what comes later comes and goes with the triggers
-def _spare_the_collector() -> None:
-    """
-    Let Python's garbage collector look no more at what stands now: nearly all of it is what Airflow imported.
-
-    To look at it all holds the loop, and with it every trigger of the process, for some 100 ms at a time.
-    """
-    gc.freeze()
+async def _read_access(alloincognito_conn_id: str) -> Access:
+    try:
+        connection = await get_async_connection(alloincognito_conn_id)
+    except (AirflowException, NotImplementedError):
+        # In dag.test() on Airflow 3.3, the async way does not find Connections of the database.
+        connection = await sync_to_async(BaseHook.get_connection)(alloincognito_conn_id)
+    return read_connection(connection, await get_async_extra_dejson(connection))
 
 
 def _new_client(access: Access) -> AsyncClient:
-    """In a thread: to read the certificates of all authorities takes as long as dozens of polls."""
+    """Run in a thread: reading the CA certificates takes as long as dozens of polls."""
     from airflow_provider_alloincognito.api.transport.async_client import AsyncClient
 
     store, keeper = shared_pair(access.settings, access.authorization_token)
@@ -145,14 +146,18 @@ def _new_client(access: Access) -> AsyncClient:
 
 
 async def _run_in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-    # Airflow's own calls find their way back to the loop only from one of asgiref's threads.
+    # Airflow's own calls find their way back to the event loop only from one of asgiref's threads.
     return await sync_to_async(function, thread_sensitive=False)(*arguments)
 
 
-async def _read_access(alloincognito_conn_id: str) -> Access:
-    try:
-        connection = await get_async_connection(alloincognito_conn_id)
-    except (AirflowException, NotImplementedError):
-        # dag.test() on Airflow 3.3 finds Connections of the database only without async.
-        connection = await sync_to_async(BaseHook.get_connection)(alloincognito_conn_id)
-    return read_connection(connection, await get_async_extra_dejson(connection))
+@functools.cache  # once in a process: what is made later belongs to single triggers
+def freeze_garbage_collector() -> None:
+    """
+    Let Python's garbage collector skip all objects that exist now, most of which Airflow's imports made.
+
+    To scan them blocks the event loop, and with it every trigger of the process, for some 100 ms each time.
+    """
+    gc.freeze()
+
+
+_spare_the_collector = freeze_garbage_collector  # the name that a test still uses

@@ -1,4 +1,4 @@
-"""The token pair in Airflow Variables: they reach every worker and the triggerer, and need nothing installed."""
+"""Keep the token pair in Airflow Variables: all workers and the triggerer have them, without any installation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
 from airflow_provider_alloincognito.errors import AlloincognitoShadowedTokenStoreError, AlloincognitoTokenStoreError
-from airflow_provider_alloincognito.hooks.sealing import Seal
+from airflow_provider_alloincognito.hooks.encryption import Seal
 
 # Airflow masks a Variable whose key contains "token".
 PREFIX = "alloincognito_token"
@@ -19,65 +19,51 @@ DESCRIPTION = "Kept by airflow-provider-alloincognito; encrypted. Safe to delete
 
 class VariableTokenStore:
     """
-    Plain reads and writes: Airflow has no lock and no compare-and-swap, hence the claims.
+    A :class:`ClaimingTokenStore`, since Airflow has no lock and no compare-and-swap.
 
-    :param server: the canonical server.
-    :param authorization_token: stripped.
+    :param server: scheme, lower-case host and port, as in :class:`Settings`.
+    :param authorization_token: without spaces around it.
     """
-
-    exclusive = False
 
     def __init__(self, server: str, authorization_token: str) -> None:
         self._seal = Seal(server, authorization_token)
         self._pair_key = f"{PREFIX}_pair_{self._seal.digest}"
 
     def load(self) -> TokenPair | None:
-        """The stored pair. None may also mean, in Airflow 3, that Airflow could not be asked."""
+        """Return the stored pair, or None. In Airflow 3, None may also mean that it could not be read."""
         sealed = self._read(self._pair_key)
         return self._seal.open_pair(sealed, self._pair_key) if sealed is not None else None
 
     def save(self, pair: TokenPair) -> None:
-        """Put ``pair`` in the stored one's place."""
+        """Store ``pair`` in place of the one before."""
         self._write(self._pair_key, self._seal.close_pair(pair))
 
-    def read_claim(self, of: str) -> str | None:
-        """The nonce of the claim on replacing the pair ``of``."""
-        key = self._claim_key(of)
+    def read_claim(self, pair_id: str) -> str | None:
+        """Return the nonce of the claim on replacing the pair ``pair_id``, or None."""
+        key = self._claim_key(pair_id)
         sealed = self._read(key)
         return self._seal.open(sealed, key).decode() if sealed is not None else None
 
-    def write_claim(self, of: str, nonce: str) -> None:
-        """Claim the right to replace the pair ``of``."""
-        self._write(self._claim_key(of), self._seal.close(nonce.encode()))
+    def write_claim(self, pair_id: str, nonce: str) -> None:
+        """Claim the right to replace the pair ``pair_id``."""
+        self._write(self._claim_key(pair_id), self._seal.close(nonce.encode()))
 
-    def drop_claim(self, of: str) -> None:
+    def drop_claim(self, pair_id: str) -> None:
         """Remove the claim on a pair that has been replaced."""
         try:
-            Variable.delete(self._claim_key(of))
+            Variable.delete(self._claim_key(pair_id))
         except Exception as error:  # noqa: BLE001 - Airflow has no common base for what a Variable may raise
             raise _store_error("removed", error) from None
 
-    def lock(self, lease: float, timeout: float) -> None:
-        """No lock: the store has claims."""
-        raise NotImplementedError
-
-    def extend(self) -> None:
-        """No lock: the store has claims."""
-        raise NotImplementedError
-
-    def unlock(self) -> None:
-        """No lock: the store has claims."""
-        raise NotImplementedError
-
-    def _claim_key(self, of: str) -> str:
-        return f"{PREFIX}_claim_{self._seal.digest}_{of}"
+    def _claim_key(self, pair_id: str) -> str:
+        return f"{PREFIX}_claim_{self._seal.digest}_{pair_id}"
 
     def _read(self, key: str) -> str | None:
         shadow = f"AIRFLOW_VAR_{key.upper()}"
         if shadow in os.environ:
             raise AlloincognitoShadowedTokenStoreError(
-                f"The environment variable {shadow} stands before the Airflow Variable that keeps the token pair, so a "
-                "new pair could not be read back. Remove it from the environment of the workers and the triggerer."
+                f"The environment variable {shadow} hides the Airflow Variable that keeps the token pair, so tasks "
+                "could not read a new pair. Remove it from the environment of the workers and the triggerer."
             )
         default: dict[str, Any] = {"default" if AIRFLOW_V_3_0_PLUS else "default_var": None}
         try:
@@ -95,6 +81,6 @@ class VariableTokenStore:
 
 def _store_error(done: str, error: Exception) -> AlloincognitoTokenStoreError:
     return AlloincognitoTokenStoreError(
-        f"The Airflow Variable that keeps the token pair could not be {done} ({type(error).__name__}). Is Airflow's "
-        "API server or database reachable from here? In Airflow 3, Variables can be used in tasks and triggers only."
+        f"The Airflow Variable that keeps the token pair could not be {done} ({type(error).__name__}). Check whether "
+        "Airflow's API server or database can be reached from here. In Airflow 3, only tasks and triggers can use it."
     )

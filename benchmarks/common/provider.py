@@ -20,7 +20,7 @@ def client_of(stand: str, path: str) -> Client:
     :param path: where the server has what is to be fetched.
     """
     settings = Settings(server=stand, call_list_path=path, record_file_path=path)
-    return Client(settings, MemoryTokenStore(), PairKeeper(settings, AUTHORIZATION_TOKEN, exclusive=True))
+    return Client(settings, MemoryTokenStore(), PairKeeper(settings, AUTHORIZATION_TOKEN, locking=True))
 
 
 def connection_to(stand: str, path: str) -> str:

@@ -12,7 +12,7 @@ from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
-from airflow_provider_alloincognito.api.tokens.stores import TokenStore
+from airflow_provider_alloincognito.api.tokens.stores import LockingTokenStore, TokenStore
 from benchmarks.rotation.crew import Ask, Seat
 from benchmarks.rotation.measured import MOST_REPLAYS, NOBODYS_HASH, MeasuredClient, Request
 from benchmarks.rotation.registers import SlowRegisters
@@ -73,7 +73,7 @@ def redis(settings: Settings, authorization_token: str, connection_id: str, seat
 
 
 def _shared(settings: Settings, authorization_token: str, store: TokenStore, seat: Seat) -> Ask:
-    keeper = PairKeeper(settings, authorization_token, exclusive=store.exclusive)
+    keeper = PairKeeper(settings, authorization_token, locking=isinstance(store, LockingTokenStore))
     client = MeasuredClient(settings, _TellingStore(store, seat), keeper)
     client.on_token_call = seat.making
 

@@ -23,8 +23,6 @@ class SlowRegisters:
     :param latency: the longest call, in seconds.
     """
 
-    exclusive = False
-
     def __init__(self, folder: Path, latency: float) -> None:
         self._folder = folder
         self._latency = latency
@@ -51,18 +49,6 @@ class SlowRegisters:
     def drop_claim(self, of: str) -> None:
         """Remove the claim on a pair that has been replaced."""
         self._slowly(lambda: (self._folder / f"claim-{of}").unlink(missing_ok=True))
-
-    def lock(self, lease: float, timeout: float) -> None:
-        """No lock: the store has claims."""
-        raise NotImplementedError
-
-    def extend(self) -> None:
-        """No lock: the store has claims."""
-        raise NotImplementedError
-
-    def unlock(self) -> None:
-        """No lock: the store has claims."""
-        raise NotImplementedError
 
     def _slowly(self, effect: Callable[[], T]) -> T:
         latency = self._rng.uniform(0, self._latency)

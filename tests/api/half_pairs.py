@@ -1,4 +1,4 @@
-"""What rows read as where their texts held half a surrogate pair."""
+"""How texts with half of a surrogate pair are read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def whole(value: Any) -> Any:
-    """``value`` with U+FFFD in place of every half of a surrogate pair."""
+    """Return ``value`` with U+FFFD in place of every half of a surrogate pair."""
     if isinstance(value, str):
         return re.sub("[\ud800-\udfff]", "\ufffd", value)
     if isinstance(value, dict):

@@ -99,7 +99,7 @@ async def new_async_client(url: str, **options: Any) -> AsyncIterator[AsyncClien
     """Return a client whose process knows no pair yet."""
     store, token = options.pop("store", MemoryTokenStore()), options.pop("token", "an-authorization-token")
     settings = Settings(server=url, **{**QUICK, **options})
-    client = AsyncClient(settings, store, PairKeeper(settings, token, exclusive=True))
+    client = AsyncClient(settings, store, PairKeeper(settings, token, locking=True))
     try:
         yield client
     finally:

@@ -1,3 +1,5 @@
+"""Token pairs read from responses, and kept by a store."""
+
 from __future__ import annotations
 
 import base64
@@ -29,7 +31,7 @@ def jwt(claims: object) -> str:
     return f"eyJhbGciOiJIUzI1NiJ9.{payload}.c2lnbmF0dXJl"
 
 
-def answer(**fields: Any) -> bytes:
+def response(**fields: Any) -> bytes:
     return json.dumps({"accessToken": "a-token", "refreshToken": "r-token", **fields}).encode()
 
 
@@ -45,7 +47,7 @@ def answer(**fields: Any) -> bytes:
     ],
 )
 def test_an_expiry_is_read_in_every_format(text: Any) -> None:
-    pair = read_pair(answer(accessTokenExpiredIn=text, refreshTokenExpiredIn=text), MOSCOW, NOW)
+    pair = read_pair(response(accessTokenExpiredIn=text, refreshTokenExpiredIn=text), MOSCOW, NOW)
     assert (pair.access_token, pair.refresh_token) == ("a-token", "r-token")
     assert pair.access_expires_at == pair.refresh_expires_at == EXPIRY
     assert pair.obtained_at == NOW
@@ -53,20 +55,20 @@ def test_an_expiry_is_read_in_every_format(text: Any) -> None:
 
 @pytest.mark.parametrize("text", ["in a day", None, "", [], 0])
 @pytest.mark.parametrize("exp", [int(EXPIRY.timestamp()), str(int(EXPIRY.timestamp()))])
-def test_an_unreadable_expiry_is_the_tokens_own(text: Any, exp: Any) -> None:
-    body = answer(accessToken=jwt({"exp": exp}), accessTokenExpiredIn=text)
+def test_without_a_readable_expiry_the_one_in_the_token_is_used(text: Any, exp: Any) -> None:
+    body = response(accessToken=jwt({"exp": exp}), accessTokenExpiredIn=text)
     assert read_pair(body, MOSCOW, NOW).access_expires_at == EXPIRY
 
 
-def test_no_expiry_at_all_is_what_the_text_says() -> None:
-    pair = read_pair(answer(), MOSCOW, NOW)
+def test_without_any_expiry_the_lifetimes_of_the_description_are_used() -> None:
+    pair = read_pair(response(), MOSCOW, NOW)
     assert pair.access_expires_at == NOW + timedelta(hours=24)
     assert pair.refresh_expires_at == NOW + timedelta(hours=25)
 
 
-def test_a_pair_may_lie_under_result() -> None:
-    body = json.dumps({"error": None, "result": json.loads(answer())}).encode()
-    assert read_pair(body, MOSCOW, NOW) == read_pair(answer(), MOSCOW, NOW)
+def test_a_pair_may_be_under_result() -> None:
+    body = json.dumps({"error": None, "result": json.loads(response())}).encode()
+    assert read_pair(body, MOSCOW, NOW) == read_pair(response(), MOSCOW, NOW)
 
 
 @pytest.mark.parametrize(
@@ -78,14 +80,14 @@ def test_a_pair_may_lie_under_result() -> None:
         b"null",
         b'{"result": null}',
         b'{"result": []}',
-        answer(accessToken=None),
-        answer(refreshToken=" "),
-        answer(accessToken=5),
+        response(accessToken=None),
+        response(refreshToken=" "),
+        response(accessToken=5),
         b'{"accessToken": "a-token"}',
         b'{"error": {"errorCode": 5}, "result": null}',
     ],
 )
-def test_an_answer_without_a_pair_is_an_error_without_the_body(body: bytes) -> None:
+def test_a_response_without_a_pair_is_an_error_that_does_not_show_the_body(body: bytes) -> None:
     with pytest.raises(AlloincognitoResponseError, match="create_path") as caught:
         read_pair(body, MOSCOW, NOW)
     assert 'token"' not in str(caught.value)
@@ -95,7 +97,7 @@ def test_an_answer_without_a_pair_is_an_error_without_the_body(body: bytes) -> N
 @given(
     st.binary() | st.recursive(st.none() | st.text() | st.integers(), st.lists).map(lambda v: json.dumps(v).encode())
 )
-def test_any_body_is_a_pair_or_an_error(body: bytes) -> None:
+def test_any_other_body_is_an_error(body: bytes) -> None:
     with pytest.raises(AlloincognitoResponseError):
         read_pair(body, MOSCOW, NOW)
 
@@ -106,15 +108,15 @@ def test_any_token_has_an_expiry_or_none(token: str) -> None:
     assert expiry is None or expiry.tzinfo is UTC
 
 
-def test_no_token_is_shown() -> None:
-    pair = read_pair(answer(), MOSCOW, NOW)
+def test_texts_show_no_token() -> None:
+    pair = read_pair(response(), MOSCOW, NOW)
     assert "-token" not in repr(pair)
     assert "-token" not in str(pair)
     assert "-token" not in pair.id
 
 
 def test_two_pairs_have_two_ids() -> None:
-    assert read_pair(answer(), MOSCOW, NOW).id != read_pair(answer(accessToken="b-token"), MOSCOW, NOW).id
+    assert read_pair(response(), MOSCOW, NOW).id != read_pair(response(accessToken="b-token"), MOSCOW, NOW).id
 
 
 aware = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
@@ -124,12 +126,12 @@ pairs = st.builds(
 
 
 @given(pairs)
-def test_what_a_store_keeps_is_the_pair(pair: TokenPair) -> None:
+def test_a_stored_pair_is_read_back_unchanged(pair: TokenPair) -> None:
     kept = pair.to_json()
     assert TokenPair.from_json(kept) == pair
     assert {"access_token", "refresh_token"} <= set(json.loads(kept)), "Airflow masks values by these names"
 
 
 @given(pairs)
-def test_a_lifetime_that_cannot_be_is_the_texts(pair: TokenPair) -> None:
+def test_an_impossible_lifetime_is_replaced_by_the_descriptions(pair: TokenPair) -> None:
     assert timedelta() < pair.lifetime <= ACCESS_LIFETIME < REFRESH_LIFETIME

@@ -1,8 +1,8 @@
 """
-A world in simulated time: client processes, a store of plain registers, a strict server. A seed is an interleaving.
+A world in simulated time: client processes, a token store and a strict server. Each seed gives another interleaving.
 
-The clients run the real token logic; what they want done is done here. Every call takes effect at a random moment
-between its beginning and its end, so that writes and reads are late in every way that their latency allows.
+The clients run the real token logic, and its steps are carried out here. Every call takes effect at a random moment
+between its start and its end, so reads and writes overlap in every way that their latency allows.
 """
 
 from __future__ import annotations
@@ -35,64 +35,65 @@ from airflow_provider_alloincognito.errors import (
 )
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-AUTHORIZATION = "authorization-of-the-cabinet"
+AUTHORIZATION = "the-authorization-token"
 ALLOWED, FORBIDDEN = "getcalllist", "getcallrecordfile"
-LOCK_POLL = 0.05
+LOCK_POLL_INTERVAL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """
-    What a run is like. Times are in seconds; ``..._every`` is a mean, and None is never.
+    What happens in a run. Times are in seconds; ``..._every`` is the mean time between two events, None for never.
 
-    :param flows: threads, or tasks of an event loop, of one client process.
-    :param think: from one request of a flow to its next, at most.
+    :param flows: threads, or tasks of an event loop, in one client process.
+    :param pause_up_to: longest time from one request of a flow to its next.
     :param clock_error: each client's wall clock is wrong by up to this.
-    :param tail: share of store calls that take ten times as long as promised.
-    :param lost_pairs: numbers of the pairs whose makers are killed before they learn of them.
-    :param outages: when the store cannot be reached; reads then raise, or give None as in Airflow 3.
+    :param slow_share: share of store calls that take up to ten times as long as the bound.
+    :param lost_pairs: numbers of the pairs whose process is killed before it receives them.
+    :param outages: when the store cannot be reached; reads then raise, or return None as in Airflow 3.
+    :param new_token_at: when somebody makes a new authorization token, which invalidates this one.
     :param forbidden: share of requests for a method to which the token has no right.
     """
 
     clients: int = 8
     flows: int = 1
     seconds: float = 60.0
-    think: float = 0.5
+    pause_up_to: float = 0.5
     start_within: float = 0.0
     lifetime: float = 3.0
     refresh_lifetime: float = 63.0
     store_latency: float = 0.15
     server_latency: float = 0.15
-    tail: float = 0.0
+    slow_share: float = 0.0
     clock_error: float = 600.0
-    exclusive: bool = False
+    locking: bool = False
     kills_every: float | None = None
     lost_pairs: tuple[int, ...] = ()
-    pauses_every: float | None = None
+    stops_every: float | None = None
     cancels_every: float | None = None
-    strangers_every: float | None = None
+    other_program_every: float | None = None
     outages: tuple[tuple[float, float], ...] = ()
     outage_reads: Literal["raise", "none"] = "raise"
-    remade_at: float | None = None
+    new_token_at: float | None = None
     forbidden: float = 0.0
     rejection: Literal["401", "403", "envelope"] = "401"
     early_refresh: bool = True
     expiry: Literal["iso", "moscow", "epoch", "unreadable"] = "iso"
-    dates: bool = True
+    sends_date: bool = True
     settings: dict[str, Any] = field(default_factory=dict)
 
-    def stand(self) -> Settings:
-        """What the clients are told of the stand."""
+    def client_settings(self) -> Settings:
+        """Return the settings of the clients."""
         bounds = {"token_store_seconds": self.store_latency, "token_call_seconds": self.server_latency}
-        return Settings(server="https://stand.example:443", **{**bounds, **self.settings})
+        return Settings(server="https://server.example:443", **{**bounds, **self.settings})
 
     def is_out(self, moment: float) -> bool:
-        """Whether the store is out of reach."""
+        """Whether the store cannot be reached at ``moment``."""
         return any(start <= moment < end for start, end in self.outages)
 
 
 @dataclass(slots=True)
-class Made:
+class ServerPair:
     """A pair as the server knows it."""
 
     number: int
@@ -112,7 +113,7 @@ class Made:
 
 @dataclass
 class SimulatedAnswer:
-    """An answer as the token logic sees it."""
+    """A response as the token logic sees it."""
 
     status: int
     server_time: datetime | None
@@ -120,7 +121,7 @@ class SimulatedAnswer:
 
     @cached_property
     def envelope(self) -> Envelope | None:
-        """Read by the real reader."""
+        """Return the envelope, read by the real reader."""
         if not self.body:
             return None
         reader = EnvelopeReader()
@@ -130,30 +131,30 @@ class SimulatedAnswer:
 
 
 class Server:
-    """Strict: one pair lives, a rotation kills the one before, a refresh token is good once."""
+    """Strict: one pair is valid, a new pair invalidates the one before, a refresh token can be used once."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.plan = world.plan
-        self.made: list[Made] = []
+        self.made: list[ServerPair] = []
         self.calls: Counter[str] = Counter()
 
     @property
-    def remade(self) -> bool:
-        return self.plan.remade_at is not None and self.world.now >= self.plan.remade_at
+    def has_new_token(self) -> bool:
+        return self.plan.new_token_at is not None and self.world.now >= self.plan.new_token_at
 
-    def rotate(self, how: str, by: Client | None) -> Made:
-        """Make a pair."""
-        self.made.append(Made(len(self.made) + 1, how, by, self.world.now))
+    def rotate(self, how: str, by: Client | None) -> ServerPair:
+        """Make a pair, which invalidates the one before."""
+        self.made.append(ServerPair(len(self.made) + 1, how, by, self.world.now))
         return self.made[-1]
 
     def answer(self, send: steps.Send, by: Client) -> SimulatedAnswer:
-        """Take effect now."""
+        """Return the response to a request that takes effect now."""
         method = send.request.method
         self.calls[method] += 1
         if method == "create":
-            return self.rejected() if self.remade or send.token != AUTHORIZATION else self.pair_made(method, by)
-        current = self.made[-1] if self.made and not self.remade else None
+            return self.rejected() if self.has_new_token or send.token != AUTHORIZATION else self.pair_made(method, by)
+        current = self.made[-1] if self.made and not self.has_new_token else None
         age = self.world.now - current.at if current else 0.0
         if method == "refresh":
             too_early = not self.plan.early_refresh and age < self.plan.lifetime
@@ -181,8 +182,8 @@ class Server:
         return SimulatedAnswer(int(self.plan.rejection), self.date())
 
     def date(self) -> datetime | None:
-        """The header ``Date``: whole seconds."""
-        return self.world.wall_clock().replace(microsecond=0) if self.plan.dates else None
+        """Return the header ``Date``, which has whole seconds."""
+        return self.world.wall_clock().replace(microsecond=0) if self.plan.sends_date else None
 
     def expiry(self, after: float) -> str:
         moment = self.world.wall_clock() + timedelta(seconds=after)
@@ -198,7 +199,7 @@ class Server:
 
 
 class Store:
-    """Plain registers; and, for the plan that asks for it, a lock with a lease."""
+    """A token store with claims; with a lock if the plan says so."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -208,7 +209,7 @@ class Store:
         self.held_until = 0.0
 
     def take_effect(self, step: steps.StoreStep, by: Client) -> Any:
-        """Do it now."""
+        """Carry out a step, which takes effect now."""
         is_read = isinstance(step, steps.Load | steps.ReadClaim)
         if self.world.plan.is_out(self.world.now):
             if is_read and self.world.plan.outage_reads == "none":
@@ -220,12 +221,12 @@ class Store:
             case steps.Save(pair):
                 self.pair = pair
                 self.world.note_saved(pair)
-            case steps.ReadClaim(of):
-                return self.claims.get(of)
-            case steps.WriteClaim(of, nonce):
-                self.claims[of] = nonce
-            case steps.DropClaim(of):
-                self.claims.pop(of, None)
+            case steps.ReadClaim(pair_id):
+                return self.claims.get(pair_id)
+            case steps.WriteClaim(pair_id, nonce):
+                self.claims[pair_id] = nonce
+            case steps.DropClaim(pair_id):
+                self.claims.pop(pair_id, None)
             case steps.Extend():
                 self.extend(by)
             case steps.Unlock():
@@ -249,31 +250,31 @@ class Store:
 
 
 class Client:
-    """One process: its own clocks, its own view of the pair, some flows."""
+    """One process, with its own clocks, its own keeper, and some flows."""
 
     def __init__(self, world: World) -> None:
         rng, plan = world.rng, world.plan
         self.world = world
         self.dead = False
-        self.paused_until = 0.0
-        self.paused = 0.0
+        self.stopped_until = 0.0
+        self.stopped_for = 0.0
         self.lease = 0.0
         zero, error = rng.uniform(0, 1e5), timedelta(seconds=rng.uniform(-1, 1) * plan.clock_error)
         self.keeper = PairKeeper(
             world.settings,
             AUTHORIZATION,
-            exclusive=plan.exclusive,
+            locking=plan.locking,
             clock=lambda: world.now + zero,
             now=lambda: world.wall_clock() + error,
             rng=random.Random(rng.random()),
         )
         self.flows = [Flow(self) for _ in range(plan.flows)]
 
-    def pause(self, seconds: float) -> None:
-        """Stop the process; what it has sent goes on."""
-        began = max(self.world.now, self.paused_until)
-        self.paused_until = max(self.paused_until, self.world.now + seconds)
-        self.paused += self.paused_until - began
+    def stop(self, seconds: float) -> None:
+        """Stop the process for a time. Calls that it has begun still take effect."""
+        began = max(self.world.now, self.stopped_until)
+        self.stopped_until = max(self.stopped_until, self.world.now + seconds)
+        self.stopped_for += self.stopped_until - began
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,17 +303,17 @@ class Flow:
         if self.client.dead or self.world.now >= self.world.plan.seconds:
             return
         self.method = FORBIDDEN if self.world.rng.random() < self.world.plan.forbidden else ALLOWED
-        self.began, self.paused = self.world.now, self.client.paused
+        self.began, self.stopped_for = self.world.now, self.client.stopped_for
         self.sends, self.last_send = 0, 0.0
-        self.work = self.client.keeper.authorised(ApiRequest(self.method, "GET", "https://stand.example/x"))
+        self.work = self.client.keeper.authorised(ApiRequest(self.method, "GET", "https://server.example/x"))
         self.resume(self.turn, None, None)
 
     def resume(self, turn: int, value: Any, error: AlloincognitoError | None) -> None:
-        """Go on with what came of the step of that turn."""
+        """Send the outcome of a step to the token logic, unless the step was of an earlier turn."""
         if self.client.dead or turn != self.turn or self.work is None:
             return
-        if self.world.now < self.client.paused_until:
-            self.world.at(self.client.paused_until, lambda: self.resume(turn, value, error))
+        if self.world.now < self.client.stopped_until:
+            self.world.at(self.client.stopped_until, lambda: self.resume(turn, value, error))
             return
         self.turn += 1
         try:
@@ -327,12 +328,12 @@ class Flow:
     def end(self, error: AlloincognitoError | None) -> None:
         world = self.world
         self.work = None
-        wait = world.now - self.began - self.last_send - (self.client.paused - self.paused)
+        wait = world.now - self.began - self.last_send - (self.client.stopped_for - self.stopped_for)
         world.outcomes.append(Outcome(self.began, world.now, self.method, error, self.sends - 1, max(0.0, wait)))
-        world.after(world.rng.uniform(0, world.plan.think), self.begin)
+        world.after(world.rng.uniform(0, world.plan.pause_up_to), self.begin)
 
     def cancel(self) -> None:
-        """As a trigger is cancelled: the generator is closed, and the driver gives a lock back."""
+        """Cancel the request as a trigger is cancelled: the generator is closed, and the lock released."""
         if self.work is not None:
             self.turn += 1
             self.work.close()
@@ -345,8 +346,8 @@ class Flow:
         match step:
             case steps.Sleep(seconds):
                 world.after(seconds, lambda: self.resume(turn, None, None))
-            case steps.Join(flight, timeout):
-                self.join(flight, timeout, turn)
+            case steps.Join(future, timeout):
+                self.join(future, timeout, turn)
             case steps.Lock(lease, timeout):
                 self.lock(lease, world.now + timeout, turn)
             case steps.Send():
@@ -356,11 +357,11 @@ class Flow:
                 self.call(latency, lambda: world.server.answer(step, self.client), turn)
             case _:
                 latency = world.rng.uniform(0, world.plan.store_latency)
-                latency *= 10 if world.rng.random() < world.plan.tail else 1
+                latency *= 10 if world.rng.random() < world.plan.slow_share else 1
                 self.call(latency, lambda: world.store.take_effect(step, self.client), turn)
 
     def call(self, latency: float, effect: Callable[[], Any], turn: int) -> None:
-        """Begin now, take effect at some moment, end after ``latency``."""
+        """Begin a call now; it takes effect at some moment and ends after ``latency``."""
         end = self.world.now + latency
 
         def take_effect() -> None:
@@ -373,20 +374,20 @@ class Flow:
 
         self.world.after(self.world.rng.uniform(0, latency), take_effect)
 
-    def join(self, flight: Future[TokenPair], timeout: float, turn: int) -> None:
+    def join(self, future: Future[TokenPair], timeout: float, turn: int) -> None:
         self.world.after(timeout, lambda: self.resume(turn, None, None))
-        flight.add_done_callback(lambda _: self.world.after(0.0, lambda: self.resume(turn, None, None)))
+        future.add_done_callback(lambda _: self.world.after(0.0, lambda: self.resume(turn, None, None)))
 
     def lock(self, lease: float, deadline: float, turn: int) -> None:
         world = self.world
         if self.client.dead or turn != self.turn:
             return
         if world.plan.is_out(world.now) or world.now > deadline:
-            self.resume(turn, None, AlloincognitoTokenStoreError("the lock was not to be had"))
+            self.resume(turn, None, AlloincognitoTokenStoreError("the lock is held"))
         elif world.store.lock(self.client, lease):
             world.after(world.rng.uniform(0, world.plan.store_latency), lambda: self.resume(turn, None, None))
         else:
-            world.after(LOCK_POLL, lambda: self.lock(lease, deadline, turn))
+            world.after(LOCK_POLL_INTERVAL, lambda: self.lock(lease, deadline, turn))
 
 
 class World:
@@ -394,32 +395,32 @@ class World:
     One run.
 
     :param plan: what happens in it.
-    :param seed: in which order.
+    :param seed: decides in which order.
     """
 
     def __init__(self, plan: Plan, seed: int) -> None:
         self.plan = plan
         self.rng = random.Random(seed)
         self.now = 0.0
-        self.settings = plan.stand()
+        self.settings = plan.client_settings()
         self.outcomes: list[Outcome] = []
         self.foreign = 0
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self.server = Server(self)
         self.store = Store(self)
-        self.graveyard: list[Client] = []
+        self.killed: list[Client] = []
         self.clients = [Client(self) for _ in range(plan.clients)]
         for every, event in (
             (plan.kills_every, self.kill),
-            (plan.pauses_every, self.pause),
+            (plan.stops_every, self.stop),
             (plan.cancels_every, self.cancel),
-            (plan.strangers_every, self.stranger),
+            (plan.other_program_every, self.other_program),
         ):
             self.repeat(every, event)
 
     def store_a_pair(self, age: float) -> TokenPair:
-        """Begin with a pair that was made so long ago."""
+        """Begin with a stored pair that was made ``age`` seconds ago."""
         self.now = -age
         made = self.server.rotate("earlier", None)
         end, last = self.plan.lifetime, self.plan.refresh_lifetime
@@ -430,7 +431,7 @@ class World:
         return self.store.pair
 
     def wall_clock(self) -> datetime:
-        """The right time."""
+        """Return the correct time."""
         return EPOCH + timedelta(seconds=self.now)
 
     def at(self, moment: float, event: Callable[[], None]) -> None:
@@ -451,7 +452,7 @@ class World:
         self.after(self.rng.uniform(0, 2 * every), again)
 
     def run(self) -> World:
-        """Until every request that was begun has ended."""
+        """Run until every request that was begun has ended."""
         while self._queue:
             self.now, _, event = heapq.heappop(self._queue)
             event()
@@ -460,20 +461,20 @@ class World:
     # What happens to the clients
 
     def kill(self, client: Client | None = None) -> None:
-        """As by SIGKILL: nothing of the process runs again. A new one takes its place."""
+        """Kill a process as by SIGKILL: none of its code runs again. A new one takes its place."""
         place = self.clients.index(client or self.rng.choice(self.clients))
         self.clients[place].dead = True
-        self.graveyard.append(self.clients[place])  # kept, or its generators would be closed, which runs their code
+        self.killed.append(self.clients[place])  # if they were collected, their generators would run their clean-up
         self.clients[place] = Client(self)
 
-    def pause(self) -> None:
-        self.rng.choice(self.clients).pause(self.rng.uniform(1, 5))
+    def stop(self) -> None:
+        self.rng.choice(self.clients).stop(self.rng.uniform(1, 5))
 
     def cancel(self) -> None:
         self.rng.choice(self.rng.choice(self.clients).flows).cancel()
 
-    def stranger(self) -> None:
-        """Another program with the same token."""
+    def other_program(self) -> None:
+        """Have another program make a pair with the same authorization token."""
         self.foreign += 1
         self.server.rotate("foreign", None)
 
@@ -483,26 +484,26 @@ class World:
                 made.saved = True
                 return
 
-    # What came of it
+    # The outcome
 
     @property
     def rotations(self) -> int:
-        """Pairs that the clients made."""
+        """How many pairs the clients made."""
         return len(self.server.made) - self.foreign
 
     @property
     def creates(self) -> int:
-        """Pairs that the clients made by ``create``."""
+        """How many pairs the clients made by ``create``."""
         return sum(made.how == "create" for made in self.server.made)
 
     @property
     def lost(self) -> int:
-        """Pairs that never reached the store."""
+        """How many pairs never reached the store."""
         return sum(not made.saved and made.by is not None for made in self.server.made)
 
     @property
     def rotations_per_cause(self) -> float:
-        """Rotations per expiry, lost pair or foreign rotation; the first ``create`` counts as a rotation."""
+        """Pairs made per expiry, lost pair or pair of another program. The first ``create`` counts too."""
         return self.rotations / (self.plan.seconds / self.plan.lifetime + self.lost + self.foreign)
 
     @property
@@ -510,23 +511,23 @@ class World:
         return [outcome for outcome in self.outcomes if outcome.error is not None]
 
     @property
-    def untrue(self) -> list[Outcome]:
-        """Requests that ended in an error that the facts do not bear out."""
-        return [outcome for outcome in self.failures if not self.is_true(outcome)]
+    def unjustified(self) -> list[Outcome]:
+        """Requests that ended in an error for which there was no reason."""
+        return [outcome for outcome in self.failures if not self.is_justified(outcome)]
 
-    def is_true(self, outcome: Outcome) -> bool:
+    def is_justified(self, outcome: Outcome) -> bool:
         match outcome.error:
             case AlloincognitoAuthError():
-                return self.plan.remade_at is not None and outcome.ended >= self.plan.remade_at
+                return self.plan.new_token_at is not None and outcome.ended >= self.plan.new_token_at
             case AlloincognitoApiError():
-                # It says itself that it cannot tell a pair without the right from one that a stranger has just killed.
+                # Its text says that it may also be a pair that another program has just invalidated.
                 return outcome.method == FORBIDDEN or (self.foreign > 0 and self.plan.rejection == "403")
             case AlloincognitoTokenStoreError():
                 return any(start < outcome.ended and outcome.began < end for start, end in self.plan.outages)
             case AlloincognitoRotationError():
-                return self.plan.strangers_every is not None
+                return self.plan.other_program_every is not None
         return False
 
     def waits(self) -> list[float]:
-        """Seconds that requests waited beside the way of the one that was answered, in order."""
+        """How long each request waited in addition to the time of its accepted attempt, in seconds, sorted."""
         return sorted(outcome.wait for outcome in self.outcomes)

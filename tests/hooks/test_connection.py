@@ -1,4 +1,4 @@
-"""A Connection, however it was written, as the settings and the token that it stands for."""
+"""Settings and authorization token are read from every form of a Connection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJwX3Rva2VuX2lkIjoiNzYifQ.c2lnbmF0dXJl"
 
 @pytest.fixture
 def write(monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Have Airflow read a Connection, and give what it stands for."""
+    """Write a Connection, and return what the hook reads from it."""
 
     def make(**connection: Any) -> Access:
         values = {"conn_type": "alloincognito", "password": TOKEN, **connection}
@@ -32,7 +32,7 @@ def write(monkeypatch: pytest.MonkeyPatch) -> Write:
 
 
 @pytest.mark.parametrize(
-    ("connection", "stand"),
+    ("connection", "server"),
     [
         ({}, PROD_SERVER),
         ({"host": "", "port": 0, "schema": ""}, PROD_SERVER),
@@ -41,40 +41,40 @@ def write(monkeypatch: pytest.MonkeyPatch) -> Write:
         ({"host": "127.0.0.1", "port": 8080, "schema": "http"}, "http://127.0.0.1:8080"),
     ],
 )
-def test_a_host_is_a_stand(write: Write, connection: dict[str, Any], stand: str) -> None:
-    assert write(**connection) == Access(Settings(server=stand), TOKEN)
+def test_the_host_sets_the_server(write: Write, connection: dict[str, Any], server: str) -> None:
+    assert write(**connection) == Access(Settings(server=server), TOKEN)
 
 
 def test_a_connection_may_be_a_uri(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_WRITTEN", f"alloincognito://:{TOKEN}@stand.example:99/?timeout=5&verify=false")
+    monkeypatch.setenv("AIRFLOW_CONN_WRITTEN", f"alloincognito://:{TOKEN}@server.example:99/?timeout=5&verify=false")
     access = AlloincognitoHook("written").access
-    assert access == Access(Settings(server="https://stand.example:99", timeout=5, verify=False), TOKEN)
+    assert access == Access(Settings(server="https://server.example:99", timeout=5, verify=False), TOKEN)
 
 
 @pytest.mark.parametrize("password", [f" {TOKEN}\n", f"Bearer {TOKEN}", f"  Bearer   {TOKEN} ", f"bearer\t{TOKEN}"])
-def test_a_token_is_stripped(write: Write, password: str) -> None:
+def test_spaces_and_bearer_are_removed_from_the_token(write: Write, password: str) -> None:
     assert write(password=password).authorization_token == TOKEN
 
 
-def test_the_token_is_not_shown(write: Write) -> None:
+def test_the_repr_does_not_show_the_token(write: Write) -> None:
     assert TOKEN not in repr(write())
 
 
 @pytest.mark.parametrize("password", [None, "", "  ", "Bearer "])
-def test_no_token_is_an_error_that_says_where_to_make_one(write: Write, password: str | None) -> None:
+def test_a_missing_token_is_an_error_that_says_where_to_make_one(write: Write, password: str | None) -> None:
     with pytest.raises(AlloincognitoAuthError, match=r"'written' has no password.*personal account"):
         write(password=password)
 
 
 @pytest.mark.parametrize("password", [f"{TOKEN[:20]}\n{TOKEN[20:]}", f"token {TOKEN}", "токен", f"{TOKEN}\x00"])
-def test_what_cannot_be_a_token_is_an_error_without_it(write: Write, password: str) -> None:
+def test_an_invalid_token_is_an_error_that_does_not_show_it(write: Write, password: str) -> None:
     with pytest.raises(AlloincognitoAuthError, match="'written'") as caught:
         write(password=password)
     assert TOKEN[-20:] not in str(caught.value)
     assert "токен" not in str(caught.value)
 
 
-def test_extras_are_texts_from_a_form_or_values_from_json(write: Write) -> None:
+def test_extras_may_be_strings_from_the_form_or_json_values(write: Write) -> None:
     expected = Settings(timeout=7, retries=2, auth_error_codes=("1", "2"), proxies={"https": "p:1"}, verify=False)
     texts = {"timeout": "7", "retries": "2", "auth_error_codes": "1, 2", "verify": "false"}
     texts["proxies"] = '{"https": "p:1"}'
@@ -99,7 +99,7 @@ def test_an_unknown_extra_warns(write: Write, caplog: pytest.LogCaptureFixture) 
         ({"create_path": "create"}, "create_path"),
     ],
 )
-def test_a_bad_value_names_the_setting(write: Write, extra: dict[str, Any], name: str) -> None:
+def test_an_invalid_setting_is_named_in_the_error(write: Write, extra: dict[str, Any], name: str) -> None:
     with pytest.raises(AlloincognitoSettingsError, match=name):
         write(extra=extra)
 

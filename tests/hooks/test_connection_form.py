@@ -1,4 +1,4 @@
-"""The Connection's form: one definition, two Airflows."""
+"""The Connection's form in Airflow 2 and 3, which one definition gives."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ def connection_type() -> dict[str, object]:
     return only  # type: ignore[no-any-return, has-type]
 
 
-def test_airflow_3_is_given_every_setting() -> None:
+def test_airflow_3_shows_every_setting() -> None:
     fields = connection_type()["conn-fields"]
     assert set(fields) == FIELDS  # type: ignore[call-overload]
 
 
-def test_airflow_2_is_given_every_setting() -> None:
+def test_airflow_2_shows_every_setting() -> None:
     pytest.importorskip("flask_appbuilder")
     pytest.importorskip("wtforms")
     assert set(AlloincognitoHook.get_connection_form_widgets()) == FIELDS
 
 
-def test_both_hide_and_call_the_same() -> None:
+def test_both_have_the_same_labels_and_hidden_fields() -> None:
     behaviour = connection_type()["ui-field-behaviour"]
     assert isinstance(behaviour, dict)
     assert AlloincognitoHook.get_ui_field_behaviour() == {
@@ -36,7 +36,7 @@ def test_both_hide_and_call_the_same() -> None:
     assert behaviour["relabeling"]["password"] == "Authorization token"
 
 
-def test_a_default_that_a_form_shows_is_the_default() -> None:
+def test_the_defaults_in_the_form_are_those_of_the_settings() -> None:
     fields = connection_type()["conn-fields"]
     assert isinstance(fields, dict)
     shown = {name: one["schema"]["default"] for name, one in fields.items() if "default" in one["schema"]}

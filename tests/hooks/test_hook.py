@@ -1,3 +1,5 @@
+"""The hook's methods on a Connection to a sandbox."""
+
 from __future__ import annotations
 
 import threading
@@ -31,7 +33,7 @@ def rows(result: CallList | RecordFile) -> list[dict[str, Any]]:
         return [row for batch in result for row in batch]
 
 
-def recorded(sandbox: Sandbox) -> str:
+def recording_id(sandbox: Sandbox) -> str:
     return next(row["recordFileId"] for row in sandbox.truth(START, END) if row["recordFileId"])
 
 
@@ -45,11 +47,11 @@ def recorded(sandbox: Sandbox) -> str:
         (datetime(2025, 6, 2, tzinfo=ZoneInfo("Europe/Moscow")), datetime(2025, 6, 2, 21, tzinfo=ZoneInfo("UTC"))),
     ],
 )
-def test_calls_of_a_period(sandbox: Sandbox, connect: Connect, start: Any, end: Any) -> None:
+def test_calls_of_a_period_are_listed(sandbox: Sandbox, connect: Connect, start: Any, end: Any) -> None:
     assert rows(connect(sandbox).get_call_list(start, end)) == sandbox.truth(START, END)
 
 
-def test_every_filter_goes_through(sandbox: Sandbox, connect: Connect) -> None:
+def test_every_filter_is_sent(sandbox: Sandbox, connect: Connect) -> None:
     rows(
         connect(sandbox).get_call_list(
             START,
@@ -86,7 +88,7 @@ def test_every_filter_goes_through(sandbox: Sandbox, connect: Connect) -> None:
         ({"duration_from": -1}, "duration_from"),
     ],
 )
-def test_a_bad_query_is_an_error_before_any_request(
+def test_an_invalid_query_is_an_error_before_any_request(
     sandbox: Sandbox, connect: Connect, given: dict[str, Any], name: str
 ) -> None:
     with pytest.raises(AlloincognitoQueryError, match=f"^{name}") as caught:
@@ -97,7 +99,7 @@ def test_a_bad_query_is_an_error_before_any_request(
 
 @pytest.mark.parametrize("server", ["inclusive", "exclusive"])
 @pytest.mark.parametrize("setting", ["unknown", "inclusive", "exclusive"])
-def test_rows_are_cut_to_the_period_when_the_starts_field_is_named(
+def test_rows_outside_the_period_are_dropped_if_the_start_field_is_set(
     server: str, setting: str, start_sandbox: StartSandbox, connect: Connect
 ) -> None:
     sandbox = start_sandbox(period_end=server, start_fractions=True, row_fields={"startTime": "begin"})
@@ -111,7 +113,7 @@ def test_rows_are_cut_to_the_period_when_the_starts_field_is_named(
     assert days == sandbox.truth("2025-06-02", "2025-06-05")
 
 
-def test_a_hooks_own_start_field_goes_before_the_connections(start_sandbox: StartSandbox, connect: Connect) -> None:
+def test_the_start_field_of_the_hook_replaces_the_connections(start_sandbox: StartSandbox, connect: Connect) -> None:
     sandbox = start_sandbox(period_end="inclusive")
     connect(sandbox, start_time_field="wrong")
     assert rows(AlloincognitoHook(start_time_field="startTime").get_call_list(START, END)) == sandbox.truth(START, END)
@@ -119,22 +121,22 @@ def test_a_hooks_own_start_field_goes_before_the_connections(start_sandbox: Star
         rows(AlloincognitoHook().get_call_list(START, END))
 
 
-def test_a_result_by_hash_is_what_it_was(sandbox: Sandbox, connect: Connect) -> None:
+def test_a_result_by_hash_equals_the_first_result(sandbox: Sandbox, connect: Connect) -> None:
     hook = connect(sandbox)
     with hook.get_call_list(START, END) as calls:
         listed = [row for batch in calls for row in batch]
     assert calls.request_hash
     assert rows(hook.get_request_result(calls.request_hash)) == listed
-    with hook.get_call_record_file(recorded(sandbox)) as recording:
+    with hook.get_call_record_file(recording_id(sandbox)) as recording:
         content = b"".join(recording)
     assert recording.request_hash
     again = hook.get_request_result(recording.request_hash)
     assert isinstance(again, RecordFile)
     with again:
-        assert b"".join(again) == content == sandbox.recording(recorded(sandbox))
+        assert b"".join(again) == content == sandbox.recording(recording_id(sandbox))
 
 
-def test_a_result_by_hash_is_cut_to_its_query(start_sandbox: StartSandbox, connect: Connect) -> None:
+def test_a_result_by_hash_drops_rows_outside_the_period(start_sandbox: StartSandbox, connect: Connect) -> None:
     sandbox = start_sandbox(period_end="inclusive")
     hook = connect(sandbox, start_time_field="startTime")
     zone = hook.settings.zone
@@ -147,10 +149,10 @@ def test_a_result_by_hash_is_cut_to_its_query(start_sandbox: StartSandbox, conne
     assert rows(hook.get_request_result(calls.request_hash, query)) == sandbox.truth(START, END)
 
 
-def test_a_recording_is_written_whole(sandbox: Sandbox, connect: Connect, tmp_path: Path) -> None:
+def test_a_recording_is_saved_whole(sandbox: Sandbox, connect: Connect, tmp_path: Path) -> None:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    record_file_id = recorded(sandbox)
+    record_file_id = recording_id(sandbox)
     connect(sandbox).get_call_record_file(record_file_id, ObjectStoragePath(f"file://{tmp_path}/one.mp3"))
     assert (tmp_path / "one.mp3").read_bytes() == sandbox.recording(record_file_id)
     assert [path.name for path in tmp_path.iterdir()] == ["one.mp3"]
@@ -162,15 +164,15 @@ def test_a_recording_that_fails_leaves_nothing(fault: str, sandbox: Sandbox, con
 
     sandbox.add_fault(fault, method="getcallrecordfile")
     with pytest.raises((AlloincognitoResponseError, AlloincognitoApiError)):
-        connect(sandbox).get_call_record_file(recorded(sandbox), ObjectStoragePath(f"file://{tmp_path}/one.mp3"))
+        connect(sandbox).get_call_record_file(recording_id(sandbox), ObjectStoragePath(f"file://{tmp_path}/one.mp3"))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("call", ["get_call_list", "get_call_record_file", "get_request_result"])
-def test_a_rejected_authorization_token_names_the_connection(sandbox: Sandbox, connect: Connect, call: str) -> None:
-    hook = connect(sandbox, "my_stand", connection={"password": "not.a.token"})
+def test_a_rejected_token_error_names_the_connection(sandbox: Sandbox, connect: Connect, call: str) -> None:
+    hook = connect(sandbox, "my_connection", connection={"password": "not.a.token"})
     arguments = (START, END) if call == "get_call_list" else ("handle",)
-    with pytest.raises(AlloincognitoAuthError, match=r"'my_stand'.*personal account") as caught:
+    with pytest.raises(AlloincognitoAuthError, match=r"'my_connection'.*personal account") as caught:
         getattr(hook, call)(*arguments)
     assert "not.a.token" not in str(caught.value)
     assert (sandbox.count("create"), len(sandbox.requests)) == (1, 1)
@@ -179,8 +181,8 @@ def test_a_rejected_authorization_token_names_the_connection(sandbox: Sandbox, c
 def test_two_connections_with_one_token_share_one_pair(sandbox: Sandbox, connect: Connect) -> None:
     one = connect(sandbox, "one")
     password = f" Bearer {sandbox.authorization_token}\n"
-    other_words = {"host": f"HTTP://127.0.0.1:{sandbox.port}/", "port": 0, "password": password}
-    two = connect(sandbox, "two", connection=other_words)
+    same_server = {"host": f"HTTP://127.0.0.1:{sandbox.port}/", "port": 0, "password": password}
+    two = connect(sandbox, "two", connection=same_server)
     assert rows(one.get_call_list(START, END)) == rows(two.get_call_list(START, END))
     assert (sandbox.count("create"), sandbox.count("refresh")) == (1, 0)
     sandbox.expire_access()
@@ -189,14 +191,14 @@ def test_two_connections_with_one_token_share_one_pair(sandbox: Sandbox, connect
     assert (sandbox.count("create"), sandbox.count("refresh")) == (1, 1)
 
 
-def test_threads_with_hooks_of_their_own_rotate_once(sandbox: Sandbox, connect: Connect) -> None:
+def test_threads_with_their_own_hooks_make_one_pair(sandbox: Sandbox, connect: Connect) -> None:
     connect(sandbox)
     got: list[int] = []
 
-    def ask() -> None:
+    def list_calls() -> None:
         got.append(len(rows(AlloincognitoHook().get_call_list(START, END))))
 
-    threads = [threading.Thread(target=ask) for _ in range(6)]
+    threads = [threading.Thread(target=list_calls) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -205,7 +207,7 @@ def test_threads_with_hooks_of_their_own_rotate_once(sandbox: Sandbox, connect: 
     assert sandbox.count("create") == 1
 
 
-def test_nothing_is_asked_before_the_first_method(sandbox: Sandbox, connect: Connect) -> None:
+def test_no_request_is_sent_before_the_first_method_call(sandbox: Sandbox, connect: Connect) -> None:
     connect(sandbox).get_conn()
     AlloincognitoHook("there_is_no_such_connection")
     assert sandbox.requests == []

@@ -1,4 +1,4 @@
-"""The pair in a real Redis: what is stored, whom the lock keeps out, and what a Redis that is gone leads to."""
+"""The token pair in a real Redis: what is stored, what the lock does, and what happens while Redis is down."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pytest
 import redis as redis_py
 
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
+from airflow_provider_alloincognito.api.tokens.stores import ClaimingTokenStore, LockingTokenStore
 from airflow_provider_alloincognito.errors import AlloincognitoShadowedTokenStoreError, AlloincognitoTokenStoreError
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.hooks.redis_store import RedisTokenStore
@@ -24,7 +25,7 @@ from airflow_provider_alloincognito.sandbox import Sandbox
 from benchmarks.rotation.redis_server import RedisServer
 
 CONNECTION = "redis_of_tokens"
-STAND, TOKEN = "https://stand.example:4431", "header.claims.authorization-signature"
+SERVER, TOKEN = "https://server.example:4431", "header.claims.authorization-signature"
 START, END = "2025-06-02", "2025-06-03"
 
 
@@ -37,15 +38,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def redis(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis_py.Redis]:
-    """An empty Redis that an Airflow Connection leads to."""
+    """An empty Redis, and an Airflow Connection to it."""
     monkeypatch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", server.url)
     with redis_py.Redis(port=server.port) as client:
         client.flushall()
         yield client
 
 
-def new_store(token: str = TOKEN, server: str = STAND) -> RedisTokenStore:
-    """A store as another process would have it."""
+def new_store(token: str = TOKEN, server: str = SERVER) -> RedisTokenStore:
+    """Return a store as another process would make it."""
     return RedisTokenStore(CONNECTION, server, token)
 
 
@@ -59,31 +60,36 @@ def rows(hook: AlloincognitoHook) -> int:
         return sum(len(batch) for batch in calls)
 
 
-def test_a_pair_is_read_by_others_as_it_was_saved(redis: redis_py.Redis) -> None:
+def test_the_store_has_a_lock_and_no_claims() -> None:
+    assert isinstance(new_store(), LockingTokenStore)
+    assert not isinstance(new_store(), ClaimingTokenStore)
+
+
+def test_a_saved_pair_is_read_by_other_processes(redis: redis_py.Redis) -> None:
     assert new_store().load() is None
     pair = new_pair("one")
     new_store().save(pair)
     assert new_store().load() == pair
 
 
-def test_other_tokens_and_stands_have_entries_of_their_own(redis: redis_py.Redis) -> None:
+def test_other_tokens_and_servers_have_their_own_entries(redis: redis_py.Redis) -> None:
     new_store().save(new_pair("one"))
     assert new_store(token="header.claims.another").load() is None
     assert new_store(server="https://other.example:4431").load() is None
 
 
-def test_redis_holds_nothing_that_tells_a_token(redis: redis_py.Redis) -> None:
+def test_redis_holds_no_readable_token(redis: redis_py.Redis) -> None:
     store = new_store()
     store.lock(lease=10, timeout=0)
     store.save(new_pair("one"))
     keys = list(redis.scan_iter())
     assert len(keys) == 2
     for content in [*keys, *(redis.get(key) for key in keys)]:
-        for secret in (b"signature", b"refresh", b"stand.example"):
+        for secret in (b"signature", b"refresh", b"server.example"):
             assert secret not in content
 
 
-def test_an_entry_of_somebody_else_is_an_error_that_names_it(redis: redis_py.Redis) -> None:
+def test_a_foreign_value_is_an_error_that_names_the_entry(redis: redis_py.Redis) -> None:
     new_store().save(new_pair("one"))
     (key,) = redis.scan_iter()
     redis.set(key, "something else")
@@ -91,7 +97,7 @@ def test_an_entry_of_somebody_else_is_an_error_that_names_it(redis: redis_py.Red
         new_store().load()
 
 
-def test_the_lock_keeps_others_out_until_it_is_given_back(redis: redis_py.Redis) -> None:
+def test_the_lock_keeps_others_out_until_it_is_released(redis: redis_py.Redis) -> None:
     holder, other = new_store(), new_store()
     holder.lock(lease=10, timeout=0)
     with pytest.raises(AlloincognitoTokenStoreError, match="another task holds it"):
@@ -99,10 +105,10 @@ def test_the_lock_keeps_others_out_until_it_is_given_back(redis: redis_py.Redis)
     holder.unlock()
     other.lock(lease=10, timeout=0)
     other.unlock()
-    other.unlock()  # may be said twice
+    other.unlock()  # a second time does no harm
 
 
-def test_a_lock_of_a_dead_holder_runs_out(redis: redis_py.Redis) -> None:
+def test_the_lock_of_a_dead_process_expires(redis: redis_py.Redis) -> None:
     new_store().lock(lease=0.3, timeout=0)
     other = new_store()
     began = time.monotonic()
@@ -110,7 +116,7 @@ def test_a_lock_of_a_dead_holder_runs_out(redis: redis_py.Redis) -> None:
     assert 0.2 < time.monotonic() - began < 3
 
 
-def test_whoever_has_lost_the_lock_may_not_go_on(redis: redis_py.Redis) -> None:
+def test_a_process_that_lost_the_lock_cannot_extend_it(redis: redis_py.Redis) -> None:
     late = new_store()
     late.lock(lease=0.2, timeout=0)
     time.sleep(0.4)
@@ -118,12 +124,12 @@ def test_whoever_has_lost_the_lock_may_not_go_on(redis: redis_py.Redis) -> None:
     other.lock(lease=10, timeout=0)
     with pytest.raises(AlloincognitoTokenStoreError):
         late.extend()
-    late.unlock()  # gives back what is not its own no more
+    late.unlock()  # it must not release the lock of the other one
     with pytest.raises(AlloincognitoTokenStoreError):
         new_store().lock(lease=10, timeout=0)
 
 
-def test_extending_gives_a_whole_lease_more(redis: redis_py.Redis) -> None:
+def test_the_lock_is_extended_by_a_whole_lease(redis: redis_py.Redis) -> None:
     store = new_store()
     store.lock(lease=10, timeout=0)
     (key,) = redis.scan_iter()
@@ -132,7 +138,7 @@ def test_extending_gives_a_whole_lease_more(redis: redis_py.Redis) -> None:
     assert redis.pttl(key) > 5000
 
 
-def test_the_lock_may_be_used_by_whichever_thread_is_free(redis: redis_py.Redis) -> None:
+def test_the_lock_can_be_used_from_several_threads(redis: redis_py.Redis) -> None:
     store = new_store()
     with ThreadPoolExecutor(1) as one:
         one.submit(store.lock, 10, 0).result()
@@ -151,7 +157,7 @@ def test_processes_share_one_pair(
     assert (sandbox.count("create"), sandbox.count("refresh")) == (1, 0)
 
 
-def test_an_ended_pair_is_refreshed_once_for_all_threads(
+def test_an_expired_pair_is_refreshed_once_for_all_threads(
     redis: redis_py.Redis, sandbox: Sandbox, connect: Callable[..., AlloincognitoHook]
 ) -> None:
     hook = connect(sandbox, token_store=f"redis://{CONNECTION}")
@@ -164,7 +170,7 @@ def test_an_ended_pair_is_refreshed_once_for_all_threads(
     assert (sandbox.count("create"), sandbox.count("refresh", status=200)) == (1, 1)
 
 
-def test_requests_go_on_while_redis_is_gone_and_no_pair_is_made(
+def test_requests_go_on_while_redis_is_down_and_no_pair_is_made(
     tmp_path: Path,
     sandbox: Sandbox,
     connect: Callable[..., AlloincognitoHook],
@@ -177,16 +183,16 @@ def test_requests_go_on_while_redis_is_gone_and_no_pair_is_made(
         rows(hook)
     assert rows(hook) > 0
     new_process()
-    monkeypatch.setattr("airflow_provider_alloincognito.api.tokens.steps.LONGEST_WAIT", 1.0)
+    monkeypatch.setattr("airflow_provider_alloincognito.api.tokens.state.LONGEST_WAIT", 1.0)
     with pytest.raises(AlloincognitoTokenStoreError, match=CONNECTION):
         rows(connect(sandbox, token_store=f"redis://{CONNECTION}"))
     assert (sandbox.count("create"), sandbox.count("refresh")) == (1, 0)
 
 
-def test_a_killed_holder_is_waited_out_and_its_pair_replaced(
+def test_the_lost_pair_of_a_killed_process_is_replaced(
     redis: redis_py.Redis, server: RedisServer, sandbox: Sandbox, connect: Callable[..., AlloincognitoHook]
 ) -> None:
-    """Between its ``create`` and its save the holder is killed: the pair is lost, and nobody fails."""
+    """A process is killed between ``create`` and save: the others wait for its lock to expire, and none fails."""
     hook = connect(sandbox, token_store=f"redis://{CONNECTION}")
     program = (
         "import sys, time, os\n"

@@ -1,4 +1,4 @@
-"""The pair in Airflow's Variables: what is stored, what stands in the way, and how often pairs are made."""
+"""The token pair in Airflow's Variables: what is stored, what can hide it, and how often pairs are made."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import pytest
 from masking import forget_secrets, masked
 from task_runs import in_task
 
+from airflow_provider_alloincognito.api.tokens.stores import ClaimingTokenStore, LockingTokenStore
 from airflow_provider_alloincognito.errors import (
     AlloincognitoAuthError,
     AlloincognitoShadowedTokenStoreError,
     AlloincognitoTokenStoreError,
 )
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.hooks.variable_store import VariableTokenStore
+from airflow_provider_alloincognito.hooks.encryption import Seal
+from airflow_provider_alloincognito.hooks.variable_store import PREFIX, VariableTokenStore
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 pytestmark = pytest.mark.usefixtures("airflow_database", "no_variables")
@@ -36,8 +38,8 @@ def no_variables(airflow_database: None) -> Iterator[None]:
         session.query(Variable).delete()
 
 
-def stored() -> dict[str, tuple[str, str]]:
-    """All Variables: key to (what the database holds, what Airflow decrypts of it)."""
+def stored_variables() -> dict[str, tuple[str, str]]:
+    """Return all Variables: key to (what the database holds, what Airflow decrypts)."""
     from airflow.models.variable import Variable
     from airflow.utils.session import create_session
 
@@ -50,7 +52,7 @@ def rows(hook: AlloincognitoHook) -> list[dict[str, Any]]:
         return [row for batch in calls for row in batch]
 
 
-def tokens(sandbox: Sandbox) -> tuple[int, int]:
+def token_calls(sandbox: Sandbox) -> tuple[int, int]:
     counted = sandbox.count("create"), sandbox.count("refresh")
     sandbox.clear_log()
     return counted
@@ -60,22 +62,28 @@ def hook_of(sandbox: Sandbox, connect: Connect, **extra: Any) -> AlloincognitoHo
     return connect(sandbox, token_store="variable", **extra)
 
 
-def test_the_first_run_ever_makes_one_pair_and_later_ones_none(
+def test_the_store_has_claims_and_no_lock() -> None:
+    store = VariableTokenStore("https://server.example:4431", "header.claims.authorization-signature")
+    assert isinstance(store, ClaimingTokenStore)
+    assert not isinstance(store, LockingTokenStore)
+
+
+def test_the_first_run_makes_a_pair_and_later_runs_use_it(
     sandbox: Sandbox, connect: Connect, new_process: Callable[[], None]
 ) -> None:
     for create in (1, 0, 0):
         new_process()
         assert in_task(lambda: rows(hook_of(sandbox, connect))) == sandbox.truth(START, END)
-        assert tokens(sandbox) == (create, 0)
+        assert token_calls(sandbox) == (create, 0)
 
 
-def test_what_is_stored_gives_nothing_away(sandbox: Sandbox, connect: Connect, new_process: Callable[[], None]) -> None:
+def test_variables_hold_no_readable_token(sandbox: Sandbox, connect: Connect, new_process: Callable[[], None]) -> None:
     in_task(lambda: rows(hook_of(sandbox, connect)))
     sandbox.expire_access()
     new_process()
     in_task(lambda: rows(hook_of(sandbox, connect)))
-    assert tokens(sandbox) == (1, 1)
-    variables = stored()
+    assert token_calls(sandbox) == (1, 1)
+    variables = stored_variables()
     (key,) = [key for key in variables if "_pair_" in key]
     assert "token" in key
     digits = re.fullmatch(r"alloincognito_token_pair_([0-9a-f]{32})", key)
@@ -89,35 +97,37 @@ def test_what_is_stored_gives_nothing_away(sandbox: Sandbox, connect: Connect, n
             assert "access_token" not in text
 
 
-def test_the_pair_is_read_back_by_whoever_has_the_authorization_token(
+def test_only_the_same_server_and_authorization_token_find_the_pair(
     sandbox: Sandbox, connect: Connect, new_process: Callable[[], None]
 ) -> None:
     in_task(lambda: rows(hook_of(sandbox, connect)))
-    stand, token = sandbox.url, sandbox.authorization_token
-    pair = in_task(VariableTokenStore(stand, token).load)
+    server, token = sandbox.url, sandbox.authorization_token
+    pair = in_task(VariableTokenStore(server, token).load)
     assert {pair.access_token, pair.refresh_token} <= set(sandbox.tokens_ever_issued)
-    assert in_task(VariableTokenStore(stand, token + "x").load) is None
+    assert in_task(VariableTokenStore(server, token + "x").load) is None
     assert in_task(VariableTokenStore("http://elsewhere:80", token).load) is None
 
 
-def test_claims_are_gone_when_all_is_done(sandbox: Sandbox, connect: Connect) -> None:
-    def ask_twice() -> None:
+def test_claims_are_removed_after_the_replacement(sandbox: Sandbox, connect: Connect) -> None:
+    def send_two_requests() -> None:
         hook = hook_of(sandbox, connect)
         rows(hook)
         rows(hook)
 
-    in_task(ask_twice)
-    assert len(stored()) == 1
+    in_task(send_two_requests)
+    assert len(stored_variables()) == 1
 
 
-def test_an_ageing_pair_costs_one_refresh(sandbox: Sandbox, connect: Connect, new_process: Callable[[], None]) -> None:
+def test_a_pair_near_its_end_costs_one_refresh(
+    sandbox: Sandbox, connect: Connect, new_process: Callable[[], None]
+) -> None:
     in_task(lambda: rows(hook_of(sandbox, connect)))
     new_process()
     in_task(lambda: [rows(hook) for hook in [hook_of(sandbox, connect, refresh_before_expiry=86_400)] for _ in "123"])
-    assert tokens(sandbox) == (1, 1)
+    assert token_calls(sandbox) == (1, 1)
 
 
-def test_a_stand_that_refuses_early_costs_one_good_refresh_after_the_end(
+def test_if_early_refresh_is_refused_the_pair_is_refreshed_once_after_its_end(
     start_sandbox: Callable[..., Sandbox], connect: Connect, new_process: Callable[[], None]
 ) -> None:
     sandbox = start_sandbox(early_refresh="refused")
@@ -129,7 +139,7 @@ def test_a_stand_that_refuses_early_costs_one_good_refresh_after_the_end(
     assert [one.by for one in sandbox.rotations] == ["create", "refresh"]
 
 
-def test_a_dead_pair_costs_one_create(sandbox: Sandbox, connect: Connect, new_process: Callable[[], None]) -> None:
+def test_an_expired_pair_costs_one_create(sandbox: Sandbox, connect: Connect, new_process: Callable[[], None]) -> None:
     in_task(lambda: rows(hook_of(sandbox, connect)))
     sandbox.expire_pair()
     new_process()
@@ -137,7 +147,7 @@ def test_a_dead_pair_costs_one_create(sandbox: Sandbox, connect: Connect, new_pr
     assert [one.by for one in sandbox.rotations] == ["create", "create"]
 
 
-def test_a_pair_that_somebody_else_stored_is_taken(
+def test_a_pair_that_another_process_stored_is_used(
     sandbox: Sandbox, connect: Connect, new_process: Callable[[], None]
 ) -> None:
     def two_processes() -> None:
@@ -145,33 +155,33 @@ def test_a_pair_that_somebody_else_stored_is_taken(
         rows(ours)
         sandbox.expire_access()
         new_process()
-        rows(hook_of(sandbox, connect))  # another worker's: it refreshes
-        assert tokens(sandbox) == (1, 1)
+        rows(hook_of(sandbox, connect))  # as another worker, which refreshes
+        assert token_calls(sandbox) == (1, 1)
         rows(ours)
 
     in_task(two_processes)
-    assert tokens(sandbox) == (0, 0)
+    assert token_calls(sandbox) == (0, 0)
 
 
-def test_a_rejected_authorization_token_is_one_attempt_and_names_the_connection(
+def test_a_rejected_authorization_token_is_not_retried_and_the_error_names_the_connection(
     start_sandbox: Callable[..., Sandbox], connect: Connect
 ) -> None:
     sandbox = start_sandbox()
-    connect(sandbox, "my_stand", token_store="variable", connection={"password": "a.wrong.token"})
-    with pytest.raises(AlloincognitoAuthError, match=r"'my_stand'.*personal account"):
-        in_task(lambda: rows(AlloincognitoHook("my_stand")))
-    assert tokens(sandbox) == (1, 0)
+    connect(sandbox, "my_connection", token_store="variable", connection={"password": "a.wrong.token"})
+    with pytest.raises(AlloincognitoAuthError, match=r"'my_connection'.*personal account"):
+        in_task(lambda: rows(AlloincognitoHook("my_connection")))
+    assert token_calls(sandbox) == (1, 0)
     assert sandbox.rotations == []
 
 
-# What stands in the way
+# What can hide the pair
 
 
 def pair_key(sandbox: Sandbox) -> str:
-    return VariableTokenStore(sandbox.url, sandbox.authorization_token)._pair_key
+    return f"{PREFIX}_pair_{Seal(sandbox.url, sandbox.authorization_token).digest}"
 
 
-def test_an_environment_variable_in_the_way_is_named_before_anything_is_made(
+def test_an_environment_variable_that_hides_the_pair_is_named_before_any_request(
     sandbox: Sandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shadow = f"AIRFLOW_VAR_{pair_key(sandbox).upper()}"
@@ -181,9 +191,7 @@ def test_an_environment_variable_in_the_way_is_named_before_anything_is_made(
     assert sandbox.requests == []
 
 
-def test_an_entry_that_cannot_be_deciphered_is_named_before_anything_is_made(
-    sandbox: Sandbox, connect: Connect
-) -> None:
+def test_a_foreign_value_is_named_before_any_request(sandbox: Sandbox, connect: Connect) -> None:
     from airflow.providers.common.compat.sdk import Variable
 
     key = pair_key(sandbox)
@@ -196,14 +204,14 @@ def test_an_entry_that_cannot_be_deciphered_is_named_before_anything_is_made(
     assert in_task(lambda: rows(hook_of(sandbox, connect)))
 
 
-def test_where_variables_cannot_be_saved_no_pair_is_made(
+def test_no_pair_is_made_where_variables_cannot_be_saved(
     sandbox: Sandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
     if not AIRFLOW_V_3_0_PLUS:
-        pytest.skip("2.11 saves Variables anywhere")
-    monkeypatch.setattr("airflow_provider_alloincognito.api.tokens.steps.LONGEST_WAIT", 1.0)
+        pytest.skip("2.11 can save Variables anywhere")
+    monkeypatch.setattr("airflow_provider_alloincognito.api.tokens.state.LONGEST_WAIT", 1.0)
     with pytest.raises(AlloincognitoTokenStoreError, match="tasks and triggers"):
         rows(hook_of(sandbox, connect))
     assert sandbox.requests == []
@@ -213,8 +221,8 @@ def test_the_memory_store_warns(sandbox: Sandbox, connect: Connect, caplog: pyte
     with caplog.at_level(logging.WARNING):
         assert rows(connect(sandbox, token_store="memory")) == sandbox.truth(START, END)
         rows(connect(sandbox, token_store="memory"))
-    assert caplog.text.count("shares its pair with nobody") == 1
-    assert stored() == {}
+    assert caplog.text.count("does not share its pair") == 1
+    assert stored_variables() == {}
 
 
 # Masking
@@ -231,7 +239,7 @@ def test_every_token_is_masked_in_logs(
     assert len(sandbox.tokens_ever_issued) == 5
     for token in sandbox.tokens_ever_issued:
         assert masked(f"a token: {token}!") == "a token: ***!"
-    assert canary in masked(canary), "the masker does not mask everything"
+    assert canary in masked(canary), "not everything is masked"
 
 
 def test_a_token_that_was_read_from_the_store_is_masked(
@@ -246,7 +254,7 @@ def test_a_token_that_was_read_from_the_store_is_masked(
     assert [one for one in sandbox.tokens_ever_issued if one in masked(one)] == []
 
 
-def test_an_authorization_token_is_masked_without_the_word_before_it_too(sandbox: Sandbox, connect: Connect) -> None:
+def test_an_authorization_token_is_masked_without_bearer_too(sandbox: Sandbox, connect: Connect) -> None:
     forget_secrets()
     password = f"Bearer {sandbox.authorization_token}"
     assert rows(connect(sandbox, connection={"password": password}))

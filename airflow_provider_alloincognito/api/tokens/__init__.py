@@ -1,1 +1,1 @@
-"""The one token pair: decided without I/O, done by the transports."""
+"""The one token pair of a deployment: what to do is decided here, without I/O; the transports do it."""

@@ -1,4 +1,4 @@
-"""The pair of access and refresh token: what the API gives, and how a store keeps it."""
+"""The pair of access and refresh token: how it is read from a response, and how a store keeps it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import msgspec
 from airflow_provider_alloincognito.api.times import parse_api_time
 from airflow_provider_alloincognito.errors import AlloincognitoResponseError
 
-# The API's text: an access token lives 24 hours, a refresh token 25.
+# From the API's text.
 ACCESS_LIFETIME = timedelta(hours=24)
 REFRESH_LIFETIME = timedelta(hours=25)
 
@@ -23,14 +23,14 @@ REFRESH_LIFETIME = timedelta(hours=25)
 @dataclass(frozen=True, slots=True)
 class TokenPair:
     """
-    One access/refresh pair. Its ``repr`` holds no token.
+    One pair of tokens. Its ``repr`` shows neither.
 
     :param access_token: authenticates every method but ``create`` and ``refresh``.
     :param access_expires_at: its end, in UTC, by the server's clock.
     :param refresh_token: authenticates ``refresh``, once.
     :param refresh_expires_at: its end, in UTC, by the server's clock.
-    :param obtained_at: when the pair was made, in UTC, by the server's clock where its answer said the time.
-    :param losses: epoch seconds at which pairs before this one were found dead before their time.
+    :param obtained_at: when the pair was made, in UTC, by the server's clock if the response gave the time.
+    :param early_losses: when earlier pairs were rejected before their end, in seconds since the epoch.
     """
 
     access_token: str = field(repr=False)
@@ -38,65 +38,65 @@ class TokenPair:
     refresh_token: str = field(repr=False)
     refresh_expires_at: datetime
     obtained_at: datetime
-    losses: tuple[float, ...] = ()
+    early_losses: tuple[float, ...] = ()
 
     @property
     def id(self) -> str:
-        """A short digest that logs may show."""
+        """A short digest of the access token, for logs."""
         return hashlib.sha256(self.access_token.encode()).hexdigest()[:12]
 
     @property
     def lifetime(self) -> timedelta:
-        """How long the access token lives, as far as its texts can be believed."""
+        """How long the access token is valid; 24 hours where its own times cannot be right."""
         lifetime = self.access_expires_at - self.obtained_at
         return lifetime if timedelta() < lifetime <= ACCESS_LIFETIME else ACCESS_LIFETIME
 
     def to_json(self) -> bytes:
-        """Write the pair as a store keeps it; inner names are such that Airflow masks their values."""
+        """Return the pair as a store keeps it. Airflow masks values that have names like these."""
         return msgspec.json.encode(self)
 
     @classmethod
     def from_json(cls, text: bytes) -> TokenPair:
-        """Read what :meth:`to_json` wrote."""
+        """Return the pair that :meth:`to_json` wrote."""
         return msgspec.json.decode(text, type=cls)
 
 
 def read_pair(body: bytes, zone: ZoneInfo, now: datetime) -> TokenPair:
     """
-    Read the answer of ``create`` or ``refresh``.
+    Read the pair from a response to ``create`` or ``refresh``.
 
-    :param body: bare as the API's text prints it, or under ``result`` (assumed).
+    :param body: the pair itself, as in the API's text, or an object that has it under ``result`` (assumed).
     :param zone: the API's zone.
-    :param now: the moment of the answer, by the server's clock if it is known.
-    :raises AlloincognitoResponseError: if no pair is in it.
+    :param now: the time of the response, by the server's clock if it is known.
+    :raises AlloincognitoResponseError: if the body holds no pair.
     """
     try:
-        answer = msgspec.json.decode(body)
+        content = msgspec.json.decode(body)
     except msgspec.DecodeError:
-        answer = None
-    fields = answer.get("result", answer) if isinstance(answer, dict) else None
+        content = None
+    fields = content.get("result", content) if isinstance(content, dict) else None
     tokens = [fields.get(name) for name in ("accessToken", "refreshToken")] if isinstance(fields, dict) else []
     if not isinstance(fields, dict) or not all(isinstance(token, str) and token.strip() for token in tokens):
         raise AlloincognitoResponseError(
-            "The answer to a request for a token pair holds no accessToken and refreshToken. Is the Connection's host "
-            "a server of AlloIncognito's, and are create_path and refresh_path what its /docs page says?"
+            "The response to create or refresh has no accessToken and refreshToken. Check the Connection: its host "
+            "must be a server of AlloIncognito, and create_path and refresh_path must be as on its /docs page."
         )
-    access, renewal = (str(token).strip() for token in tokens)
+    access, refresh = (str(token).strip() for token in tokens)
     return TokenPair(
         access_token=access,
         access_expires_at=_expiry(fields, "accessTokenExpiredIn", access, zone, now + ACCESS_LIFETIME),
-        refresh_token=renewal,
-        refresh_expires_at=_expiry(fields, "refreshTokenExpiredIn", renewal, zone, now + REFRESH_LIFETIME),
+        refresh_token=refresh,
+        refresh_expires_at=_expiry(fields, "refreshTokenExpiredIn", refresh, zone, now + REFRESH_LIFETIME),
         obtained_at=now,
     )
 
 
-def _expiry(fields: Mapping[str, Any], name: str, token: str, zone: ZoneInfo, otherwise: datetime) -> datetime:
-    return parse_api_time(fields.get(name), zone) or jwt_expiry(token) or otherwise
+def _expiry(fields: Mapping[str, Any], name: str, token: str, zone: ZoneInfo, default: datetime) -> datetime:
+    return parse_api_time(fields.get(name), zone) or jwt_expiry(token) or default
 
 
 def jwt_expiry(token: str) -> datetime | None:
-    """Read the claim ``exp`` of a token that has the form of a JWT; None where it cannot be read."""
+    """Return the expiry in a token, its claim ``exp``; None if the token is not a JWT with a readable one."""
     try:
         payload = token.split(".")[1]
         claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -106,5 +106,5 @@ def jwt_expiry(token: str) -> datetime | None:
 
 
 def utc_now() -> datetime:
-    """The moment, aware, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)

@@ -1,404 +1,358 @@
-"""Coming by another token pair: somebody else's, or by ``refresh``, or, as the last resort, by ``create``."""
+"""Get another token pair: one that another process stored, or by ``refresh``, or, as the last resort, by ``create``."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
 
 from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.answer import verdict
 from airflow_provider_alloincognito.api.answer.verdict import Answer
+from airflow_provider_alloincognito.api.tokens import steps
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair, read_pair
-from airflow_provider_alloincognito.api.tokens.steps import (
-    DropClaim,
-    Extend,
-    Load,
-    Lock,
-    ReadClaim,
-    Save,
-    Send,
-    Sleep,
-    Step,
-    Unlock,
-    WriteClaim,
-)
+from airflow_provider_alloincognito.api.tokens.state import PairState, UnconfirmedSave
+from airflow_provider_alloincognito.api.tokens.steps import Flow
 from airflow_provider_alloincognito.errors import (
     AlloincognitoAuthError,
     AlloincognitoError,
     AlloincognitoResponseError,
-    AlloincognitoRotationError,
     AlloincognitoShadowedTokenStoreError,
     AlloincognitoTokenStoreError,
 )
 
-if TYPE_CHECKING:
-    from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
-
 log = logging.getLogger(__name__)
 
-Flow = Generator[Step, Any, Any]
-
 NO_PAIR = "none"
-# Put before a claim's nonce once its holder has learnt that the authorization token is not accepted.
+# Prefix of a claim's nonce once its holder has learnt that the authorization token is not accepted.
 REFUSED = "refused-"
-SAVE_TRIES = 5
-CONFIRM_TRIES = 2
-LOSSES_REMEMBERED = timedelta(hours=1).total_seconds()
-LOSSES_THAT_WARN = 3
+MAX_SAVES = 5
+EARLY_LOSSES_KEPT_FOR = 3600.0
+EARLY_LOSSES_TO_WARN = 3
 NOT_ACCEPTED = (
-    "AlloIncognito does not accept the authorization token. It may have been remade since, which ends every token "
-    "before it. Make one in the personal account (menu 'Виртуальная АТС', section 'Интеграционные API', button "
-    "'получить authorization token') and put it into the Connection's password."
+    "AlloIncognito does not accept the authorization token. It may have been remade, which invalidates earlier ones. "
+    "Make a new one in the personal account (menu 'Виртуальная АТС', section 'Интеграционные API', button 'получить "
+    "authorization token') and put it into the Connection's password."
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to replace one pair, for a lease."""
-
-    nonce: str
-    written_at: float
-
-
-class Replacement:
+class Replacement(ABC):
     """
-    One replacement of one pair, by one process.
+    One attempt of this process to replace a pair. Subclasses differ in how they keep other processes out meanwhile.
 
-    :param keeper: what the process knows.
+    :param state: what this process knows.
     :param old: the pair to replace; None if there is none.
-    :param rejected_at: when the server rejected it; None if it has not.
+    :param rejected_at: when the server rejected it; None if it did not.
     :param deadline: when to give up.
     """
 
-    def __init__(self, keeper: PairKeeper, old: TokenPair | None, rejected_at: float | None, deadline: float) -> None:
-        self.saved: TokenPair | None = None
-        self._keeper = keeper
+    def __init__(self, state: PairState, old: TokenPair | None, rejected_at: float | None, deadline: float) -> None:
+        self._state = state
+        self._timing = state.timing
         self._old = old
-        self._of = old.id if old is not None else NO_PAIR
+        self._old_id = old.id if old is not None else NO_PAIR
         self._rejected_at = rejected_at
         self._deadline = deadline
-        self._timing = keeper.timing
-        self._trouble: AlloincognitoTokenStoreError | None = None
+        self._has_ended = old is not None and state.has_ended(old)
+        self._ended_early = rejected_at is not None and old is not None and state.ended_early(old)
+        self._store_error: AlloincognitoTokenStoreError | None = None
         self._saved_at = 0.0
-        self._ended = old is not None and keeper.has_ended(old)
-        self._died_early = rejected_at is not None and old is not None and keeper.died_early(old)
-        self._mine: str | None = None
-        self._claims_seen: list[str | None] = []
 
-    # The two occasions
-
-    def ahead_of_the_end(self) -> Flow:
-        """Renew a living pair; gives the new one, somebody else's, the old one if all fails, None if refused."""
+    def renew_early(self) -> Flow:
+        """Renew a valid pair. Return the new one, or another process's, or the old one, or None if refused."""
         try:
-            if self._keeper.exclusive:
-                return (yield from self._locked(self._renew))
             return (yield from self._renew())
         except AlloincognitoShadowedTokenStoreError:
             raise
         except AlloincognitoError as error:
-            log.info("AlloIncognito tokens: renewal put off: %s", type(error).__name__)
+            log.info("AlloIncognito tokens: early renewal postponed: %s", type(error).__name__)
             return self._old
 
     def _renew(self) -> Flow:
         assert self._old is not None
-        stored = yield from self.look()
+        stored = yield from self.read_newer_pair()
         if stored is None:
-            log.warning("AlloIncognito tokens: renewal put off: the stored pair cannot be read")
-            return self._old  # what cannot be saved is not made
+            log.warning("AlloIncognito tokens: early renewal postponed: cannot read the stored pair")
+            return self._old  # a pair that could not be saved must not be made
         if stored.id != self._old.id:
             return stored
         fresh = yield from self._refresh()
-        if fresh is not None:
-            fresh = yield from self._save(fresh, "renewed ahead of its end")
-        return fresh
+        return fresh and (yield from self._save(fresh, "renewed before its end"))
 
-    def after_rejection(self) -> Flow:
-        """Come by a pair that is not known to be dead."""
-        if self._rejected_at is not None and not self._ended:
-            # Whoever killed it may be about to save its successor.
-            visible = self._rejected_at + self._keeper.rng.random() * self._timing.winner_is_visible
-            found = yield from self.look_until(visible)
+    def find_or_make(self) -> Flow:
+        """Return a pair that is not known to be rejected: another process's if there is one, a new one if not."""
+        if self._rejected_at is not None and not self._has_ended:
+            # The process that invalidated it may be about to save its successor.
+            until = self._rejected_at + self._state.rng.random() * self._timing.save_delay
+            newer = yield from self.wait_for_newer_pair(until)
         else:
-            found = yield from self.look()
-        if found is not None:
-            return found
-        return (yield from (self._under_lock() if self._keeper.exclusive else self._by_claim()))
+            newer = yield from self.read_newer_pair()
+        return newer or (yield from self._replace())
 
-    # With a lock of the store's
-
-    def _under_lock(self) -> Flow:
-        while True:
-            self._check_patience()
-            try:
-                pair = yield from self._locked(self._replace)
-            except AlloincognitoShadowedTokenStoreError:
-                raise
-            except AlloincognitoTokenStoreError as error:  # somebody else has the lock, or the store is out of reach
-                self._trouble = error
-                yield Sleep(self._timing.glance)
-                pair = yield from self.look()
-            if pair is not None:
-                return pair
-
-    def _locked(self, work: Callable[[], Flow]) -> Flow:
-        """Those who wait for a lock look at the store meanwhile: most need the lock no more when it is free."""
-        yield Lock(self._timing.lease, 0.0)
-        self._trouble = None
-        try:
-            outcome = yield from work()
-        except Exception:  # whichever it was, the lock is given back before it goes on
-            yield Unlock()
-            raise
-        yield Unlock()
-        return outcome
-
+    @abstractmethod
     def _replace(self) -> Flow:
-        """Gives None if the store does not answer: what cannot be saved is not made."""
-        pair = yield from self.look()
-        if pair is not None or self._trouble is not None:
-            return pair
-        pair = yield from self._refresh()
-        if pair is None:
-            yield Extend()
-            pair = yield from self._create()
-        return (yield from self._save(pair, "replaced under the lock"))
+        """Return a new pair, or another process's."""
 
-    # With plain reads and writes
+    def _check_deadline(self) -> None:
+        if self._state.clock() >= self._deadline:
+            raise self._store_error or self._state.timeout_error
 
-    def _by_claim(self) -> Flow:
-        while True:
-            claim = yield from self._claim()
-            if isinstance(claim, TokenPair):
-                return claim
-            pair = yield from self._refresh()
-            if pair is None:
-                found = yield from self._last_look()
-                if found is not None:
-                    return found
-                if not (yield from self._still_holds(claim, self._timing.server)):
-                    continue
-                pair = yield from self._create_by(claim)
-            pair = yield from self._save(pair, "replaced by claim")
-            self._keeper.confirm_later(self)
-            return pair
+    # Read
 
-    def _claim(self) -> Flow:
-        """Gives a claim that holds, or a newer pair that turned up meanwhile."""
-        watched, watched_since = None, 0.0
-        while True:
-            self._check_patience()
-            try:
-                began = self._keeper.clock()
-                nonce = yield ReadClaim(self._of)
-                self._heed_refusal(nonce)
-                if nonce is not None and nonce != watched:
-                    watched, watched_since = nonce, self._keeper.clock()
-                if nonce in (None, self._mine) or self._keeper.clock() - watched_since >= self._timing.lease:
-                    claim, foreign = yield from self._write_claim(began)
-                    if claim is not None:
-                        return claim
-                    watched, watched_since = foreign, self._keeper.clock()
-                else:
-                    yield Sleep(self._timing.glance)
-            except AlloincognitoTokenStoreError as error:
-                self._note_trouble(error)
-                yield Sleep(self._timing.store)
-            found = yield from self.look()
-            if found is not None:
-                return found
-
-    def _write_claim(self, began: float) -> Flow:
-        """Write a claim, wait, read it back; gives it if it holds, and otherwise the nonce in its way."""
-        mine = self._mine = secrets.token_hex(8)
-        yield WriteClaim(self._of, mine)
-        self._trouble = None
-        written_at = self._keeper.clock()
-        if written_at - began > self._timing.claim_wait:
-            # Late: by now somebody else may have read back a claim of his own, and be about to save.
-            yield from self.look_until(written_at + self._timing.winner_is_visible)
-            return None, mine
-        found = yield from self.look_until(written_at + self._timing.claim_wait)
-        back = yield ReadClaim(self._of)
-        claim = Claim(mine, written_at)
-        needed = 2 * self._timing.server + self._timing.store
-        if found is None and back == mine and self._lease_left(claim) >= needed:
-            return claim, mine
-        return None, back
-
-    def _create_by(self, claim: Claim) -> Flow:
+    def read_newer_pair(self) -> Flow:
+        """Read the store. Return its pair unless that was rejected; None also if the store cannot be read."""
         try:
-            return (yield from self._create())
-        except AlloincognitoAuthError:
-            # All who wait for this claim meet the same, but one after the other, and most of them too late.
-            with contextlib.suppress(AlloincognitoTokenStoreError):
-                yield WriteClaim(self._of, REFUSED + claim.nonce)
-            raise
-
-    def _heed_refusal(self, nonce: str | None) -> None:
-        """A refusal that was there from the start may be an old one; another has been met just now."""
-        self._claims_seen = self._claims_seen or [nonce]
-        if nonce is not None and nonce.startswith(REFUSED) and nonce not in self._claims_seen:
-            raise AlloincognitoAuthError(NOT_ACCEPTED)
-
-    def _last_look(self) -> Flow:
-        """Begun late enough to see the save of whoever won, since ``create`` always kills a pair."""
-        since = self._rejected_at if self._rejected_at is not None else float("-inf")
-        return (yield from self.look_until(since + self._timing.winner_is_visible))
-
-    def _still_holds(self, claim: Claim, needed: float) -> Flow:
-        try:
-            nonce = yield ReadClaim(self._of)
+            stored = yield steps.Load()
         except AlloincognitoTokenStoreError as error:
-            self._note_trouble(error)
-            return False
-        return nonce == claim.nonce and self._lease_left(claim) >= needed
-
-    def _lease_left(self, claim: Claim) -> float:
-        return claim.written_at + self._timing.lease - self._keeper.clock()
-
-    def _check_patience(self) -> None:
-        if self._keeper.clock() < self._deadline:
-            return
-        if self._trouble is not None:
-            raise self._trouble
-        raise AlloincognitoRotationError(
-            f"No living token pair was to be had within {self._timing.patience:.0f} s. Another try may succeed; "
-            "if it does not, look for tasks or programs that keep replacing the pair."
-        )
-
-    # Looking
-
-    def look(self) -> Flow:
-        """Read the store; gives its pair if that is news, else None. A store that fails holds no news."""
-        try:
-            stored = yield Load()
-        except AlloincognitoShadowedTokenStoreError:
-            raise
-        except AlloincognitoTokenStoreError as error:
-            self._note_trouble(error)
+            self._note_store_error(error)
             return None
         if stored is not None:
-            self._trouble = None  # Airflow 3 says "nothing is stored" also when it could not be asked
-        if stored is None or not self._keeper.is_news(stored):
+            self._store_error = None  # but Airflow 3 says "nothing is stored" also when it cannot read
+        if stored is None or self._state.was_rejected(stored):
             return None
-        if self._keeper.pair is None or stored.id != self._keeper.pair.id:
+        if self._state.pair is None or stored.id != self._state.pair.id:
             log.info("AlloIncognito tokens: took pair %s from the store", stored.id)
-            self._keeper.adopt(stored, made_here=False)
-        return self._keeper.pair
+            self._state.adopt(stored, made_here=False)
+        return self._state.pair
 
-    def look_until(self, moment: float) -> Flow:
-        """Look again and again for another pair than the old one; the last look begins at ``moment`` or later."""
+    def wait_for_newer_pair(self, until: float) -> Flow:
+        """Poll the store for another pair than the old one. The last read begins at ``until`` or later."""
         while True:
-            left = moment - self._keeper.clock()
-            found = yield from self.look()
-            if found is not None and found.id != self._of:
-                return found
-            if left <= 0:
+            is_last = self._state.clock() >= until
+            newer = yield from self.read_newer_pair()
+            if newer is not None and newer.id != self._old_id:
+                return newer
+            if is_last:
                 return None
-            yield Sleep(min(self._timing.glance, max(0.0, moment - self._keeper.clock())))
+            yield steps.Sleep(min(self._timing.poll_interval, max(0.0, until - self._state.clock())))
 
-    def _note_trouble(self, error: AlloincognitoTokenStoreError) -> None:
-        if self._trouble is None:
-            log.warning("AlloIncognito tokens: the token store does not answer; no pair is made meanwhile")
-        self._trouble = error
+    def _note_store_error(self, error: AlloincognitoTokenStoreError) -> None:
+        if isinstance(error, AlloincognitoShadowedTokenStoreError):
+            raise error
+        if self._store_error is None:
+            log.warning("AlloIncognito tokens: the token store cannot be reached; no pair is made until it can")
+        self._store_error = error
 
-    # Making
+    # Make
 
     def _refresh(self) -> Flow:
-        """Gives a new pair, or None if there is nothing to refresh or the server refused."""
+        """Return a new pair, or None if there is nothing to refresh or the server refused."""
         if self._old is None:
             return None
-        settings = self._keeper.settings
-        answer: Answer = yield Send(methods.refresh(settings), self._old.refresh_token, is_token_call=True)
-        made_at = self._keeper.made_at(answer)
+        settings = self._state.settings
+        answer: Answer = yield steps.Send(methods.refresh(settings), self._old.refresh_token, is_token_call=True)
+        made_at = self._state.note_clock(answer)
         if answer.status >= 500:
-            verdict.raise_for_error("refresh", answer, settings, self._keeper.secrets)
+            verdict.raise_for_error("refresh", answer, settings, self._state.secrets)
         try:
             return read_pair(answer.body, settings.zone, made_at)
         except AlloincognitoResponseError:
-            log.info("AlloIncognito tokens: refresh of pair %s was refused (HTTP %s)", self._of, answer.status)
+            log.info("AlloIncognito tokens: refresh of pair %s was refused (HTTP %s)", self._old_id, answer.status)
             return None
 
     def _create(self) -> Flow:
-        settings = self._keeper.settings
-        token = self._keeper.authorization_token
-        answer: Answer = yield Send(methods.create(settings), token, is_token_call=True)
-        made_at = self._keeper.made_at(answer)
+        settings, token = self._state.settings, self._state.authorization_token
+        answer: Answer = yield steps.Send(methods.create(settings), token, is_token_call=True)
+        made_at = self._state.note_clock(answer)
         if verdict.token_is_rejected(answer, settings):
             raise AlloincognitoAuthError(NOT_ACCEPTED)
         if answer.envelope is None or verdict.has_error(answer.envelope) or answer.status != 200:
-            verdict.raise_for_error("create", answer, settings, self._keeper.secrets)
+            verdict.raise_for_error("create", answer, settings, self._state.secrets)
         return read_pair(answer.body, settings.zone, made_at)
 
-    # Keeping
+    # Save
 
     def _save(self, fresh: TokenPair, how: str) -> Flow:
-        """Store the pair, read it back, and only then use it."""
-        fresh = self._with_losses(fresh)
-        back: TokenPair | None = None
-        for attempt in range(SAVE_TRIES):
+        """Store a new pair, and use it only after it was read back."""
+        fresh = self._with_early_losses(fresh)
+        stored: TokenPair | None = None
+        for attempt in range(MAX_SAVES):
             try:
-                yield Save(fresh)
-                self._saved_at = self._keeper.clock()
-                back = yield Load()
-            except AlloincognitoShadowedTokenStoreError:
-                raise
+                yield steps.Save(fresh)
+                self._saved_at = self._state.clock()
+                stored = yield steps.Load()
             except AlloincognitoTokenStoreError as error:
-                self._note_trouble(error)
-                back = None
-            if back is not None and (back.id == fresh.id or (self._keeper.is_news(back) and back.id != self._of)):
-                break  # ours, or of somebody who replaced it since
-            yield Sleep(self._timing.glance * (attempt + 1))
+                self._note_store_error(error)
+                stored = None
+            if stored is not None and (
+                stored.id == fresh.id or (stored.id != self._old_id and not self._state.was_rejected(stored))
+            ):
+                break  # ours, or one of a process that has replaced it since
+            yield steps.Sleep(self._timing.poll_interval * (attempt + 1))
         else:
-            self._unsaved(fresh, back)
-        self.saved = fresh
-        self._keeper.adopt(fresh, made_here=True)
-        log.info("AlloIncognito tokens: pair %s %s: pair %s is stored", self._of, how, fresh.id)
-        return self._keeper.pair
+            self._report_unsaved(fresh, stored)
+        self._state.adopt(fresh, made_here=True)
+        log.info("AlloIncognito tokens: pair %s %s: pair %s is stored", self._old_id, how, fresh.id)
+        return self._state.pair
 
-    def _unsaved(self, fresh: TokenPair, read_back: TokenPair | None) -> None:
-        if read_back is not None:
+    def _report_unsaved(self, fresh: TokenPair, stored: TokenPair | None) -> None:
+        if stored is not None:
             raise AlloincognitoShadowedTokenStoreError(
-                "A new token pair was stored but something else is read back in its place. The usual cause is a "
-                "secrets backend that holds a value under the same key; remove it there."
+                "A new token pair was stored, but another value is read back, so tasks could not share the pair. The "
+                "usual cause is a secrets backend that holds a value under the same key: remove it there."
             )
         log.error(
-            "AlloIncognito tokens: pair %s could not be stored. This process goes on with it; others will find "
-            "their pair rejected and make another one",
+            "AlloIncognito tokens: could not store pair %s. This process goes on with it; the others' pair is rejected "
+            "and they will make another one",
             fresh.id,
         )
 
-    def _with_losses(self, fresh: TokenPair) -> TokenPair:
+    def _with_early_losses(self, fresh: TokenPair) -> TokenPair:
         if self._old is None:
             return fresh
         now = fresh.obtained_at.timestamp()
-        losses = tuple(moment for moment in self._old.losses if now - moment < LOSSES_REMEMBERED)
-        if self._died_early:
+        losses = tuple(moment for moment in self._old.early_losses if now - moment < EARLY_LOSSES_KEPT_FOR)
+        if self._ended_early:
             losses = (*losses, now)
-            if len(losses) >= LOSSES_THAT_WARN:
+            if len(losses) >= EARLY_LOSSES_TO_WARN:
                 log.warning(
-                    "AlloIncognito tokens: %d pairs were found dead before their time within an hour. Something "
-                    "outside this token store makes pairs with the same authorization token: find it, or give it a "
-                    "token of its own",
+                    "AlloIncognito tokens: %d pairs were invalidated before their end within an hour. Another program, "
+                    "which does not use this token store, makes pairs with the same authorization token: find it, or "
+                    "give it a token of its own",
                     len(losses),
                 )
-        return replace(fresh, losses=losses)
+        return replace(fresh, early_losses=losses)
 
-    def confirm(self) -> Flow:
-        """A while after the save, look whether a slower writer has put an older pair over ours, which lives."""
-        assert self.saved is not None
-        yield Sleep(max(0.0, self._saved_at + self._timing.claim_wait - self._keeper.clock()))
+
+class LockedReplacement(Replacement):
+    """Replace a pair while holding the store's lock."""
+
+    def _renew(self) -> Flow:
+        return (yield from self._with_lock(super()._renew))
+
+    def _replace(self) -> Flow:
+        while True:
+            self._check_deadline()
+            try:
+                pair = yield from self._with_lock(self._replace_while_locked)
+            except AlloincognitoShadowedTokenStoreError:
+                raise
+            except AlloincognitoTokenStoreError as error:  # another process holds the lock, or the store is down
+                self._store_error = error
+                yield steps.Sleep(self._timing.poll_interval)
+                pair = yield from self.read_newer_pair()
+            if pair is not None:
+                return pair
+
+    def _with_lock(self, work: Callable[[], Flow]) -> Flow:
+        """Do not wait for the lock: a process that polls the store meanwhile seldom needs the lock any more."""
+        yield steps.Lock(self._timing.lease, 0.0)
+        self._store_error = None
         try:
-            for _ in range(CONFIRM_TRIES):
-                stored = yield Load()
-                if stored is None or stored.id == self.saved.id or stored.obtained_at > self.saved.obtained_at:
-                    break
-                yield Save(self.saved)
-            yield DropClaim(self._of)
+            outcome = yield from work()
+        except Exception:
+            yield steps.Unlock()
+            raise
+        yield steps.Unlock()
+        return outcome
+
+    def _replace_while_locked(self) -> Flow:
+        """Return None if the store cannot be read: a pair that could not be saved must not be made."""
+        pair = yield from self.read_newer_pair()
+        if pair is not None or self._store_error is not None:
+            return pair
+        pair = yield from self._refresh()
+        if pair is None:
+            yield steps.Extend()
+            pair = yield from self._create()
+        return (yield from self._save(pair, "replaced under the lock"))
+
+
+class ClaimedReplacement(Replacement):
+    """Replace a pair while holding a claim on it: plain reads and writes, since the store has no lock."""
+
+    _nonce: str | None = None
+    _claimed_at = 0.0
+    _nonces_seen: tuple[str | None, ...] = ()
+
+    def _replace(self) -> Flow:
+        while True:
+            newer = yield from self._claim()
+            if newer is not None:
+                return newer
+            pair = yield from self._refresh()
+            if pair is None:
+                newer = yield from self._wait_for_winner()
+                if newer is not None:
+                    return newer
+                if not (yield from self._still_holds_claim()):
+                    continue
+                pair = yield from self._create_by_claim()
+            pair = yield from self._save(pair, "replaced by claim")
+            self._state.unconfirmed = UnconfirmedSave(pair, self._old_id, self._saved_at)
+            return pair
+
+    def _claim(self) -> Flow:
+        """Return None once this process holds the claim, or a newer pair that another one stored meanwhile."""
+        watched, watched_since = None, 0.0
+        while True:
+            self._check_deadline()
+            try:
+                began = self._state.clock()
+                nonce = yield steps.ReadClaim(self._old_id)
+                self._check_refused(nonce)
+                if nonce is not None and nonce != watched:
+                    watched, watched_since = nonce, self._state.clock()
+                if nonce in (None, self._nonce) or self._state.clock() - watched_since >= self._timing.lease:
+                    is_held, watched = yield from self._write_claim(began)
+                    if is_held:
+                        return None
+                    watched_since = self._state.clock()
+                else:
+                    yield steps.Sleep(self._timing.poll_interval)
+            except AlloincognitoTokenStoreError as error:
+                self._note_store_error(error)
+                yield steps.Sleep(self._timing.store_call)
+            newer = yield from self.read_newer_pair()
+            if newer is not None:
+                return newer
+
+    def _write_claim(self, began: float) -> Flow:
+        """Write a claim, wait, read it back. Return whether it holds, and the nonce that the store holds."""
+        nonce = self._nonce = secrets.token_hex(8)
+        yield steps.WriteClaim(self._old_id, nonce)
+        self._store_error = None
+        self._claimed_at = self._state.clock()
+        if self._claimed_at - began > self._timing.claim_wait:
+            # Too late: by now another process may have read back a claim of its own, and be about to save.
+            yield from self.wait_for_newer_pair(self._claimed_at + self._timing.save_delay)
+            return False, nonce
+        newer = yield from self.wait_for_newer_pair(self._claimed_at + self._timing.claim_wait)
+        read_back = yield steps.ReadClaim(self._old_id)
+        enough = self._lease_left >= 2 * self._timing.token_call + self._timing.store_call
+        return newer is None and read_back == nonce and enough, read_back
+
+    def _create_by_claim(self) -> Flow:
+        try:
+            return (yield from self._create())
+        except AlloincognitoAuthError:
+            # Else all processes that wait for this claim would find out one after the other, most of them too late.
+            with contextlib.suppress(AlloincognitoTokenStoreError):
+                yield steps.WriteClaim(self._old_id, f"{REFUSED}{self._nonce}")
+            raise
+
+    def _check_refused(self, nonce: str | None) -> None:
+        """Fail if another process has just found that the token is not accepted. What was there before may be old."""
+        self._nonces_seen = self._nonces_seen or (nonce,)
+        if nonce is not None and nonce.startswith(REFUSED) and nonce not in self._nonces_seen:
+            raise AlloincognitoAuthError(NOT_ACCEPTED)
+
+    def _wait_for_winner(self) -> Flow:
+        """Wait until a process that made a pair must have saved it, since ``create`` would invalidate that pair."""
+        since = self._rejected_at if self._rejected_at is not None else float("-inf")
+        return (yield from self.wait_for_newer_pair(since + self._timing.save_delay))
+
+    def _still_holds_claim(self) -> Flow:
+        try:
+            nonce = yield steps.ReadClaim(self._old_id)
         except AlloincognitoTokenStoreError as error:
-            self._note_trouble(error)
+            self._note_store_error(error)
+            return False
+        return nonce == self._nonce and self._lease_left >= self._timing.token_call
+
+    @property
+    def _lease_left(self) -> float:
+        return self._claimed_at + self._timing.lease - self._state.clock()

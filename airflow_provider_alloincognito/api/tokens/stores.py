@@ -1,115 +1,100 @@
-"""What the token logic needs of a store, and the plainest one."""
+"""The two kinds of token store, with a lock or with claims, and the simplest one."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, cast, runtime_checkable
 
+from airflow_provider_alloincognito.api.tokens import steps
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
-from airflow_provider_alloincognito.api.tokens.steps import (
-    DropClaim,
-    Extend,
-    Load,
-    Lock,
-    ReadClaim,
-    Save,
-    StoreStep,
-    Unlock,
-    WriteClaim,
-)
 
 
 class TokenStore(Protocol):
     """
-    Keeps one authorization token's pair. Every method raises ``AlloincognitoTokenStoreError`` if it cannot.
+    Keeps the pair of one authorization token. Every store is of one of the two kinds below.
 
-    A store that is ``exclusive`` has the lock and no claims; another has the claims and no lock.
+    All methods raise :class:`AlloincognitoTokenStoreError` if the store cannot be read or written.
     """
 
-    exclusive: bool
-
     def load(self) -> TokenPair | None:
-        """The stored pair."""
+        """Return the stored pair, or None."""
 
     def save(self, pair: TokenPair) -> None:
-        """Put ``pair`` in the stored one's place."""
+        """Store ``pair`` in place of the one before."""
 
-    def read_claim(self, of: str) -> str | None:
-        """The nonce of the claim on replacing the pair ``of``."""
 
-    def write_claim(self, of: str, nonce: str) -> None:
-        """Claim the right to replace the pair ``of``."""
-
-    def drop_claim(self, of: str) -> None:
-        """Remove the claim on a pair that has been replaced."""
+@runtime_checkable
+class LockingTokenStore(TokenStore, Protocol):
+    """A store whose lock keeps other processes out while the pair is replaced."""
 
     def lock(self, lease: float, timeout: float) -> None:
-        """Take the lock for ``lease`` seconds; wait ``timeout`` seconds for it."""
+        """Take the lock for ``lease`` seconds; fail if it is not free within ``timeout`` seconds."""
 
     def extend(self) -> None:
-        """Hold the lock for a lease more."""
+        """Hold the lock for a whole lease from now on; fail if it is no longer held."""
 
     def unlock(self) -> None:
-        """Give the lock back, if it is held."""
+        """Release the lock if it is held."""
 
 
-def perform(store: TokenStore, step: StoreStep) -> Any:
-    """Do what the token logic wants of the store."""
+@runtime_checkable
+class ClaimingTokenStore(TokenStore, Protocol):
+    """A store without a lock: a process claims the right to replace a pair by writing its nonce."""
+
+    def read_claim(self, pair_id: str) -> str | None:
+        """Return the nonce of the claim on replacing the pair ``pair_id``, or None."""
+
+    def write_claim(self, pair_id: str, nonce: str) -> None:
+        """Claim the right to replace the pair ``pair_id``."""
+
+    def drop_claim(self, pair_id: str) -> None:
+        """Remove the claim on a pair that has been replaced."""
+
+
+def perform(store: TokenStore, step: steps.StoreStep) -> Any:
+    """Carry out a step on the store. A keeper yields only the steps of the kind of store that it was made for."""
+    locking, claiming = cast(LockingTokenStore, store), cast(ClaimingTokenStore, store)
     match step:
-        case Load():
+        case steps.Load():
             return store.load()
-        case Save(pair):
+        case steps.Save(pair):
             return store.save(pair)
-        case ReadClaim(of):
-            return store.read_claim(of)
-        case WriteClaim(of, nonce):
-            return store.write_claim(of, nonce)
-        case DropClaim(of):
-            return store.drop_claim(of)
-        case Lock(lease, timeout):
-            return store.lock(lease, timeout)
-        case Extend():
-            return store.extend()
-        case Unlock():
-            return store.unlock()
+        case steps.Lock(lease, timeout):
+            return locking.lock(lease, timeout)
+        case steps.Extend():
+            return locking.extend()
+        case steps.Unlock():
+            return locking.unlock()
+        case steps.ReadClaim(pair_id):
+            return claiming.read_claim(pair_id)
+        case steps.WriteClaim(pair_id, nonce):
+            return claiming.write_claim(pair_id, nonce)
+        case steps.DropClaim(pair_id):
+            return claiming.drop_claim(pair_id)
 
 
 class MemoryTokenStore:
     """
-    Shares nothing beyond the process, for scripts and tests: whoever uses it cuts off everybody else.
+    Keeps the pair in this process only, for scripts and tests: making one invalidates every other process's pair.
 
-    The process' own threads are told apart by the keeper already, so the lock has nothing to do.
+    The lock does nothing, since the keeper already lets one thread at a time replace the pair.
     """
-
-    exclusive = True
 
     def __init__(self) -> None:
         self._pair: TokenPair | None = None
 
     def load(self) -> TokenPair | None:
-        """The stored pair."""
+        """Return the stored pair, or None."""
         return self._pair
 
     def save(self, pair: TokenPair) -> None:
-        """Keep ``pair`` as long as the process lives."""
+        """Keep ``pair`` until the process ends."""
         self._pair = pair
 
-    def read_claim(self, of: str) -> str | None:
-        """No claims: the store is exclusive."""
-        raise NotImplementedError
-
-    def write_claim(self, of: str, nonce: str) -> None:
-        """No claims: the store is exclusive."""
-        raise NotImplementedError
-
-    def drop_claim(self, of: str) -> None:
-        """No claims: the store is exclusive."""
-        raise NotImplementedError
-
     def lock(self, lease: float, timeout: float) -> None:
-        """Nobody to lock out."""
+        """Do nothing."""
 
     def extend(self) -> None:
-        """Nobody to lock out."""
+        """Do nothing."""
 
     def unlock(self) -> None:
-        """Nobody to lock out."""
+        """Do nothing."""

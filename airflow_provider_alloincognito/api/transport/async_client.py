@@ -19,7 +19,7 @@ from airflow_provider_alloincognito.api.methods import ApiRequest
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
-from airflow_provider_alloincognito.api.tokens.steps import Join, Lock, Send, Sleep, Step, Unlock
+from airflow_provider_alloincognito.api.tokens.steps import Join, Lock, Send, Sleep, Step, StoreStep, Unlock
 from airflow_provider_alloincognito.api.tokens.stores import TokenStore, perform
 from airflow_provider_alloincognito.api.transport import retries
 from airflow_provider_alloincognito.api.transport.retries import MOST_CONNECTIONS
@@ -96,7 +96,7 @@ class AsyncClient:
         finally:
             flow.close()
             if locked:
-                await self._in_thread(self._store.unlock)
+                await self._in_thread(perform, self._store, Unlock())
 
     async def _do(self, step: Step) -> Any:
         match step:
@@ -109,7 +109,7 @@ class AsyncClient:
             case _:
                 return await self._in_store(step)
 
-    async def _in_store(self, step: Step) -> Any:
+    async def _in_store(self, step: StoreStep) -> Any:
         running = asyncio.ensure_future(self._in_thread(perform, self._store, step))
         try:
             return await asyncio.shield(running)

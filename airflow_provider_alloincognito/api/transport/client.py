@@ -110,7 +110,7 @@ class Client:
         finally:
             flow.close()
             if locked:
-                self._store.unlock()
+                perform(self._store, Unlock())
 
     def _do(self, step: Step) -> Any:
         match step:

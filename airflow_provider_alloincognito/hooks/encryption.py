@@ -1,4 +1,4 @@
-"""Entries of a shared store: their keys give nothing away, and neither do their values, nor the logs."""
+"""Encrypt what a shared token store holds, and keep tokens out of the logs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ PURPOSE = b"airflow-provider-alloincognito token store 1"
 
 class Seal:
     """
-    Encrypts with a key derived from the authorization token, so that whoever lacks it reads nothing, whatever
-    Airflow's Fernet key is.
+    Encrypts with a key derived from the authorization token, whatever Airflow's Fernet key is.
 
-    :param server: the canonical server.
-    :param authorization_token: stripped.
+    Without that token nobody can read the entries, and ``digest``, which goes into their keys, tells nothing of it.
+
+    :param server: scheme, lower-case host and port, as in :class:`Settings`.
+    :param authorization_token: without spaces around it.
     """
 
     def __init__(self, server: str, authorization_token: str) -> None:
@@ -31,36 +32,36 @@ class Seal:
         self.digest = hashlib.sha256(f"{server}\0{authorization_token}".encode()).hexdigest()[:32]
 
     def close(self, content: bytes) -> str:
-        """Encrypt."""
+        """Return ``content`` encrypted."""
         return self._fernet.encrypt(content).decode()
 
     def open(self, sealed: str, key: str) -> bytes:
         """
-        Decrypt the value of the entry ``key``.
+        Return the value of the entry ``key`` decrypted.
 
-        :raises AlloincognitoShadowedTokenStoreError: if it is not one of ours.
+        :raises AlloincognitoShadowedTokenStoreError: if this provider did not write it.
         """
         try:
             return self._fernet.decrypt(sealed.encode())
         except InvalidToken:
             raise AlloincognitoShadowedTokenStoreError(
-                f"The entry {key!r} of the token store holds something that this provider did not write there. Remove "
-                "it; if it comes back, an environment variable or a secrets backend provides it."
+                f"The entry {key!r} of the token store has a value that this provider did not write, so the token pair "
+                "cannot be read. Remove it; if it comes back, an environment variable or a secrets backend provides it."
             ) from None
 
     def close_pair(self, pair: TokenPair) -> str:
-        """Encrypt a pair, and have its tokens masked in logs from now on."""
+        """Return a pair encrypted, and mask its tokens in logs from now on."""
         mask_pair(pair)
         return self.close(pair.to_json())
 
     def open_pair(self, sealed: str, key: str) -> TokenPair:
-        """Decrypt the pair in the entry ``key``, and have its tokens masked in logs from now on."""
+        """Return the pair in the entry ``key`` decrypted, and mask its tokens in logs from now on."""
         pair = TokenPair.from_json(self.open(sealed, key))
         mask_pair(pair)
         return pair
 
 
 def mask_pair(pair: TokenPair) -> None:
-    """Have Airflow mask a pair's tokens, wherever they should appear."""
+    """Have Airflow mask a pair's tokens in its logs."""
     mask_secret(pair.access_token)
     mask_secret(pair.refresh_token)
