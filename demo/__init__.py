@@ -1,1 +1,1 @@
-"""The demonstration: the daily DAG over three days of the sandbox (``make demo``), and a look around (``make up``)."""
+"""``make demo`` runs the daily DAG against the sandbox; ``make up`` starts Airflow's UI and the sandbox."""

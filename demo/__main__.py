@@ -1,7 +1,7 @@
 """
-``make demo``: three days of calls and recordings, out of the sandbox and into a warehouse table, by the daily DAG.
+``make demo``: the daily DAG copies three days of calls and recordings from the sandbox to a warehouse table.
 
-Ends with 0 if what landed equals the sandbox's own list of these days.
+The exit code is 0 if what landed equals the sandbox's own list of these days.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from demo.place import REPOSITORY, Place, connection
+from demo.place import REPOSITORY, Place
 from demo.report import Report
 from demo.sandbox import RunningSandbox, dump_truth, running_sandbox
 from demo.truth import compare
@@ -24,21 +24,21 @@ from demo.truth import compare
 # Thursday, Friday, and a Saturday in the next month.
 DAYS = ["2025-10-30", "2025-10-31", "2025-11-01"]
 AFTER = "2025-11-02"
-# This stand lists a call that starts at the period's end, so that every midnight's calls come twice: the DAG cuts them.
-# Recordings of a few seconds keep the demonstration small.
-KNOBS = {"seed": "demo", "period_end": "inclusive", "recording_bytes": [2_000, 20_000]}
+# With an inclusive period_end the server lists calls that start at midnight in both days; the DAG keeps them once.
+# Recordings of a few seconds keep the demo small.
+SANDBOX = {"seed": "demo", "period_end": "inclusive", "recording_bytes": [2_000, 20_000]}
 
 
 def main() -> int:
-    """Run the demonstration."""
+    """Run the demo."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--folder", type=Path, default=REPOSITORY / ".demo", help="where everything is kept")
+    options.add_argument("--folder", type=Path, default=REPOSITORY / ".demo", help="for all files (%(default)s)")
     place = Place(options.parse_args().folder.resolve())
     place.make()
     report = Report(place)
-    dump_truth(KNOBS, DAYS[0], AFTER, place.truth)
-    with running_sandbox(KNOBS) as sandbox:
-        report.begin(sandbox.url)
+    dump_truth(SANDBOX, DAYS[0], AFTER, place.truth)
+    with running_sandbox(SANDBOX) as sandbox:
+        report.start(sandbox.url)
         code = 0
         for event in _run_days(place, sandbox):
             code = event.get("code", code)
@@ -46,17 +46,17 @@ def main() -> int:
     if code:
         report.failed(code)
         return 1
-    checks = compare(place, DAYS, KNOBS)
+    checks = compare(place, DAYS, SANDBOX)
     report.summary(DAYS, checks)
     return 0 if all(check.equal for check in checks) else 1
 
 
 def _run_days(place: Place, sandbox: RunningSandbox) -> Iterator[dict[str, Any]]:
-    """Run Airflow in a process whose words go to a file, and give what it says about its tasks."""
+    """Run Airflow in a process that logs to a file; yield what it reports about its tasks."""
     reading, writing = os.pipe()
     environment = {
         **place.environment(first_day=DAYS[0]),
-        "AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT": connection(sandbox.url, sandbox.authorization_token),
+        "AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT": sandbox.connection,
         "DEMO_PROGRESS": str(writing),
     }
     with place.log.open("wb") as log:

@@ -1,8 +1,8 @@
 """
 Run the daily DAG for some days, in this process, in real Airflow.
 
-``python -m demo.days DAY...``, with the environment of ``demo.place``. Says what becomes of each task as a line of JSON
-on the file descriptor that ``DEMO_PROGRESS`` names; Airflow's own words go to stdout and stderr, as always.
+``python -m demo.days DAY...``, with the environment variables of ``demo.place``. Writes a line of JSON for each change
+of a task's state to the file descriptor in ``DEMO_PROGRESS``; Airflow itself logs to stdout and stderr.
 """
 
 from __future__ import annotations
@@ -24,67 +24,67 @@ DAG_MODULE = "alloincognito_daily_calls"
 
 
 class Progress:
-    """Tells how it goes, by the callbacks that Airflow offers every DAG author."""
+    """Reports the tasks' states, with the callbacks that Airflow offers every DAG author."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._began = time.monotonic()
 
-    def say(self, **what: Any) -> None:
+    def report(self, **event: Any) -> None:
         """Write a line."""
-        self._out.write(json.dumps(what) + "\n")
+        self._out.write(json.dumps(event) + "\n")
         self._out.flush()
 
     def watch(self, dag: Any, day: str) -> None:
-        """Follow the tasks of a DAG."""
+        """Report what the tasks of a DAG do."""
         for task in dag.tasks:
             task.on_execute_callback = [partial(self._start, day)]
             task.on_success_callback = [partial(self._end, day)]
             task.on_failure_callback = [partial(self._fail, day)]
-            # A failure is to be seen at once, and not after the DAG's patient retries.
+            # Show a failure at once, not after the DAG's retries.
             task.retries = 0
 
     def _start(self, day: str, context: Any) -> None:
         self._began = time.monotonic()
-        self.say(day=day, task=context["ti"].task_id, state="running")
+        self.report(day=day, task=context["ti"].task_id, state="running")
 
     def _end(self, day: str, context: Any) -> None:
         task = context["ti"].task_id
         result = context["ti"].xcom_pull(task_ids=task)
         seconds = time.monotonic() - self._began
-        self.say(day=day, task=task, state="success", seconds=seconds, result=result)
+        self.report(day=day, task=task, state="success", seconds=seconds, result=result)
 
     def _fail(self, day: str, context: Any) -> None:
-        self.say(day=day, task=context["ti"].task_id, state="failed", error=str(context.get("exception")))
+        self.report(day=day, task=context["ti"].task_id, state="failed", error=str(context.get("exception")))
 
 
 def main(days: list[str]) -> int:
-    """Make Airflow's database, and run."""
+    """Create Airflow's database, and run the days."""
     with os.fdopen(int(os.environ["DEMO_PROGRESS"]), "w", encoding="utf-8") as out:
         progress = Progress(out)
         import airflow
         from airflow.utils.db import upgradedb
 
         upgradedb()
-        progress.say(ready=airflow.__version__)
+        progress.report(ready=airflow.__version__)
         sys.path.insert(0, str(DAGS))
         module = importlib.import_module(DAG_MODULE)
         for day in days:
             progress.watch(module.dag, day)
-            run = module.dag.test(**{_moment_argument(module.dag): _end_of(day, module.ZONE)})
+            run = module.dag.test(**{_date_argument(module.dag): _end_of(day, module.ZONE)})
             if str(run.state) != "success":
                 return 1
     return 0
 
 
-def _moment_argument(dag: Any) -> str:
-    """Airflow 3 and 2 call it differently."""
+def _date_argument(dag: Any) -> str:
+    """Return the argument's name, which differs between Airflow 3 and 2."""
     names = inspect.signature(dag.test).parameters
     return "logical_date" if "logical_date" in names else "execution_date"
 
 
 def _end_of(day: str, zone: str) -> datetime:
-    """A run by hand at a day's end covers that day: the timetable takes the last whole interval."""
+    """Return the moment after a day: a manual run covers the last complete interval before its date."""
     return datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)) + timedelta(days=1)
 
 

@@ -1,9 +1,8 @@
-"""Where the demonstration keeps its things, and how it tells Airflow."""
+"""Where the demo keeps its files, and Airflow's environment variables."""
 
 from __future__ import annotations
 
 import base64
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,9 @@ DAGS = REPOSITORY / "example_dags"
 @dataclass(frozen=True)
 class Place:
     """
-    A folder that holds everything and may be removed at any time.
+    The demo's files.
 
-    :param folder: which.
+    :param folder: holds all of them, and may be removed at any time.
     """
 
     folder: Path
@@ -29,7 +28,7 @@ class Place:
 
     @property
     def files(self) -> Path:
-        """What the DAG lands."""
+        """The files that the DAG writes."""
         return self.folder / "files"
 
     @property
@@ -39,20 +38,20 @@ class Place:
 
     @property
     def truth(self) -> Path:
-        """The sandbox's own list of the calls, which did not go through HTTP."""
+        """The sandbox's own list of the calls, written without HTTP."""
         return self.folder / "truth.jsonl"
 
     @property
     def log(self) -> Path:
-        """All that Airflow says."""
+        """Airflow's log."""
         return self.folder / "airflow.log"
 
     def name(self, path: Path) -> str:
-        """Name a path as seen from where the user stands."""
+        """Return a path relative to the current folder."""
         return os.path.relpath(path)
 
     def make(self) -> None:
-        """Make the folders, and the key that Airflow encrypts with."""
+        """Create the folders and Airflow's Fernet key."""
         self.airflow_home.mkdir(parents=True, exist_ok=True)
         key = self.folder / "fernet_key"
         if not key.exists():
@@ -60,7 +59,7 @@ class Place:
             key.write_bytes(base64.urlsafe_b64encode(os.urandom(32)))
 
     def environment(self, *, first_day: str) -> dict[str, str]:
-        """Give the environment of an Airflow that knows nothing of any other on this machine."""
+        """Return the environment variables of an Airflow that is independent of any other on this machine."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "ALLO"))}
         return {
             **inherited,
@@ -73,8 +72,3 @@ class Place:
             "ALLOINCOGNITO_WAREHOUSE": str(self.warehouse),
             "ALLOINCOGNITO_FIRST_DAY": first_day,
         }
-
-
-def connection(url: str, authorization_token: str) -> str:
-    """Give the Connection as Airflow takes it from the environment and from its command line."""
-    return json.dumps({"conn_type": "alloincognito", "host": url, "password": authorization_token})

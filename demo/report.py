@@ -1,4 +1,4 @@
-"""What the user sees."""
+"""What the demo prints."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ QUERY = "SELECT date, direction, count(*), count(recording), sum(talk_seconds) F
 
 class Report:
     """
-    Writes to the terminal.
+    Prints progress and summary.
 
-    :param place: where things are.
+    :param place: where the files are.
     """
 
     def __init__(self, place: Place) -> None:
         self._place = place
         self._live = sys.stdout.isatty()
 
-    def begin(self, url: str) -> None:
-        """Say what is about to happen."""
+    def start(self, url: str) -> None:
+        """Print what happens next."""
         self._say(f"The sandbox, a server that speaks AlloIncognito's API, answers at {url}.")
         self._say("Airflow is getting ready ...")
 
     def event(self, event: dict[str, Any]) -> None:
-        """Say what became of a task."""
+        """Print the state of a task."""
         if "ready" in event:
             self._say(f"Airflow {event['ready']} runs the DAG alloincognito_daily_calls, one day after the other:\n")
         elif event.get("state") == "running" and self._live:
             self._say(f"  {event['day']}  {event['task']:<11} ...", end="\r")
         elif event.get("state") == "success":
-            said = _in_words(event["task"], event["result"] or {})
-            self._say(f"  {event['day']}  {event['task']:<11} {said:<42} {event['seconds']:5.1f} s")
+            result = _describe(event["task"], event["result"] or {})
+            self._say(f"  {event['day']}  {event['task']:<11} {result:<42} {event['seconds']:5.1f} s")
         elif event.get("state") == "failed":
             self._say(f"  {event['day']}  {event['task']:<11} FAILED: {event['error']}")
 
     def failed(self, code: int) -> None:
-        """Say that there is nothing to sum up."""
-        self._say(f"\nAirflow ended with {code}. All that it said: {self._place.name(self._place.log)}")
+        """Print where to look when Airflow failed."""
+        self._say(f"\nAirflow failed with exit code {code}. Its log: {self._place.name(self._place.log)}")
 
     def summary(self, days: list[str], checks: list[Check]) -> None:
-        """Say what is there now."""
+        """Print the files, the table, and how they compare with the sandbox's list."""
         self._say(f"\nFiles in {self._place.name(self._place.files)}")
         for day in days:
             self._calls_file(self._place.files / f"calls/date={day}/calls.parquet")
@@ -79,7 +79,7 @@ class Report:
         print(f"\x1b[K{text}" if self._live else text, end=end, flush=True)
 
 
-def _in_words(task: str, result: dict[str, Any]) -> str:
+def _describe(task: str, result: dict[str, Any]) -> str:
     if task == "calls":
         return f"{result['rows']:,} calls, {_size(result['bytes'])}"
     if task == "recordings":

@@ -1,4 +1,4 @@
-"""The sandbox as a process of its own."""
+"""The sandbox in a process of its own."""
 
 from __future__ import annotations
 
@@ -17,36 +17,40 @@ PROGRAM = [sys.executable, "-m", "airflow_provider_alloincognito.sandbox"]
 @dataclass(frozen=True)
 class RunningSandbox:
     """
-    How to reach it.
+    The sandbox's address.
 
-    :param url: its address.
-    :param authorization_token: as made in the personal account.
+    :param authorization_token: the token that a user would make in the personal account.
     """
 
     url: str
     authorization_token: str = field(repr=False)
 
+    @property
+    def connection(self) -> str:
+        """The Airflow Connection to it, as JSON."""
+        return json.dumps({"conn_type": "alloincognito", "host": self.url, "password": self.authorization_token})
+
 
 @contextmanager
-def running_sandbox(knobs: Mapping[str, Any]) -> Iterator[RunningSandbox]:
-    """Run it on a free port of the loopback."""
-    process = subprocess.Popen([*PROGRAM, *_arguments(knobs), "--port", "0"], stdout=subprocess.PIPE, text=True)
+def running_sandbox(settings: Mapping[str, Any]) -> Iterator[RunningSandbox]:
+    """Run the sandbox on a free port of the loopback."""
+    process = subprocess.Popen([*PROGRAM, *_arguments(settings), "--port", "0"], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            raise RuntimeError("The sandbox did not start; what it said stands above.")
-        said = json.loads(line)
-        yield RunningSandbox(said["url"], said["authorization_token"])
+            raise RuntimeError("The sandbox did not start. Its error is above.")
+        started = json.loads(line)
+        yield RunningSandbox(started["url"], started["authorization_token"])
     finally:
         process.terminate()
         process.wait()
 
 
-def dump_truth(knobs: Mapping[str, Any], start: str, end: str, file: Path) -> None:
+def dump_truth(settings: Mapping[str, Any], start: str, end: str, file: Path) -> None:
     """Write the calls of ``[start, end)``, straight from the generator: one JSON object a line."""
-    subprocess.run([*PROGRAM, *_arguments(knobs), "truth", start, end, str(file)], check=True, capture_output=True)
+    subprocess.run([*PROGRAM, *_arguments(settings), "truth", start, end, str(file)], check=True, capture_output=True)
 
 
-def _arguments(knobs: Mapping[str, Any]) -> list[str]:
-    return [argument for name, value in knobs.items() for argument in ("--set", f"{name}={json.dumps(value)}")]
+def _arguments(settings: Mapping[str, Any]) -> list[str]:
+    return [argument for name, value in settings.items() for argument in ("--set", f"{name}={json.dumps(value)}")]

@@ -1,4 +1,4 @@
-"""Does what landed equal the sandbox's own list of calls? Asked without any of the package's code but the sandbox'."""
+"""Compare what landed with the sandbox's own list of calls, with no code of the package but the sandbox's."""
 
 from __future__ import annotations
 
@@ -25,21 +25,20 @@ Talk = dict[tuple[str, str], tuple[int, int, int]]
 @dataclass(frozen=True)
 class Check:
     """
-    Something that was compared.
+    One comparison.
 
-    :param what: in words.
-    :param equal: and how it came out.
+    :param what: what was compared, as the summary says it.
     """
 
     what: str
     equal: bool
 
 
-def compare(place: Place, days: list[str], knobs: Mapping[str, Any]) -> list[Check]:
-    """Compare rows, recordings and table with the truth."""
+def compare(place: Place, days: list[str], settings: Mapping[str, Any]) -> list[Check]:
+    """Compare rows, recordings and table with the sandbox's list."""
     truth = [json.loads(line) for line in place.truth.read_bytes().splitlines()]
     by_day = {day: [row for row in truth if row["startTime"].startswith(day)] for day in days}
-    sandbox = Sandbox(SandboxSettings.of(knobs))
+    sandbox = Sandbox(SandboxSettings.of(settings))
     return [
         Check(
             f"{len(truth):,} calls, row for row, field for field, in their order",
@@ -54,7 +53,7 @@ def compare(place: Place, days: list[str], knobs: Mapping[str, Any]) -> list[Che
 
 
 def talk_in_table(place: Place) -> Talk:
-    """Give calls, recordings and seconds of talk by day and direction, from the warehouse."""
+    """Return calls, recordings and seconds of talk by day and direction, from the warehouse."""
     with duckdb.connect(str(place.warehouse), read_only=True) as db:
         found = db.execute(
             "SELECT strftime(date, '%Y-%m-%d'), direction, count(*), count(recording), sum(talk_seconds)::BIGINT "
@@ -82,7 +81,7 @@ def _landed_rows(place: Place, day: str) -> list[dict[str, str | None]]:
 
 
 def _texts(row: Mapping[str, Any]) -> dict[str, str | None]:
-    """Each value as a text, in one order of fields: a file has types, and JSON has fewer of them."""
+    """Return each value as text, with the fields in one order: JSON has fewer types than Parquet."""
     return {field: _text(value) for field, value in sorted(row.items())}
 
 

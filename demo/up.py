@@ -1,4 +1,4 @@
-"""``make up``: Airflow's UI and the sandbox, with the Connection there and the example DAGs to switch on."""
+"""``make up``: Airflow's UI and the sandbox, with a Connection to it and the example DAGs."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from demo.place import REPOSITORY, Place, connection
+from demo.place import REPOSITORY, Place
 from demo.sandbox import running_sandbox
 
-KNOBS = {"seed": "demo", "recording_bytes": [2_000, 20_000]}
+SANDBOX = {"seed": "demo", "recording_bytes": [2_000, 20_000]}
 DAYS_BACK = 3
-PATIENCE = 300.0
+START_TIMEOUT = 300.0
 
 
 def main() -> int:
-    """Start both, say where they are, and stop them in the end."""
+    """Start both, print their addresses, and stop both at the end."""
     place = Place(REPOSITORY / ".up")
     place.make()
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(sign, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     first_day = datetime.now(ZoneInfo("Europe/Moscow")).date() - timedelta(days=DAYS_BACK)
     port = _free_port(8080)
     environment = {**place.environment(first_day=first_day.isoformat()), **_standalone(port)}
     try:
-        with running_sandbox(KNOBS) as sandbox:
+        with running_sandbox(SANDBOX) as sandbox:
             print("Airflow is starting ...", flush=True)
-            _prepare(environment, connection(sandbox.url, sandbox.authorization_token))
+            _prepare(environment, sandbox.connection)
             with _airflow(place, environment) as airflow:
                 if not _wait_for(airflow, port):
-                    print(f"Airflow did not start. What it said: {place.name(place.log)}")
+                    print(f"Airflow did not start. Its log: {place.name(place.log)}")
                     return 1
                 print(
                     f"\n  Airflow    http://127.0.0.1:{port}\n"
                     f"  sandbox    {sandbox.url}/docs\n\n"
                     f"Switch on alloincognito_daily_calls: it catches up from {first_day}.\n"
-                    f"Files and table: {place.name(place.folder)}. All that Airflow says: {place.name(place.log)}.\n"
+                    f"Files and table: {place.name(place.folder)}. Airflow's log: {place.name(place.log)}.\n"
                     "Ctrl-C stops everything.",
                     flush=True,
                 )
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def _standalone(port: int) -> dict[str, str]:
-    """Everything on the loopback, nobody asked for a password, and no port that another Airflow may have."""
+    """Return settings: everything on the loopback, no password, and no port that another Airflow may use."""
     return {
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
@@ -67,8 +67,8 @@ def _standalone(port: int) -> dict[str, str]:
     }
 
 
-def _prepare(environment: Mapping[str, str], uri: str) -> None:
-    """Make Airflow's database, and put the Connection where the UI shows it."""
+def _prepare(environment: Mapping[str, str], connection: str) -> None:
+    """Create Airflow's database and store the Connection in it, so that the UI shows it."""
     program = (
         "import os; from airflow.utils.db import upgradedb; upgradedb()\n"
         "from airflow.models import Connection\n"
@@ -80,7 +80,7 @@ def _prepare(environment: Mapping[str, str], uri: str) -> None:
     )
     subprocess.run(
         [sys.executable, "-c", program],
-        env={**environment, "DEMO_CONNECTION": uri},
+        env={**environment, "DEMO_CONNECTION": connection},
         check=True,
         stdout=subprocess.DEVNULL,
     )
@@ -88,7 +88,7 @@ def _prepare(environment: Mapping[str, str], uri: str) -> None:
 
 @contextmanager
 def _airflow(place: Place, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``airflow standalone`` as a group of processes that ends as a whole."""
+    """Run ``airflow standalone`` as a process group, and stop all of the group at the end."""
     with place.log.open("wb") as log:
         airflow = subprocess.Popen(
             [sys.executable, "-m", "airflow", "standalone"],
@@ -105,16 +105,16 @@ def _airflow(place: Place, environment: Mapping[str, str]) -> Iterator[subproces
 
 
 def _stop(airflow: subprocess.Popen[bytes]) -> None:
-    for sign in (signal.SIGTERM, signal.SIGKILL):
+    for number in (signal.SIGTERM, signal.SIGKILL):
         try:
-            os.killpg(airflow.pid, sign)
+            os.killpg(airflow.pid, number)
             airflow.wait(timeout=20)
         except (ProcessLookupError, subprocess.TimeoutExpired):
             continue
 
 
 def _wait_for(airflow: subprocess.Popen[bytes], port: int) -> bool:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + START_TIMEOUT
     while airflow.poll() is None and time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/monitor/health", timeout=5):

@@ -1,9 +1,9 @@
 """
-### A day of calls and their recordings, into the warehouse, every day
+### Every day: a day of calls and their recordings, into the warehouse
 
-Needs the Connection `alloincognito_default`, and the names of your stand's row fields in `FIELDS`.
+Needs the Connection `alloincognito_default`. Set the names of your server's fields in `FIELDS`.
 
-A run covers one whole Moscow day. Running it again gives the same rows, in the files and in the table.
+A run covers one whole day, Moscow time. Running it again gives the same rows, in the files and in the table.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoRecordingOperator,
 )
 
-# The table's column: the field of a row on your stand (its /docs page has the names). Edit the right side. Further
-# columns may be added, and those that your stand has no field for taken out, all but started_at and record_file_id.
+# Column of the table: field of a row. Put your server's names on the right; its /docs page lists them. You may add
+# columns, and remove those that your server has no field for, except started_at and record_file_id.
 FIELDS = {
     "call_id": "callId",
     "started_at": "startTime",
@@ -34,17 +34,17 @@ FIELDS = {
     "talk_seconds": "duration",
     "record_file_id": "recordFileId",
 }
-# Columns that are not texts.
+# The types of columns that are not text.
 TYPES = {"started_at": "timestamp", "talk_seconds": "int64"}
 
 HOME = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
-# A folder for the files, in any store that Airflow knows, such as s3://aws_default@bucket/alloincognito.
+# A folder for the files, in any storage that Airflow supports, such as s3://aws_default@bucket/alloincognito.
 FILES = os.environ.get("ALLOINCOGNITO_FILES", f"file://{HOME}/alloincognito")
-# DuckDB's file. Another warehouse takes the place of load() below.
+# The DuckDB file. For another warehouse, change load() below.
 WAREHOUSE = os.environ.get("ALLOINCOGNITO_WAREHOUSE", f"{HOME}/alloincognito.duckdb")
-# The first day to fetch. Airflow catches up from here when the DAG is switched on.
+# The first day to fetch. When you switch the DAG on, Airflow runs it for each day from here.
 FIRST_DAY = os.environ.get("ALLOINCOGNITO_FIRST_DAY", "2026-01-01")
-# Calls go on past midnight, and recordings are there some time after their calls.
+# Some calls end after midnight, and recordings are available some time after their calls.
 SETTLING_TIME = timedelta(hours=4)
 
 ZONE = "Europe/Moscow"
@@ -52,9 +52,9 @@ DATE = f"{{{{ data_interval_start.in_timezone('{ZONE}').to_date_string() if data
 CALLS = f"{FILES}/calls/date={DATE}/calls.parquet"
 
 
-@task(max_active_tis_per_dag=1)  # DuckDB's file takes one writer at a time
+@task(max_active_tis_per_dag=1)  # a DuckDB file has one writer at a time
 def load(date: str, calls: str, manifest: str, warehouse: str) -> dict[str, str | int]:
-    """Put a day's calls in the table, in place of what it holds of that day."""
+    """Replace a day's calls in the table."""
     import duckdb
     import pyarrow.parquet
 
@@ -78,7 +78,7 @@ def load(date: str, calls: str, manifest: str, warehouse: str) -> dict[str, str 
 with DAG(
     dag_id="alloincognito_daily_calls",
     doc_md=__doc__,
-    # Not "@daily": in Airflow 3 that is a run without a data interval.
+    # Not "@daily", which in Airflow 3 gives an empty data interval.
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone=ZONE),
     start_date=datetime.fromisoformat(FIRST_DAY).replace(tzinfo=ZoneInfo(ZONE)),
     catchup=True,

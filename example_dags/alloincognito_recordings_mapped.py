@@ -1,11 +1,11 @@
 """
 ### A day's recordings, fetched by many workers at once
 
-Needs the Connection `alloincognito_default`, and the names of your stand's row fields in `FIELDS`.
+Needs the Connection `alloincognito_default`. Set the names of your server's fields in `FIELDS`.
 
-The day's calls that have a recording are listed, their ids go into files of some hundred each, a mapped task fetches
-the recordings of each such file, and one manifest says what became of all of them. All tasks, on whatever worker,
-share one token pair. Running it again fetches only what is missing.
+The first task lists the day's calls that have a recording. Their ids are split into files (chunks) of some hundred
+ids, and a mapped task fetches the recordings of each chunk. One manifest lists all recordings. All tasks, on all
+workers, share one token pair. Running it again fetches only what is missing.
 """
 
 from __future__ import annotations
@@ -27,25 +27,24 @@ from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoRecordingOperator,
 )
 
-# What it is here: the field of a row on your stand (its /docs page has the names). Edit the right side.
+# Name in this DAG: field of a row. Put your server's names on the right; its /docs page lists them.
 FIELDS = {
     "started_at": "startTime",
     "record_file_id": "recordFileId",
 }
 
 HOME = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
-# A folder for the files. With workers on several machines: in a store that all of them reach, such as
-# s3://aws_default@bucket/alloincognito.
+# A folder for the files, such as s3://aws_default@bucket/alloincognito. All workers must be able to access it.
 FILES = os.environ.get("ALLOINCOGNITO_FILES", f"file://{HOME}/alloincognito")
-# The first day to fetch. Airflow catches up from here when the DAG is switched on.
+# The first day to fetch. When you switch the DAG on, Airflow runs it for each day from here.
 FIRST_DAY = os.environ.get("ALLOINCOGNITO_FIRST_DAY", "2026-01-01")
-# Calls go on past midnight, and recordings are there some time after their calls.
+# Some calls end after midnight, and recordings are available some time after their calls.
 SETTLING_TIME = timedelta(hours=4)
-# A task for so many recordings: it takes some minutes, so that little is done twice when a worker dies.
+# Recordings for each task. It then takes some minutes, so a worker that dies loses little.
 CHUNK = 250
-# Airflow maps a task 1,024 times at most ([core] max_map_length); on a day with more recordings, chunks get longer.
+# Airflow maps a task at most 1,024 times ([core] max_map_length). On a day with more recordings, chunks get larger.
 MOST_CHUNKS = 1000
-# So many of these tasks at a time, each with so many recordings on their way.
+# How many of these tasks run at a time, and how many recordings each fetches at a time.
 TASKS_AT_A_TIME = 8
 RECORDINGS_AT_A_TIME = 4
 
@@ -57,7 +56,7 @@ RECORDINGS = f"{FILES}/recordings/date={DATE}"
 
 @task
 def chunks(calls: str) -> list[dict[str, str]]:
-    """Write the ids into files of their own: what goes from task to task is their paths, and stays small."""
+    """Write the ids to one file for each chunk; only the paths go through XCom."""
     import pyarrow.parquet
 
     field = FIELDS["record_file_id"]
@@ -74,9 +73,9 @@ def chunks(calls: str) -> list[dict[str, str]]:
     return wanted
 
 
-@task(trigger_rule="none_failed")  # a day without recordings has no chunks, and yet a manifest
+@task(trigger_rule="none_failed")  # a day without recordings has no chunks, but a manifest
 def manifest(wanted: list[dict[str, str]], path: str) -> dict[str, str | int]:
-    """Put the chunks' manifests together, in the order of the calls."""
+    """Join the chunks' manifests, in the order of the calls."""
     recordings = 0
     with whole_file(ObjectStoragePath(path)) as file:
         for chunk in wanted:
@@ -90,7 +89,7 @@ def manifest(wanted: list[dict[str, str]], path: str) -> dict[str, str | int]:
 with DAG(
     dag_id="alloincognito_recordings_mapped",
     doc_md=__doc__,
-    # Not "@daily": in Airflow 3 that is a run without a data interval.
+    # Not "@daily", which in Airflow 3 gives an empty data interval.
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone=ZONE),
     start_date=pendulum.parse(FIRST_DAY, tz=ZONE),
     catchup=True,

@@ -1,8 +1,8 @@
 """
-### Ask now, fetch when it is ready
+### Submit a request now, fetch the result when it is ready
 
-The call list is asked for and its rows are left where they are; a sensor waits for the result by its `requestHash`
-without holding a worker; then the result lands. For long periods, and for a stand that takes its time.
+The first task requests the call list and keeps only its `requestHash`. A sensor waits for the result without occupying
+a worker; then the result is written to a file. For long periods, and for servers that need long for a call list.
 
 Needs the Connection `alloincognito_default`.
 """
@@ -24,7 +24,7 @@ from airflow_provider_alloincognito.operators.alloincognito import (
 from airflow_provider_alloincognito.sensors.alloincognito import AlloincognitoRequestResultSensor
 
 HOME = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
-# A folder for the files, in any store that Airflow knows, such as s3://aws_default@bucket/alloincognito.
+# A folder for the files, in any storage that Airflow supports, such as s3://aws_default@bucket/alloincognito.
 FILES = os.environ.get("ALLOINCOGNITO_FILES", f"file://{HOME}/alloincognito")
 
 ZONE = "Europe/Moscow"

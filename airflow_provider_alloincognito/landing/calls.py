@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Literal, cast
 
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
 from airflow_provider_alloincognito.errors import (
+    AlloincognitoFieldError,
     AlloincognitoSchemaError,
     AlloincognitoTooFewRowsError,
     AlloincognitoUnknownFieldError,
@@ -21,6 +22,7 @@ from airflow_provider_alloincognito.landing.stores.targets import Target, addres
 from airflow_provider_alloincognito.landing.tables.inference import infer_schema
 from airflow_provider_alloincognito.landing.tables.schema import Schema, SchemaArgument, read_schema
 from airflow_provider_alloincognito.landing.tables.spool import SpooledBlocks, cut_blocks
+from airflow_provider_alloincognito.scrubbing import scrub
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ def land_calls(
     schema: SchemaArgument = None,
     timezone: str = "Europe/Moscow",
     unknown_fields: Literal["keep", "refuse"] = "keep",
+    required_fields: Iterable[str] | str = (),
     min_rows: int = 0,
     metadata: Metadata | None = None,
 ) -> LandedCalls:
@@ -64,12 +67,14 @@ def land_calls(
     :param timezone: the zone of timestamps that name none.
     :param unknown_fields: ``keep`` appends fields that the schema does not name as text columns; ``refuse`` makes
         them an error.
+    :param required_fields: it is an error if there are rows and none of them has one of these fields.
     :param min_rows: fewer rows are an error, and an existing file stays.
     :param metadata: called once the rows have ended; its result goes into Parquet's key-value metadata.
     :raises AlloincognitoFormatError: if the format is unknown or contradicts the path.
     :raises AlloincognitoSchemaError: if the schema is invalid.
     :raises AlloincognitoValueError: if a value does not fit its column's type.
     :raises AlloincognitoUnknownFieldError: if a field is unknown and ``unknown_fields`` is ``refuse``.
+    :raises AlloincognitoFieldError: if no row has a required field.
     :raises AlloincognitoTooFewRowsError: if there are fewer rows than ``min_rows``.
     :raises AlloincognitoTargetError: if the file cannot be written.
     """
@@ -81,7 +86,7 @@ def land_calls(
 
     def counted_rows() -> Iterator[RowBatch]:
         nonlocal row_count
-        for batch in batches:
+        for batch in check_required_fields(batches, required_fields):
             row_count += len(batch)
             yield batch
 
@@ -137,3 +142,27 @@ class _ByteCounter(io.RawIOBase):
         self._file.write(data)
         self.bytes += len(data)
         return len(data)
+
+
+def check_required_fields(batches: Iterable[RowBatch], required: Iterable[str] | str) -> Iterator[RowBatch]:
+    """
+    Pass rows on and look for the fields on the way, decoding no more rows than that takes.
+
+    :param batches: the rows.
+    :param required: names of fields, or one name.
+    :raises AlloincognitoFieldError: at the end, if there were rows and none had one of the fields.
+    """
+    missing = {required} if isinstance(required, str) else set(required)
+    names: set[str] = set()
+    for batch in batches:
+        for fields in batch.fields() if missing else ():
+            names |= fields.keys()
+            missing -= names
+            if not missing:
+                break
+        yield batch
+    if missing and names:
+        raise AlloincognitoFieldError(
+            f"No row has the fields {sorted(missing)}; the rows have {scrub(str(sorted(names)))}. Use the names of "
+            "your server's fields in the DAG's mapping (FIELDS in the example DAGs), and leave out those it lacks."
+        )

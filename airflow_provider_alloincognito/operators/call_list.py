@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -16,11 +17,11 @@ from airflow_provider_alloincognito.api.results import CallList, RecordFile
 from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoError,
+    AlloincognitoQueryError,
     AlloincognitoResponseError,
     AlloincognitoTooFewRowsError,
 )
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.operators.arguments import check_required_fields, read_numbers
 from airflow_provider_alloincognito.operators.base import (
     AlloincognitoWaitingOperator,
     fail_without_retry,
@@ -28,11 +29,15 @@ from airflow_provider_alloincognito.operators.base import (
 )
 from airflow_provider_alloincognito.operators.period import resolve_period
 from airflow_provider_alloincognito.operators.submitted import SubmittedRequests
+from airflow_provider_alloincognito.scrubbing import scrub
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_alloincognito.api.answer.rows import RowBatch
+
+LOOKS_LIKE_PATH = re.compile(r"(?=.*[^\W\d_]).*(?:/|\\|\.(?:txt|csv|lst)$)", re.IGNORECASE | re.DOTALL)
+"""A path has a letter, too: numbers may be separated by slashes."""
 
 
 class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
@@ -203,13 +208,14 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
 
         try:
             landed = land_calls(
-                check_required_fields(self._batches(windows, submitted), self.required_fields),
+                self._batches(windows, submitted),
                 path,
                 file_format=self.file_format,
                 schema=self.schema,
                 timezone=self.hook.settings.timezone,
                 unknown_fields=self.unknown_fields,
                 min_rows=self.min_rows,
+                required_fields=self.required_fields,
                 metadata=lambda: file_metadata(submitted.hashes, **self._sent_period(query)),
             )
         except AlloincognitoTooFewRowsError:
@@ -265,3 +271,26 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     def _sent_period(self, query: CallListQuery) -> dict[str, str]:
         body = query.body(self.hook.settings)
         return {"period_start": body["periodStart"], "period_end": body["periodEnd"]}
+
+
+def read_numbers(given: Iterable[str] | str | None) -> Iterable[str] | str | None:
+    """
+    Return the numbers themselves, read from a file where a path is given.
+
+    :param given: numbers, or the path (any ``ObjectStoragePath``) of a text file with one number a line.
+    :raises AlloincognitoQueryError: if there is no such file, or it is not text.
+    """
+    if not isinstance(given, str) or not LOOKS_LIKE_PATH.match(given):
+        return given
+    return _numbers_in(ObjectStoragePath(given))
+
+
+def _numbers_in(path: ObjectStoragePath) -> list[str]:
+    try:
+        text: str = path.read_text(encoding="utf-8-sig")
+        return [line for line in text.replace(";", ",").replace(",", "\n").splitlines() if line.strip()]
+    except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
+        raise AlloincognitoQueryError(
+            f"numbers is the path of a file that cannot be read ({type(error).__name__}): {scrub(str(path))}. Give a "
+            "list of numbers, or the path of a text file (UTF-8) with one number a line that every worker can read."
+        ) from None

@@ -1,1 +1,1 @@
-"""What landing a call list costs, beside the floors and beside others: ``python -m benchmarks.calls --help``."""
+"""What landing a call list costs, compared with the floors and with others: ``python -m benchmarks.calls --help``."""

@@ -7,57 +7,54 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from benchmarks.calls import plan
-from benchmarks.calls.plan import Field
+from benchmarks.calls.plan import Contenders
 from benchmarks.common import page
 from benchmarks.common.bodies import ROW_BYTES
 from benchmarks.common.environments import PEERS
-from benchmarks.common.race import Figures, race
-from benchmarks.common.server import Server
+from benchmarks.common.race import race
+from benchmarks.common.server import running
+from benchmarks.common.stopwatch import Figures
 
 FORMATS = {"jsonl": "JSON lines", "parquet": "Parquet, with a schema"}
 DAYS, ROWS_A_DAY = 30, 100_000
-ALIKE = 1.1
+MOST_DIFFERENCE = 1.1
 OURS = (plan.READER, plan.OPERATOR)
 
 
 @dataclass
 class Results:
-    """Medians by format, size and contender; ``days`` by format and number of windows."""
+    """Medians by format and size, and then by contender; ``days`` by format and number of windows."""
 
     races: dict[tuple[str, int], dict[str, Figures]] = field(default_factory=dict)
     days: dict[str, dict[int, Figures]] = field(default_factory=dict)
 
 
 def main() -> int:
-    """Run what the command line says; gives 1 if something promised was not kept."""
+    """Measure what the command line says; return 1 if a promise was not kept."""
     options = _options()
     with ExitStack() as stack:
-        server = stack.enter_context(Server(rows=tuple({*options.sizes, ROWS_A_DAY})))
-        competitors = Field(server.url, options.peers, stack)
+        sizes = [f"--rows={rows}" for rows in {*options.sizes, ROWS_A_DAY}]
+        server = stack.enter_context(running("benchmarks.common.server", *sizes))
+        contenders = Contenders(server, options.peers, stack)
         results = Results()
         for suffix in FORMATS:
             for rows in options.sizes:
                 print(f"{rows} rows, {suffix}", file=sys.stderr)
-                results.races[suffix, rows] = race(competitors.contenders(rows, suffix), options.rounds)
-            days = [competitors.operator(ROWS_A_DAY, suffix, number) for number in (1, DAYS)]
+                results.races[suffix, rows] = race(contenders.all(rows, suffix), options.rounds)
+            days = [contenders.operator(ROWS_A_DAY, suffix, number) for number in (1, DAYS)]
             results.days[suffix] = dict(zip((1, DAYS), race(days, options.rounds).values(), strict=True))
-    kept = promises(results)
     parts = [page.machine(["floors", *options.peers])]
     parts += [_table(suffix, rows, medians) for (suffix, rows), medians in results.races.items()]
-    parts += [_days_table(results), page.promises(kept)]
-    page.publish("calls", "\n\n".join(parts), options.write)
-    return 0 if all(kept.values()) else 1
+    return page.publish("calls", [*parts, _days_table(results)], promises(results), options.write)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.calls")
+    parser = page.command_line("calls")
     parser.add_argument("--sizes", type=_numbers, default=[100_000, 1_000_000], help="rows, with commas")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each contender (%(default)s)")
     parser.add_argument("--peers", type=_names, default=list(PEERS), help=f"all, none, or of {','.join(PEERS)}")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables there, in place of the ones before")
     return parser.parse_args()
 
 
@@ -68,12 +65,12 @@ def _numbers(text: str) -> list[int]:
 def _names(text: str) -> list[str]:
     names = {"all": list(PEERS), "none": []}.get(text) or [name for name in text.split(",") if name != "none"]
     if unknown := set(names) - set(PEERS):
-        raise argparse.ArgumentTypeError(f"no such peers: {', '.join(sorted(unknown))}")
+        raise argparse.ArgumentTypeError(f"unknown peers: {', '.join(sorted(unknown))}")
     return names
 
 
 def promises(results: Results) -> dict[str, bool]:
-    """What is promised, and whether it was kept."""
+    """Return what is promised, and whether it was kept."""
     kept: dict[str, bool] = {}
     for (suffix, rows), medians in results.races.items():
         for ours in OURS:
@@ -90,7 +87,7 @@ def promises(results: Results) -> dict[str, bool]:
     for suffix, days in results.days.items():
         part = days[DAYS].peak / days[1].peak
         text = f"{DAYS} days to {FORMATS[suffix]}: peak memory within 10 % of one day's; it is {part:.2f} x"
-        kept[text] = part <= ALIKE
+        kept[text] = part <= MOST_DIFFERENCE
     return kept | _flat(results)
 
 
@@ -101,14 +98,16 @@ def _least(suffix: str, rows: int) -> Sequence[tuple[str, int]]:
 
 
 def _flat(results: Results) -> dict[str, bool]:
-    """Whether memory is the same for all sizes: that of the process, as the growth itself is next to nothing."""
+    """Compare the memory of all sizes: the process' peak, as the growth itself is close to zero."""
     kept = {}
     for suffix, name in FORMATS.items():
         for ours in OURS:
             peaks = [medians[ours].peak for (known, _), medians in results.races.items() if known == suffix]
             part = max(peaks) / min(peaks)
-            text = f"{name}, {ours.strip('*')}: peak memory within 10 % for all sizes; they differ {part:.2f} x"
-            kept[text] = part <= ALIKE
+            where = f"{name}, {ours.strip('*')}"
+            kept[f"{where}: peak memory within 10 % for all sizes; largest / smallest is {part:.2f}"] = (
+                part <= MOST_DIFFERENCE
+            )
     return kept
 
 
@@ -142,7 +141,7 @@ def _days_table(results: Results) -> str:
         for number, figures in days.items()
     ]
     columns = ("", "s", "CPU s", "RSS +MB", "RSS at its peak, MB")
-    return f"### A month of daily windows in one task, beside a day\n\n{page.table(columns, lines)}"
+    return f"### A month of daily windows in one task, compared with a day\n\n{page.table(columns, lines)}"
 
 
 if __name__ == "__main__":

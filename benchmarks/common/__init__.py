@@ -1,1 +1,1 @@
-"""What the benchmarks of the data paths share: a fast server, a stop-watch, peers' environments, tables."""
+"""What the benchmarks share: a fast server, a stopwatch, the environments of other packages, tables."""

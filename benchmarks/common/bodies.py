@@ -1,4 +1,4 @@
-"""The answers that the fast server gives, rendered once."""
+"""The bodies of the fast server's responses, rendered once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 ROW_BYTES = 288
-"""The size of a row, with the comma that follows it."""
+"""The size of a row with the comma after it."""
 
 SCHEMA = {
     "callId": "string",
@@ -25,7 +25,7 @@ SCHEMA = {
     "recordFileId": "string",
     "comment": "string",
 }
-"""The columns of a row, as the provider's argument ``schema`` names them."""
+"""The columns of a row, in the form of the provider's argument ``schema``."""
 
 PAIR = {
     "accessToken": "an-access-token",
@@ -36,12 +36,12 @@ PAIR = {
 
 
 def token_pair() -> bytes:
-    """The answer of ``create``."""
+    """Return the body of ``create``."""
     return json.dumps(PAIR).encode()
 
 
 def call_list(rows: int) -> bytes:
-    """An answer with so many rows."""
+    """Return a call list with so many rows."""
     head = (
         b'{"error":{"errorMessage":null,"errorCode":0},"result":{"apiName":"getcalllist","apiVersion":"1.0",'
         b'"callTime":"2026-03-02 00:00:00","responseDuration":12,"code":0,"requestHash":"QUJD==REVG","rowset":['
@@ -50,7 +50,7 @@ def call_list(rows: int) -> bytes:
 
 
 def recording(size: int) -> bytes:
-    """An answer with a recording of so many bytes."""
+    """Return a recording of so many bytes."""
     content = base64.b64encode(random.Random(size).randbytes(size))
     head = b'{"error":null,"result":{"apiName":"getcallrecordfile","code":0,"requestHash":"QUJD==REVG",'
     return head + b'"file_NAME":"recording.mp3","fileContent":"' + content + b'"}}'

@@ -1,4 +1,4 @@
-"""Environments of those that are measured beside the provider: made on first use, under ``.bench/``."""
+"""The environments of the other packages that are measured: made on first use, in ``.bench/``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PEERS = tuple(name for name in REQUIREMENTS if name != "floors")
 
 
 def python_of(name: str) -> str:
-    """Give the interpreter of an environment; it is made if it is not there as it should be."""
+    """Return the interpreter of an environment, which is made if it is missing or has other versions."""
     folder = FOLDER / name
     python, made = folder / "bin" / "python", folder / "made-from"
     wanted = "\n".join(REQUIREMENTS[name])
@@ -43,6 +43,6 @@ def python_of(name: str) -> str:
 def _uv(*arguments: str) -> None:
     uv = shutil.which("uv") or shutil.which("uv", path=Path(sys.executable).parent)
     if uv is None:
-        raise SystemExit("uv is needed to make the peers' environments; `make environment` brings it")
+        raise SystemExit("uv is needed to make the environments in .bench. Run `make environment`, which installs it.")
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     subprocess.run([uv, *arguments, "--quiet"], cwd=ROOT, env=environment, check=True)

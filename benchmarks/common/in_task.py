@@ -1,4 +1,4 @@
-"""Run an operator in a task of real Airflow, with the stop-watch around its ``execute``."""
+"""Run an operator in a task of real Airflow, with the stopwatch around its ``execute``."""
 
 from __future__ import annotations
 
@@ -12,37 +12,29 @@ from typing import Any
 
 from benchmarks.common.stopwatch import Stopwatch
 
+MakeOperator = Callable[..., Any]
 
-def airflow_environment(home: Path) -> dict[str, str]:
-    """The environment of processes that share one Airflow."""
-    return {
+
+def make_airflow(home: Path, python: str = sys.executable) -> dict[str, str]:
+    """Create Airflow's database; return the environment variables for processes that use it."""
+    (home / "dags").mkdir(parents=True, exist_ok=True)
+    environment = {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
     }
-
-
-def make_airflow(home: Path, python: str = sys.executable) -> dict[str, str]:
-    """Make Airflow's tables; gives the environment of processes that use them."""
-    (home / "dags").mkdir(parents=True, exist_ok=True)
-    environment = airflow_environment(home)
-    subprocess.run(
-        [python, "-m", "airflow", "db", "migrate"],
-        env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=True,
-    )
+    command = [python, "-m", "airflow", "db", "migrate"]
+    subprocess.run(command, env={**os.environ, **environment}, capture_output=True, check=True)
     return environment
 
 
-def run_in_task(make: Callable[[Any, Any], Any]) -> None:
+def run_in_task(make: MakeOperator) -> None:
     """
-    Run a DAG of one task.
+    Run a DAG with one task.
 
-    :param make: makes the operator, with what is to be done before and after ``execute``.
+    :param make: an operator's class, all its arguments given but ``pre_execute`` and ``post_execute``.
     """
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
@@ -50,11 +42,11 @@ def run_in_task(make: Callable[[Any, Any], Any]) -> None:
 
     stopwatch = Stopwatch()
     with DAG("benchmark", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
-        make(stopwatch.start, stopwatch.stop)
-    DagBundlesManager().sync_bundles_to_db()
+        make(pre_execute=stopwatch.start, post_execute=stopwatch.stop)
+    DagBundlesManager().sync_bundles_to_db()  # type: ignore[no-untyped-call]
     bag = DagBag(collect_dags=False)
     bag.bag_dag(dag)
     sync_bag_to_db(bag, "dags-folder", None)
     run = dag.test()
     if str(run.state) != "success":
-        raise SystemExit(f"the task ended in {run.state}")
+        raise SystemExit(f"The task ended in the state {run.state}.")

@@ -1,1 +1,1 @@
-"""What landing recordings costs, beside the floor and beside others: ``python -m benchmarks.recordings --help``."""
+"""What landing recordings costs, compared with the floors and others: ``python -m benchmarks.recordings --help``."""

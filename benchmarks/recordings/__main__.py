@@ -6,15 +6,16 @@ import argparse
 import sys
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from benchmarks.common import page
 from benchmarks.common.environments import python_of
 from benchmarks.common.in_task import make_airflow
-from benchmarks.common.race import Contender, Figures, race
-from benchmarks.common.server import Server
+from benchmarks.common.race import Contender, race
+from benchmarks.common.server import running
+from benchmarks.common.stopwatch import Figures
 
-MODULES = "benchmarks.recordings.contenders"
 TO_FILE, WHOLE = "*floor:* `requests` to a file, nothing decoded", "`requests`, `.json()`, `b64decode`"
 HASHED = "*floor:* the same, and its SHA-256"
 READER, OPERATOR = "**the provider's reader**", "**the provider's operator, in a task**"
@@ -32,7 +33,7 @@ ByConcurrency = dict[int, dict[str, Figures]]
 
 
 def main() -> int:
-    """Run what the command line says; gives 1 if something promised was not kept."""
+    """Measure what the command line says; return 1 if a promise was not kept."""
     options = _options()
     peers = ["HttpOperator"] if options.peers == "all" else []
     with ExitStack() as stack:
@@ -40,42 +41,41 @@ def main() -> int:
         airflow = make_airflow(home / "provider")
         large = race(_one_large(stack, airflow, home, peers), options.large_rounds)
         many = _many(stack, airflow, options.rounds)
-    kept = promises(large, many)
     parts = [page.machine(peers), _large_table(large), *(_many_table(ours, many) for ours in OURS)]
-    page.publish("recordings", "\n\n".join([*parts, page.promises(kept)]), options.write)
-    return 0 if all(kept.values()) else 1
+    return page.publish("recordings", parts, promises(large, many), options.write)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.recordings")
+    parser = page.command_line("recordings")
     parser.add_argument("--large-rounds", type=int, default=7, help="runs with one large recording (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="runs with many small ones (%(default)s)")
     parser.add_argument("--peers", choices=("all", "none"), default="all", help="others (%(default)s)")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables there, in place of the ones before")
     return parser.parse_args()
 
 
 def _one_large(stack: ExitStack, airflow: dict[str, str], home: Path, peers: list[str]) -> list[Contender]:
-    stand = stack.enter_context(Server(recordings=(LARGE,))).url
-    url = f"{stand}/recording/{LARGE}"
-    found = [
-        Contender(TO_FILE, f"{MODULES}.floor", ("to-file", url)),
-        Contender(HASHED, f"{MODULES}.floor", ("hashed", url)),
-        *(_ours(ours, stand, LARGE, 1, 1, airflow) for ours in OURS),
-        Contender(WHOLE, f"{MODULES}.floor", ("whole", url), check=Lands(LARGE, 1)),
+    server = stack.enter_context(running("benchmarks.common.server", f"--recording={LARGE}"))
+    url, check = f"{server}/recording/{LARGE}", partial(check_recordings, LARGE, 1)
+    contenders = [
+        Contender(TO_FILE, "floor", ("to-file", url)),
+        Contender(HASHED, "floor", ("hashed", url)),
+        *(_ours(ours, server, LARGE, 1, 1, airflow) for ours in OURS),
+        Contender(WHOLE, "floor", ("json", url), check=check),
     ]
     if peers:
         python = python_of("HttpOperator")
         environment = make_airflow(home / "peer", python)
-        module = f"{MODULES}.http_operator"
-        found.append(Contender(HTTP_OPERATOR, module, (url,), python, environment, Lands(LARGE, 1)))
-    return found
+        contenders.append(
+            Contender(HTTP_OPERATOR, "http_operator", ("recordings", url), python, environment, check=check)
+        )
+    return contenders
 
 
 def _many(stack: ExitStack, airflow: dict[str, str], rounds: int) -> ByConcurrency:
-    stand = stack.enter_context(Server(recordings=(SMALL,), latency=LATENCY)).url
+    options = (f"--recording={SMALL}", f"--latency={LATENCY}")
+    server = stack.enter_context(running("benchmarks.common.server", *options))
     contenders = {
-        (ours, in_flight): _ours(ours, stand, SMALL, COUNT, in_flight, airflow)
+        (ours, in_flight): _ours(ours, server, SMALL, COUNT, in_flight, airflow)
         for in_flight in IN_FLIGHT
         for ours in OURS
     }
@@ -83,44 +83,34 @@ def _many(stack: ExitStack, airflow: dict[str, str], rounds: int) -> ByConcurren
     return {in_flight: {ours: medians[contenders[ours, in_flight].name] for ours in OURS} for in_flight in IN_FLIGHT}
 
 
-def _ours(ours: str, stand: str, size: int, count: int, in_flight: int, airflow: dict[str, str]) -> Contender:
+def _ours(ours: str, server: str, size: int, count: int, in_flight: int, airflow: dict[str, str]) -> Contender:
     name = ours if count == 1 else f"{ours}, {in_flight} in flight"
-    arguments = (stand, str(size), str(count), str(in_flight))
-    return Contender(name, f"{MODULES}.{OURS[ours]}", arguments, environment=airflow, check=Lands(size, count))
+    arguments = ("recordings", server, str(size), str(count), str(in_flight))
+    check = partial(check_recordings, size, count)
+    return Contender(name, OURS[ours], arguments, environment=airflow, check=check)
 
 
-class Lands:
-    """
-    Checks that the recordings did land, all of them.
-
-    :param size: of each, in bytes.
-    :param count: so many.
-    """
-
-    def __init__(self, size: int, count: int) -> None:
-        self._sizes = [size] * count
-
-    def __call__(self, folder: Path) -> None:
-        """Look at the files that a contender left."""
-        if [path.stat().st_size for path in folder.glob("*.mp3")] != self._sizes:
-            raise RuntimeError("recordings are missing, or not whole")
+def check_recordings(size: int, count: int, folder: Path) -> None:
+    """Raise unless a contender's folder has so many recordings of one size."""
+    if [path.stat().st_size for path in folder.glob("*.mp3")] != [size] * count:
+        raise RuntimeError("Recordings are missing or incomplete.")
 
 
 def promises(large: dict[str, Figures], many: ByConcurrency) -> dict[str, bool]:
-    """What is promised, and whether it was kept."""
+    """Return what is promised, and whether it was kept."""
     kept: dict[str, bool] = {}
     for ours in OURS:
-        who = ours.strip("*")
+        name = ours.strip("*")
         part, growth = large[ours].wall / large[TO_FILE].wall, large[ours].growth
-        kept[f"40 MB, {who}: at most 2 x `requests` to a file; it is {part:.2f} x"] = part <= MOST_OF_FLOOR
-        kept[f"40 MB, {who}: at most 8 MB; it is {growth:.0f} MB"] = growth <= MOST_GROWTH_OF_LARGE
+        kept[f"40 MB, {name}: at most 2 x `requests` to a file; it is {part:.2f} x"] = part <= MOST_OF_FLOOR
+        kept[f"40 MB, {name}: at most 8 MB; it is {growth:.0f} MB"] = growth <= MOST_GROWTH_OF_LARGE
         for in_flight, least in LEAST_GAIN.items():
             gain = _gain(many, ours, in_flight)
-            kept[f"{in_flight} in flight, {who}: at least {least} x the throughput of 1; it is {gain:.1f} x"] = (
+            kept[f"{in_flight} in flight, {name}: at least {least} x the throughput of 1; it is {gain:.1f} x"] = (
                 gain >= least
             )
             growth = many[in_flight][ours].growth
-            kept[f"{in_flight} in flight, {who}: at most 32 MB; it is {growth:.0f} MB"] = growth <= MOST_GROWTH_OF_MANY
+            kept[f"{in_flight} in flight, {name}: at most 32 MB; it is {growth:.0f} MB"] = growth <= MOST_GROWTH_OF_MANY
     return kept
 
 
@@ -156,7 +146,7 @@ def _many_table(ours: str, many: ByConcurrency) -> str:
         for in_flight, medians in many.items()
     ]
     title = f"{COUNT} recordings of 300 KB, {LATENCY * 1000:.0f} ms latency: {ours.strip('*')}"
-    return f"### {title}\n\n{page.table(('in flight', 'a second', 'x one', 'CPU ms each', 'RSS +MB'), lines)}"
+    return f"### {title}\n\n{page.table(('in flight', 'per second', 'x one', 'CPU ms each', 'RSS +MB'), lines)}"
 
 
 if __name__ == "__main__":

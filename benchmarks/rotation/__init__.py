@@ -1,1 +1,1 @@
-"""How one token pair holds up when many processes share it: ``python -m benchmarks.rotation --help``."""
+"""How many processes share one token pair while it is renewed: ``python -m benchmarks.rotation --help``."""

@@ -9,20 +9,20 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from benchmarks.rotation import askers
-from benchmarks.rotation.crew import Crew, MakeAsk
+from benchmarks.rotation import clients
 from benchmarks.rotation.leaks import files_with_tokens
-from benchmarks.rotation.measured import read_notes, stand_settings
+from benchmarks.rotation.measured_client import client_settings, read_request_logs
 from benchmarks.rotation.plan import Plan, read_plans
 from benchmarks.rotation.redis_server import RedisServer
 from benchmarks.rotation.report import Report
-from benchmarks.rotation.stand import Stand
+from benchmarks.rotation.sandbox import SandboxProcess
+from benchmarks.rotation.workers import StartClient, Workers
 
 REDIS_CONNECTION = "rotation_redis"
 
 
 def main() -> int:
-    """Run what the command line says; gives 1 if something promised was not kept."""
+    """Run what the command line says; return 1 if a promise was not kept."""
     kept = True
     for plan in read_plans():
         report = run_tasks(plan) if plan.mode == "airflow" else run_processes(plan)
@@ -32,46 +32,44 @@ def main() -> int:
 
 
 def run_processes(plan: Plan) -> Report:
-    """Run the modes whose processes are our own."""
+    """Run a mode whose processes are our own."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rotation-")))
-        stand = stack.enter_context(
-            Stand(access_lifetime=plan.lifetime, refresh_lifetime=plan.lifetime * 25 / 24 + 1, latency=plan.api_latency)
-        )
+        sandbox = stack.enter_context(SandboxProcess(**plan.sandbox_settings))
         logs = folder / "logs"
         logs.mkdir()
-        crew = Crew(plan, _asker(plan, stand, folder, stack), logs)
-        elapsed = crew.run(foreign=stand.rotate_as_a_stranger)
+        workers = Workers(plan, _client(plan, sandbox, folder, stack), logs)
+        elapsed = workers.run(foreign=sandbox.rotate_as_another_program)
         return Report(
             plan,
-            list(read_notes(logs)),
-            stand.rotations(),
+            list(read_request_logs(logs)),
+            sandbox.rotations(),
             elapsed,
             logs,
-            killed=crew.killed,
-            felt_kills=crew.felt_kills,
-            files_with_tokens=files_with_tokens(logs, stand.tokens()),
+            killed=workers.killed,
+            felt_kills=workers.felt_kills,
+            files_with_tokens=files_with_tokens(logs, sandbox.tokens()),
         )
 
 
-def _asker(plan: Plan, stand: Stand, folder: Path, stack: ExitStack) -> MakeAsk:
-    settings = stand_settings(stand.url, store_seconds=plan.store_latency, call_seconds=plan.call_seconds)
-    token = stand.authorization_token
+def _client(plan: Plan, sandbox: SandboxProcess, folder: Path, stack: ExitStack) -> StartClient:
+    settings = client_settings(sandbox.url, store_seconds=plan.store_latency, call_seconds=plan.call_seconds)
+    token = sandbox.authorization_token
     if plan.mode.startswith("naive"):
         recreate = plan.mode == "naive-recreate"
-        return lambda seat: askers.naive(settings, token, recreate=recreate)
+        return lambda status: clients.naive(settings, token, recreate=recreate)
     if plan.mode == "redis":
         server = stack.enter_context(RedisServer(folder))
         os.environ[f"AIRFLOW_CONN_{REDIS_CONNECTION.upper()}"] = server.url
-        _warm_airflow(stack)
-        return partial(askers.redis, settings, token, REDIS_CONNECTION)
-    registers = folder / "registers"
-    registers.mkdir()
-    return partial(askers.protocol, settings, token, registers, plan.store_latency)
+        _import_airflow(stack)
+        return partial(clients.redis, settings, token, REDIS_CONNECTION)
+    store = folder / "store"
+    store.mkdir()
+    return partial(clients.protocol, settings, token, store, plan.store_latency)
 
 
-def _warm_airflow(stack: ExitStack) -> None:
-    """Import once what each process would import for itself."""
+def _import_airflow(stack: ExitStack) -> None:
+    """Import, before the fork, what each process would import for itself."""
     home = stack.enter_context(tempfile.TemporaryDirectory(prefix="rotation-airflow-"))
     os.environ.setdefault("AIRFLOW_HOME", home)
     from airflow.providers.redis.hooks.redis import RedisHook

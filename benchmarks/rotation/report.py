@@ -1,4 +1,4 @@
-"""What came of a run, in figures."""
+"""The figures of a run, and whether the promises were kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rotation.measured import Request
+from benchmarks.rotation.measured_client import Request
 from benchmarks.rotation.plan import Plan
 
 DELAYED = 0.05
@@ -21,7 +21,7 @@ class Report:
     """
     A run's figures.
 
-    :param rotations: the sandbox' log of pairs, each with its id.
+    :param rotations: the sandbox's log of pairs, each with its id.
     :param logs: the folder of the processes' logs.
     """
 
@@ -41,10 +41,10 @@ class Report:
                 self.successors[of].add(successor)
         known = {one for many in self.successors.values() for one in many}
         known |= {request.pair for request in self.requests if request.pair}
-        self.strangers = [one for one in self.rotations if one["by"] == "stranger"]
-        strangers = {one["id"] for one in self.strangers}
-        lost = [one for one in self.rotations[:-1] if one["id"] not in known | strangers]
-        self.lost = [] if self.is_naive else lost  # a naive process tells nobody of its pair
+        self.foreign = [one for one in self.rotations if one["by"] == "stranger"]
+        foreign = {one["id"] for one in self.foreign}
+        lost = [one for one in self.rotations[:-1] if one["id"] not in known | foreign]
+        self.lost = [] if self.is_naive else lost  # a naive process does not log its pair
 
     @property
     def is_naive(self) -> bool:
@@ -53,48 +53,48 @@ class Report:
 
     @property
     def failed(self) -> int:
-        """Requests that failed; of naive modes: tasks."""
+        """The number of requests that failed; in naive modes, of tasks."""
         return sum(request.failed for request in self.requests)
 
     @property
     def expiries(self) -> float:
-        """Lifetimes that the run lasted; it begins one even if that does not end."""
+        """The length of the run in lifetimes of a token, at least one."""
         return max(1.0, self.elapsed / self.plan.lifetime)
 
     @property
     def rotations_per_reason(self) -> float:
-        """Rotations for each expiry, lost pair and foreign rotation; those are not counted themselves."""
-        ours = len(self.rotations) - len(self.strangers)
-        return ours / (self.expiries + len(self.lost) + len(self.strangers))
+        """Own rotations for each expiry, lost pair and rotation by another program."""
+        ours = len(self.rotations) - len(self.foreign)
+        return ours / (self.expiries + len(self.lost) + len(self.foreign))
 
     @property
     def forked(self) -> int:
-        """Pairs that were replaced by more than one successor."""
+        """The number of pairs that were replaced by more than one successor."""
         return sum(len(successors) > 1 for successors in self.successors.values())
 
     @property
     def longest_loss(self) -> float:
-        """Seconds from the loss of a pair, or from the last death among those about to replace it, to the next pair."""
+        """The longest time to the next pair, from a pair's loss or from the last kill that delayed its replacement."""
         return max((self._seconds_lost(one) for one in self.lost), default=0.0)
 
     def _seconds_lost(self, lost: dict[str, Any]) -> float:
         replaced_at = self.rotations[lost["number"]]["time"]
-        deaths = [moment for moment in self.felt_kills if lost["time"] < moment < replaced_at]
-        return float(replaced_at - max([lost["time"], *deaths]))
+        kills = [moment for moment in self.felt_kills if lost["time"] < moment < replaced_at]
+        return float(replaced_at - max([lost["time"], *kills]))
 
     @property
     def causes(self) -> Counter[str]:
-        """What each pair was made for."""
+        """Why each pair was made."""
         lost = {one["number"] for one in self.lost}
-        strangers = {one["number"] for one in self.strangers}
-        return Counter(_cause(one, lost, strangers) for one in self.rotations)
+        foreign = {one["number"] for one in self.foreign}
+        return Counter(_cause(one, lost, foreign) for one in self.rotations)
 
     def faults(self) -> list[str]:
-        """What was promised and not kept."""
+        """Return the promises that were not kept."""
         faults = []
         if self.is_naive:
             if self.plan.processes >= 8 and self.failed * 2 <= len(self.requests):
-                faults.append("naive fails no more than half of its tasks")
+                faults.append("naive: not more than half of the tasks fail")
             return faults
         if self.failed:
             faults.append(f"{self.failed} requests failed")
@@ -109,20 +109,20 @@ class Report:
         return faults
 
     def text(self) -> str:
-        """All of it, to be printed."""
+        """Return the report as text."""
         plan, count = self.plan, len(self.requests)
         rejections = sum(request.rejections for request in self.requests)
         delayed = sum(request.wait > DELAYED for request in self.requests)
         waits = sorted(request.wait for request in self.requests)
         lines = [
             f"{plan.mode}, {plan.processes} processes, lifetime {plan.lifetime:g} s, D {plan.store_latency:g} s, "
-            f"S {plan.call_seconds:g} s, stand's latency {plan.api_latency:g} s, {self.elapsed:.0f} s",
+            f"S {plan.call_seconds:g} s, API latency {plan.api_latency:g} s, {self.elapsed:.0f} s",
             f"  {'tasks' if self.is_naive else 'requests'}: {count}, failed {self.failed} "
             f"({_share(self.failed, count)}), rejections {rejections}, "
             f"delayed over 50 ms {delayed} ({_share(delayed, count)})",
             f"  added wait: p50 {_part(waits, 0.5):.3f} s, p99 {_part(waits, 0.99):.3f} s, max {_part(waits, 1):.3f} s",
             f"  rotations: {len(self.rotations)} in {self.expiries:.1f} expiries; "
-            f"for each expiry, lost pair and foreign rotation {self.rotations_per_reason:.2f}",
+            f"for each expiry, lost pair and rotation by another program {self.rotations_per_reason:.2f}",
             *(f"    {number:5d} {cause}" for cause, number in self.causes.most_common()),
         ]
         if not self.is_naive:
@@ -141,19 +141,19 @@ class Report:
         return "\n".join(lines)
 
 
-def _cause(rotation: dict[str, Any], lost: set[int], strangers: set[int]) -> str:
+def _cause(rotation: dict[str, Any], lost: set[int], foreign: set[int]) -> str:
     by, killed = rotation["by"], rotation["killed"]
     if by == "stranger":
-        return "a stranger's"
+        return "by another program"
     if killed == "none":
-        return "create: there was none"
+        return "create: there was no pair"
     if rotation["number"] - 1 in lost:
-        return f"{by}: the one before was lost with its maker"
-    if rotation["number"] - 1 in strangers:
-        return f"{by} after a stranger's"
+        return f"{by}: the pair before was lost when its process was killed"
+    if rotation["number"] - 1 in foreign:
+        return f"{by} after one by another program"
     if killed == "living":
-        return "refresh ahead of the end" if by == "refresh" else "create over a living pair"
-    return f"{by} after the end"
+        return "refresh before expiry" if by == "refresh" else "create over a valid pair"
+    return f"{by} after expiry"
 
 
 def _part(ordered: list[float], part: float) -> float:

@@ -1,4 +1,4 @@
-"""The mode ``airflow``: real tasks on LocalExecutor, sharing a pair through Airflow's Variables."""
+"""The mode ``airflow``: real tasks on LocalExecutor share a pair through Airflow's Variables."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from pathlib import Path
 
 from benchmarks.rotation.deployment import Deployment, connections
 from benchmarks.rotation.leaks import files_with_tokens
-from benchmarks.rotation.measured import read_notes
+from benchmarks.rotation.measured_client import read_request_logs
 from benchmarks.rotation.plan import Plan
 from benchmarks.rotation.report import Report
-from benchmarks.rotation.stand import Stand
+from benchmarks.rotation.sandbox import SandboxProcess
 
 DAG_ID = "rotation_load"
 DAG = Path(__file__).parent / "dags" / f"{DAG_ID}.py"
 LONGEST_RUN = 900.0
-ASKING = "requests-*.jsonl"
+REQUEST_LOGS = "requests-*.jsonl"
 
 
 @dataclass
 class LoadedDeployment:
-    """An Airflow whose tasks ask without end, the sandbox that they ask, and their notes."""
+    """An Airflow whose tasks make requests, the sandbox, and the folder of the tasks' request logs."""
 
     plan: Plan
     deployment: Deployment
-    stand: Stand
-    notes: Path
+    sandbox: SandboxProcess
+    folder: Path
 
     def wait_for_requests(self) -> None:
-        """Return when all tasks ask."""
+        """Wait until all tasks make requests."""
         give_up = time.monotonic() + LONGEST_RUN
-        while sum(path.stat().st_size > 0 for path in self.notes.glob(ASKING)) < self.plan.processes:
+        while sum(path.stat().st_size > 0 for path in self.folder.glob(REQUEST_LOGS)) < self.plan.processes:
             if time.monotonic() > give_up:
-                raise RuntimeError(f"the tasks did not begin; Airflow's logs: {self.deployment.logs}")
+                raise RuntimeError(f"The tasks did not start. Airflow's logs: {self.deployment.logs}.")
             time.sleep(0.5)
 
     def end(self) -> tuple[dict[str, int], Report]:
-        """Wait for the run to end; gives its tasks' states, and the figures."""
+        """Wait for the run to end; return how many tasks ended in each state, and the report."""
         states = self.deployment.wait(DAG_ID, timeout=self.plan.seconds + LONGEST_RUN)
-        rotations = self.stand.rotations()
+        rotations = self.sandbox.rotations()
         report = Report(
             self.plan,
-            list(read_notes(self.notes)),
+            list(read_request_logs(self.folder)),
             rotations,
             self.plan.seconds,
             self.deployment.logs,
-            files_with_tokens=files_with_tokens(self.deployment.logs, self.stand.tokens()),
+            files_with_tokens=files_with_tokens(self.deployment.logs, self.sandbox.tokens()),
         )
         return states, report
 
@@ -60,19 +60,17 @@ class LoadedDeployment:
 def loaded_deployment(
     plan: Plan, *, python: Path = Path(sys.executable), database: str | None = None
 ) -> Iterator[LoadedDeployment]:
-    """Start a fresh Airflow, and on it as many tasks as ``plan`` has processes."""
+    """Start a fresh Airflow and in it as many tasks as ``plan`` has processes."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rotation-")))
-        notes = folder / "notes"
-        notes.mkdir()
-        stand = stack.enter_context(
-            Stand(access_lifetime=plan.lifetime, refresh_lifetime=plan.lifetime * 25 / 24 + 1, latency=plan.api_latency)
-        )
-        wanted = {"folder": str(notes), "tasks": plan.processes, "seconds": plan.seconds, "pause": plan.pause}
+        requests = folder / "requests"
+        requests.mkdir()
+        sandbox = stack.enter_context(SandboxProcess(**plan.sandbox_settings))
+        wanted = {"folder": str(requests), "tasks": plan.processes, "seconds": plan.seconds, "pause": plan.pause}
         environment = {
             "ROTATION_PLAN": json.dumps(wanted),
             **connections(
-                alloincognito_default=stand.connection(
+                alloincognito_default=sandbox.connection(
                     token_store_seconds=plan.store_latency, token_call_seconds=plan.call_seconds
                 )
             ),
@@ -81,13 +79,13 @@ def loaded_deployment(
             Deployment(folder, DAG, python, database=database, parallelism=plan.processes, environment=environment)
         )
         deployment.trigger(DAG_ID)
-        yield LoadedDeployment(plan, deployment, stand, notes)
+        yield LoadedDeployment(plan, deployment, sandbox, requests)
 
 
 def run(plan: Plan) -> Report:
-    """Run the mode; gives its figures."""
+    """Run the mode; return its report."""
     with loaded_deployment(plan) as loaded:
         states, report = loaded.end()
     if set(states) != {"success"}:
-        raise RuntimeError(f"tasks ended as {states}")
+        raise RuntimeError(f"Tasks ended in the states {states}.")
     return report

@@ -1,1 +1,1 @@
-"""Thousands of triggers on one loop."""
+"""What thousands of waiting triggers on one loop cost: ``python -m benchmarks.triggers --help``."""

@@ -8,19 +8,16 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
 
 from airflow_provider_alloincognito.api.settings import Settings
 from benchmarks.common import page
-from benchmarks.common.provider import connection_to
-from benchmarks.triggers.waiters import INTERVAL
+from benchmarks.common.provider import connection_json
+from benchmarks.common.server import running
+from benchmarks.triggers.contender import INTERVAL
 
 LEAST_SECONDS = 90.0
-"""One interval in which the triggers come, and two in which all are there."""
+"""One interval in which the triggers start, and two in which all are there."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +26,11 @@ class Figures:
     What a process took.
 
     :param late: how late its waits ended, in seconds: the 99th percentile.
-    :param block: how long the loop was held at the most; ``block_uncollected`` by anything but the collector.
-    :param collection: seconds of a full collection before anything waited.
+    :param block: the longest time that the loop was blocked, in seconds.
+    :param block_uncollected: the same without the pauses of Python's garbage collector.
+    :param collection: seconds that a full collection took before the first wait.
     :param cpu: cores.
-    :param growth: megabytes beyond what there was before.
+    :param growth: megabytes beyond the memory before.
     """
 
     late: float
@@ -53,51 +51,37 @@ class Round:
     bare: Figures
 
     def ratio(self, idle: Figures) -> float:
-        """Of CPU, without what an idle loop takes."""
+        """Return the ratio of CPU, without what an idle loop takes."""
         return (self.triggers.cpu - idle.cpu) / (self.bare.cpu - idle.cpu)
 
 
 def main() -> int:
-    """Measure; gives 1 if something promised was not kept."""
+    """Measure; return 1 if a promise was not kept."""
     options = _options()
-    with _stand() as url:
+    with running("benchmarks.triggers.server") as url:
         idle = _run("idle", 0, options.seconds, url)
         rounds = [
             Round(count, *(_run(contender, count, options.seconds, url) for contender in ("triggers", "bare")))
             for count in options.count
         ]
-    kept = promises(rounds, idle)
-    told = f"{page.machine(own_load='below 0.5')[:-1]}; beside them httpx {version('httpx')}."
-    page.publish("triggers", "\n\n".join([told, _table(rounds, idle), page.promises(kept)]), options.write)
-    return 0 if all(kept.values()) else 1
+    machine = page.machine(own_load="below 0.5", others=["httpx"])
+    return page.publish("triggers", [machine, _table(rounds, idle)], promises(rounds, idle), options.write)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.triggers")
+    parser = page.command_line("triggers")
     parser.add_argument("--seconds", type=float, default=LEAST_SECONDS, help="for each contender (%(default)s)")
     parser.add_argument("--count", type=int, nargs="+", default=[1000, 5000], help="triggers (%(default)s)")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables there, in place of the ones before")
     return parser.parse_args()
 
 
-@contextmanager
-def _stand() -> Iterator[str]:
-    command = [sys.executable, "-m", "benchmarks.triggers.stand"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as stand:
-        assert stand.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{stand.stdout.readline().strip()}"
-        finally:
-            stand.kill()
-
-
-def _run(contender: str, count: int, seconds: float, stand: str) -> Figures:
+def _run(contender: str, count: int, seconds: float, server: str) -> Figures:
     print(f"{count} {contender}", file=sys.stderr)
-    arguments = [contender, str(count), str(seconds), stand + Settings().request_result_path]
+    arguments = [contender, str(count), str(seconds), server + Settings().request_result_path]
     with tempfile.TemporaryDirectory(prefix="benchmark-") as home:
-        environment = {"AIRFLOW_HOME": home, "AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT": connection_to(stand, "/rows/1")}
+        environment = {"AIRFLOW_HOME": home, "AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT": connection_json(server, "/rows/1")}
         ran = subprocess.run(
-            [sys.executable, "-m", "benchmarks.triggers.waiters", *arguments],
+            [sys.executable, "-m", "benchmarks.triggers.contender", *arguments],
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,
             text=True,
@@ -107,14 +91,14 @@ def _run(contender: str, count: int, seconds: float, stand: str) -> Figures:
 
 
 def promises(rounds: list[Round], idle: Figures) -> dict[str, bool]:
-    """What thousands of triggers may take, and whether they did."""
+    """Return what is promised, and whether it was kept."""
     kept: dict[str, bool] = {}
     for each in rounds:
         mine, where = each.triggers, f"{each.count:,} triggers"
         kept[f"{where}: p99 lateness below 1 s; it is {mine.late * 1000:.0f} ms"] = mine.late < 1
-        text = f"{where}: the loop is never held for more than 100 ms; it was for {mine.block * 1000:.0f} ms"
+        text = f"{where}: the loop is never blocked for more than 100 ms; it was for {mine.block * 1000:.0f} ms"
         kept[text] = mine.block <= 0.1
-        text = f"{where}: nor, but for Python's garbage collector; it was for {mine.block_uncollected * 1000:.0f} ms"
+        text = f"{where}: nor without the garbage collector's pauses; it was {mine.block_uncollected * 1000:.0f} ms"
         kept[text] = mine.block_uncollected <= 0.1
         kept[f"{where}: less than one core; it is {mine.cpu:.2f}"] = mine.cpu < 1
         kept[f"{where}: less than 250 MB; it is {mine.growth:.0f} MB"] = mine.growth < 250
@@ -149,7 +133,7 @@ def _table(rounds: list[Round], idle: Figures) -> str:
         "late, p99, ms",
         "longest block, ms",
         "without the collector, ms",
-        "a collection before, ms",
+        "a full collection, ms",
         "CPU, cores",
         "RSS +MB",
     )

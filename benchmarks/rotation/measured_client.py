@@ -1,4 +1,4 @@
-"""The provider's own client with a stop-watch, and the notes that a process takes of its requests."""
+"""The provider's own client with a stopwatch, and the log that each process keeps of its requests."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from airflow_provider_alloincognito.api.tokens.steps import Send
 from airflow_provider_alloincognito.api.transport.client import Client
 from airflow_provider_alloincognito.errors import AlloincognitoError
 
-# The issue's words for "fails".
+# A request that is replayed more often, or waits longer, has failed.
 MOST_REPLAYS = 8
 LONGEST_WAIT = 30.0
-NOBODYS_HASH = "cm90YXRpb24tYmVuY2htYXJr"
-UNKNOWN_HASH = "1000"
-"""The sandbox' ``errorCode`` for it: the answer to an accepted token."""
+UNUSED_HASH = "cm90YXRpb24tYmVuY2htYXJr"
+UNKNOWN_HASH_CODE = "1000"
+"""The sandbox's ``errorCode`` for that hash: the response to an accepted token."""
 
 
 @dataclass
 class Request:
     """
-    What became of one request.
+    The outcome of one request.
 
-    :param wait: seconds beyond those of the answer that was accepted in the end.
+    :param wait: seconds beyond those of the request that was accepted in the end.
     :param rejections: how often it was rejected before.
     :param pair: the id of the pair that it was accepted with.
-    :param error: the class of the error that it ended in.
+    :param error: the class of the error, if it failed.
     """
 
     wait: float
@@ -43,49 +43,49 @@ class Request:
 
     @property
     def failed(self) -> bool:
-        """Ended in an error, was replayed more than 8 times, or waited for more than 30 s."""
+        """Whether it ended in an error, was replayed more than 8 times, or waited for more than 30 s."""
         return self.error is not None or self.rejections > MOST_REPLAYS or self.wait > LONGEST_WAIT
 
 
 class MeasuredClient(Client):
-    """Counts rejections, and times the answer that was accepted."""
+    """Counts rejections, and times the request that was accepted."""
 
     on_token_call: Callable[[], None] | None = None
-    """Told when this process is about to make a pair."""
+    """Called when this process is about to make a pair."""
     rejections = 0
     accepted_in = 0.0
 
     def send(self, send: Send) -> Any:
-        """Send, with a stop-watch."""
+        """Send, and measure."""
         if send.is_token_call and self.on_token_call is not None:
             self.on_token_call()
         began = time.monotonic()
-        answer = super().send(send)
+        response = super().send(send)
         if not send.is_token_call:
             self.accepted_in = time.monotonic() - began
-            self.rejections += verdict.token_is_rejected(answer, self.settings)
-        return answer
+            self.rejections += verdict.token_is_rejected(response, self.settings)
+        return response
 
-    def ask(self) -> Request:
-        """Make one small request, whatever comes of it."""
+    def request(self) -> Request:
+        """Make one small request and return its outcome."""
         self.rejections, self.accepted_in = 0, 0.0
         began = time.monotonic()
         error = None
         try:
-            self.open(methods.request_result(self.settings, NOBODYS_HASH)).close()
+            self.open(methods.request_result(self.settings, UNUSED_HASH)).close()
         except AlloincognitoError as raised:
-            if str(getattr(raised, "code", None)) != UNKNOWN_HASH:
+            if str(getattr(raised, "code", None)) != UNKNOWN_HASH_CODE:
                 error = type(raised).__name__
         wait = time.monotonic() - began - self.accepted_in
         pair = self._keeper.pair
         return Request(max(0.0, wait), self.rejections, pair.id if pair and not error else None, error)
 
 
-class Notes:
+class RequestLog:
     """
-    A file of lines, each written at once, so that a killed process leaves all but its last.
+    A file with a line for each request. Each is written at once, so a killed process loses at most one.
 
-    :param folder: where all processes' notes are.
+    :param folder: of the logs of all processes.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -93,19 +93,19 @@ class Notes:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def add(self, request: Request) -> None:
-        """Note a request."""
+        """Write a request's outcome."""
         os.write(self._file, json.dumps(asdict(request)).encode() + b"\n")
 
 
-def read_notes(folder: Path) -> Iterator[Request]:
-    """Give what all processes noted."""
+def read_request_logs(folder: Path) -> Iterator[Request]:
+    """Yield the outcomes of all processes' requests."""
     for path in sorted(folder.glob("requests-*.jsonl")):
         for line in path.read_text().splitlines():
             yield Request(**json.loads(line))
 
 
-def stand_settings(stand: str, *, store_seconds: float, call_seconds: float) -> Settings:
-    """The settings of a client of the benchmark's."""
+def client_settings(server: str, *, store_seconds: float, call_seconds: float) -> Settings:
+    """Return the settings of the benchmark's clients."""
     return Settings(
-        server=stand, token_store_seconds=store_seconds, token_call_seconds=call_seconds, timeout=30.0, retries=2
+        server=server, token_store_seconds=store_seconds, token_call_seconds=call_seconds, timeout=30.0, retries=2
     )

@@ -34,7 +34,7 @@ class Calls(RESTStream[Any]):
 
     @property
     def path(self) -> str:
-        return urlsplit(self.config["url"]).path
+        return str(urlsplit(self.config["url"]).path)
 
     @property
     def authenticator(self) -> BearerTokenAuthenticator:
@@ -55,7 +55,7 @@ class Benchmark(Tap):
 
 
 def main(url: str, folder: str) -> None:
-    """Land one answer."""
+    """Land one response."""
     with Path(folder, "calls.jsonl").open("w") as file, contextlib.redirect_stdout(file):
         tap = Benchmark(config={"url": url})
         with measured():

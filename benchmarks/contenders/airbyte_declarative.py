@@ -58,7 +58,7 @@ def manifest(url: str) -> dict[str, object]:
 
 
 def main(url: str, folder: str) -> None:
-    """Land one answer."""
+    """Land one response."""
     work = Path(folder).parent
     config, catalog = work / "config.json", work / "catalog.json"
     config.write_text("{}")

@@ -44,7 +44,7 @@ class Calls(HttpStream):
 
 
 def main(url: str, folder: str) -> None:
-    """Land one answer."""
+    """Land one response."""
     stream = Calls(url)
     with measured(), Path(folder, "calls.jsonl").open("w") as file:
         for record in stream.read_records(SyncMode.full_refresh):

@@ -22,7 +22,7 @@ from benchmarks.common.stopwatch import measured
 
 
 def main(url: str, file_format: str, folder: str) -> None:
-    """Land one answer."""
+    """Land one response."""
     address = urlsplit(url)
     source = rest_api_source(
         {

@@ -1,4 +1,4 @@
-"""A token store of plain registers that are slow: what Airflow's Variables are at their worst."""
+"""A slow token store in files: what Airflow's Variables are at their worst."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from airflow_provider_alloincognito.api.tokens.pair import TokenPair
 T = TypeVar("T")
 
 
-class SlowRegisters:
+class SlowTokenStore:
     """
-    A file an entry. Each call takes up to ``latency`` seconds, and takes effect at a random moment within them.
+    One file for each entry. A call takes up to ``latency`` seconds and takes effect at a random moment in that time.
 
     :param folder: where the files are.
     :param latency: the longest call, in seconds.
@@ -29,16 +29,16 @@ class SlowRegisters:
         self._rng = random.Random()
 
     def load(self) -> TokenPair | None:
-        """The stored pair."""
+        """Return the stored pair."""
         content = self._read("pair")
         return TokenPair.from_json(content) if content is not None else None
 
     def save(self, pair: TokenPair) -> None:
-        """Put ``pair`` in the stored one's place."""
+        """Replace the stored pair."""
         self._write("pair", pair.to_json())
 
     def read_claim(self, of: str) -> str | None:
-        """The nonce of the claim on replacing the pair ``of``."""
+        """Return the nonce of the claim on replacing the pair ``of``."""
         content = self._read(f"claim-{of}")
         return content.decode() if content is not None else None
 

@@ -1,0 +1,1 @@
+"""What `benchmarks.calls` and `benchmarks.recordings` measure: one program each, run in a process of its own."""
