@@ -3,6 +3,7 @@
 .PHONY: help demo up test lint format environment environment-2.11 constraints clean
 
 PY := .venv/bin/python
+HELPERS = $(shell find tests -name '*.py' ! -name 'test_*' ! -name conftest.py)
 
 help: ## this list
 	@grep -E '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /  make \1|/' | column -t -s '|'
@@ -21,6 +22,7 @@ lint: environment ## ruff and mypy
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) -m mypy demo
+	$(PY) -m mypy services $(HELPERS)
 
 format: environment ## ruff's formatting
 	$(PY) -m ruff format .
@@ -56,19 +58,18 @@ bench-rotation: environment ## one pair, hammered by many processes; ARGS="--mod
 bench-triggers: environment ## many triggers on one loop, beside bare httpx, likewise
 	@$(PY) -m benchmarks.triggers --write docs/performance.md $(ARGS)
 
-test-waiting: environment environment-2.11 ## deferred sensors, killed triggerers and workers under a real scheduler; takes minutes
-	$(PY) -m pytest tests/system/check_request_results.py $(ARGS)
-	$(PY) -m pytest tests/system/check_waiting.py $(ARGS)  # an Airflow of its own: it ends without a triggerer
+test-waiting: environment environment-2.11 ## tests of waiting and killed tasks under a real scheduler; takes minutes
+	$(PY) -m pytest -m waiting $(ARGS)
 
 test-stores: environment ## landings in a real S3, killed or cut off at a hundred random points; takes minutes
-	$(PY) -m pytest tests/landing/check_stores_under_fire.py -s $(ARGS)
+	$(PY) -m pytest -m stores -s $(ARGS)
 
 environment-distributed:
 	@tests/distributed/environment .venv-distributed 3.3
 
 test-distributed: environment-distributed ## Celery, two workers, Redis and PostgreSQL: 3,000 recordings over mapped tasks
-	.venv-distributed/bin/python -m pytest tests/distributed/check_mapped_recordings.py -s $(ARGS)
+	.venv-distributed/bin/python -m pytest -m distributed tests/distributed -s $(ARGS)
 
-test-deployment: environment-distributed ## tasks side by side on real deployments, Airflow 3.3 and 2.11; takes a quarter of an hour
+test-deployment: environment-distributed ## tasks that share a pair on Airflow 3.3 and 2.11; takes a quarter of an hour
 	@tests/distributed/environment .venv-distributed-2.11 2.11
-	.venv-distributed/bin/python -m pytest tests/distributed/check_deployments.py -s $(ARGS)
+	.venv-distributed/bin/python -m pytest -m deployment tests/distributed -s $(ARGS)

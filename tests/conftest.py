@@ -1,12 +1,15 @@
-"""What tests share: Airflow's folder and database, sandboxes, clients, a server that says what it is told."""
+"""Shared fixtures: Airflow's folder and database, sandboxes, Connections to them, clients, plain servers."""
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 
-if "AIRFLOW_HOME" not in os.environ:
-    # Before Airflow is imported, which reads it once.
+if "airflow" not in sys.modules:
+    # Airflow reads these once, when it is imported. The tests take nothing from the developer's own Airflow.
+    for _name in [name for name in os.environ if name.startswith("AIRFLOW_") and name != "AIRFLOW_2_PYTHON"]:
+        del os.environ[_name]
     _home = tempfile.TemporaryDirectory(prefix="airflow-tests-")
     os.environ["AIRFLOW_HOME"] = _home.name
     os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
@@ -14,6 +17,8 @@ if "AIRFLOW_HOME" not in os.environ:
     os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = f"{_home.name}/dags"
     os.mkdir(f"{_home.name}/dags")
 
+import gc
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -33,24 +38,32 @@ from airflow_provider_alloincognito.api.tokens.stores import LockingTokenStore, 
 from airflow_provider_alloincognito.api.transport.client import Client
 from airflow_provider_alloincognito.sandbox import Sandbox
 
-# On a machine with other things to do an example may take its time.
+# Under load one example may take long.
 hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("patient")
 
-# The rotation protocol waits these out; on loopback far less will do.
+# The rotation protocol waits for these; on the loopback short ones are enough.
 QUICK: dict[str, Any] = {"token_store_seconds": 0.02, "token_call_seconds": 0.05, "retries": 0, "timeout": 5.0}
+MEMORY: dict[str, Any] = {"token_store": "memory", "retries": 0, "timeout": 5}
 SMALL: dict[str, Any] = {"calls_per_day": 40, "daily_variation": False, "recording_bytes": (720, 7200)}
 
 
 @pytest.fixture(autouse=True)
 def secrets_of_other_tests_forgotten() -> None:
-    """Hundreds of tokens would make each log line, and each further token, slow."""
+    """Forget the secrets that Airflow's masker has collected; hundreds of them would make each log line slow."""
     forget_secrets()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def frozen_objects_thawed() -> Iterator[None]:
+    """The hook's ``gc.freeze()`` would keep DuckDB alive at the interpreter's exit, which DuckDB reports as leaks."""
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
 def airflow_database() -> None:
-    """Airflow's tables, and the bundle that DAGs of tests are said to come from."""
+    """Create Airflow's tables, and register the bundle that the tests' DAGs belong to."""
     from airflow.utils.db import initdb
 
     initdb()
@@ -63,9 +76,9 @@ def airflow_database() -> None:
 
 @pytest.fixture
 def start_sandbox() -> Iterator[Callable[..., Sandbox]]:
-    """Start a sandbox with these knobs."""
+    """Start a sandbox; takes its settings."""
     with ExitStack() as stack:
-        yield lambda **knobs: stack.enter_context(Sandbox(**{**SMALL, **knobs}))
+        yield lambda **settings: stack.enter_context(Sandbox(**{**SMALL, **settings}))
 
 
 @pytest.fixture
@@ -75,19 +88,46 @@ def sandbox(start_sandbox: Callable[..., Sandbox]) -> Sandbox:
 
 
 @pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """
+    Set a Connection to a sandbox or a plain server in the environment.
+
+    Takes what ``Sandbox.connection`` takes; the extras are those of ``MEMORY`` unless others are given.
+    """
+
+    def set_connection(server: Any, conn_id: str = "alloincognito_default", **values: Any) -> None:
+        connection = server.connection(**{**MEMORY, **values})
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+
+    return set_connection
+
+
+@pytest.fixture
+def connected_sandbox(start_sandbox: Callable[..., Sandbox], connect: Callable[..., None]) -> Callable[..., Sandbox]:
+    """Start a sandbox that the Connection leads to; takes the Connection's extras, and the sandbox's settings."""
+
+    def start(extra: dict[str, Any] | None = None, **settings: Any) -> Sandbox:
+        sandbox = start_sandbox(**settings)
+        connect(sandbox, **(extra or {}))
+        return sandbox
+
+    return start
+
+
+@pytest.fixture
 def new_client() -> Iterator[Callable[..., Client]]:
     """
-    Make a client as a new process would have it: without a pair, but for a store that is given.
+    Make a client as a new process has it, without a token pair.
 
-    Takes a sandbox or an address, ``token``, ``store``, and settings.
+    Takes a sandbox or a URL, ``token``, ``store``, and settings.
     """
     with ExitStack() as stack:
 
-        def make(stand: Any, *, token: str | None = None, store: Any = None, **settings: Any) -> Client:
-            url = stand if isinstance(stand, str) else stand.url
+        def make(server: Any, *, token: str | None = None, store: Any = None, **settings: Any) -> Client:
+            url = server if isinstance(server, str) else server.url
             known = Settings(server=url, **{**QUICK, **settings})
             kept = store or MemoryTokenStore()
-            secret = token or (stand.authorization_token if isinstance(stand, Sandbox) else "an-authorization-token")
+            secret = token or (server.authorization_token if isinstance(server, Sandbox) else "an-authorization-token")
             client = Client(known, kept, PairKeeper(known, secret, locking=isinstance(kept, LockingTokenStore)))
             stack.callback(client.close)
             return client
@@ -103,7 +143,7 @@ def client(sandbox: Sandbox, new_client: Callable[..., Client]) -> Client:
 
 @pytest.fixture
 def plain_server() -> Iterator[Callable[..., PlainServer]]:
-    """Start a server that gives a pair, an empty result, and whatever it is told; with TLS if it is given a context."""
+    """Start a server that gives a token pair, an empty result, and the given responses; with TLS if given a context."""
     with ExitStack() as stack:
 
         def start(answers: dict[str, Said] | None = None, tls: SSLContext | None = None) -> PlainServer:

@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts its connections once so many bytes have passed, and can be down."""
+"""A TCP proxy that resets its connections after a number of bytes, and can be down."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from s3_server import free_ports
+from services.ports import free_port
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST
 
 
 class CuttingProxy:
     """
-    Stands before a server on loopback.
+    Passes connections on to a server on the loopback.
 
     :param port: the server's.
     """
@@ -29,8 +29,8 @@ class CuttingProxy:
         self._at: int | None = None
         self._act: Callable[[], object] = self.cut
         self._listener = socket.socket()
-        # A port that the kernel chose would be another one after being down.
-        self.port = next(free_ports())
+        # The kernel might give a port of its own choice to another program while the proxy is down.
+        self.port = free_port()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind(("127.0.0.1", self.port))
 
@@ -45,13 +45,13 @@ class CuttingProxy:
         self._listener.close()
 
     def up(self) -> None:
-        """Take connections."""
+        """Accept connections."""
         self._listener.listen(128)
         self._start(self._accept)
 
     def down(self) -> None:
-        """Refuse connections, and cut those that there are."""
-        with suppress(OSError):  # it is down
+        """Refuse new connections, and reset the open ones."""
+        with suppress(OSError):  # it is down already
             self._listener.shutdown(socket.SHUT_RDWR)
         self.cut()
 
@@ -65,7 +65,7 @@ class CuttingProxy:
                 one.shutdown(socket.SHUT_RD)  # wakes its thread, which closes it
 
     def after(self, count: int | None, act: Callable[[], object]) -> int:
-        """Do this once so many more bytes have passed, in both directions; tell how many have since the last time."""
+        """Call ``act`` after ``count`` more bytes in both directions; return how many passed since the last call."""
         with self._guard:
             passed, self._passed, self._at, self._act = self._passed, 0, count, act
             return passed
@@ -99,22 +99,22 @@ class CuttingProxy:
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(1 << 16):
-                if not self._stands(sink):
+                if not self._is_open(sink):
                     return
                 allowed, act = self._count(len(data))
                 sink.sendall(data[:allowed])
                 if act is not None:
                     act()
-        if self._stands(sink):
+        if self._is_open(sink):
             with suppress(OSError):
                 sink.shutdown(socket.SHUT_RDWR)
 
-    def _stands(self, one: socket.socket) -> bool:
+    def _is_open(self, one: socket.socket) -> bool:
         with self._guard:
             return one in self._sockets
 
     def _count(self, size: int) -> tuple[int, Callable[[], object] | None]:
-        """Say how much of some bytes may pass, and what is to be done then."""
+        """Return how many of these bytes may pass, and what to call then."""
         with self._guard:
             before, self._passed = self._passed, self._passed + size
             if self._at is None or self._passed < self._at:

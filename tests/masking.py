@@ -1,4 +1,4 @@
-"""Airflow's masker of secrets: what a task's log would show, and a way to have it forget."""
+"""Airflow's masker of secrets: what a task's log would show, and how to reset it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ SDK, CORE = "airflow.sdk._shared.secrets_masker", "airflow.utils.log.secrets_mas
 
 
 def masked(text: str) -> str:
-    """What a task's log would show of ``text``."""
+    """Return ``text`` as a task's log would show it."""
     return str(_masker().redact(text))
 
 
 def forget_secrets() -> None:
-    """Forget all secrets. Airflow compiles all that it knows into one pattern, anew for each that comes."""
+    """Forget all secrets. Airflow compiles them into one pattern again for each new one."""
     if SDK not in sys.modules and CORE not in sys.modules:
         return
     masker = _masker()
@@ -24,6 +24,6 @@ def forget_secrets() -> None:
 def _masker() -> Any:
     try:
         from airflow.sdk._shared.secrets_masker import _secrets_masker
-    except ImportError:
-        from airflow.utils.log.secrets_masker import _secrets_masker
+    except ImportError:  # Airflow 2.11
+        from airflow.utils.log.secrets_masker import _secrets_masker  # type: ignore[import-not-found,no-redef]
     return _secrets_masker()

@@ -1,4 +1,4 @@
-"""A server for what no sandbox would say."""
+"""A server with fixed responses, for those that the sandbox never gives."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass
 class Said:
-    """What the server answers to one path."""
+    """The response for one path."""
 
     body: bytes
     status: int = 200
@@ -19,7 +19,7 @@ class Said:
 
 @dataclass
 class PlainServer:
-    """Gives ``answers`` by path, and notes what was asked."""
+    """Responds with ``answers`` by path, and records the requests."""
 
     url: str
     answers: dict[str, Said]
@@ -28,6 +28,10 @@ class PlainServer:
     @property
     def paths(self) -> list[str]:
         return [path for path, _ in self.asked]
+
+    def connection(self, **extra: Any) -> dict[str, Any]:
+        """Return an Airflow Connection to the server."""
+        return {"conn_type": "alloincognito", "host": self.url, "password": "an-authorization-token", "extra": extra}
 
 
 PAIR = b'{"accessToken": "the-access-token", "refreshToken": "the-refresh-token"}'
@@ -38,7 +42,7 @@ CALL_LIST_PATH = "/api/v1/request/getcalllist"
 
 
 def listening(answers: dict[str, Said], tls: SSLContext | None) -> Listening:
-    """Open its port."""
+    """Return a server with an open port."""
     server = Listening(("127.0.0.1", 0), _Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
@@ -54,7 +58,7 @@ class Listening(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up in the middle is nothing to print."""
+        """Print nothing when a client hangs up."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -74,4 +78,4 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_GET
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing on the terminal."""
+        """Print nothing."""

@@ -1,11 +1,10 @@
-"""A real S3 (SeaweedFS), started for the tests that ask for it."""
+"""A real S3 (SeaweedFS), started for the tests that use it."""
 
 from __future__ import annotations
 
 import itertools
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,14 +16,15 @@ from typing import Any
 
 import pytest
 
+from services.ports import free_port
+
 ACCESS_KEY, SECRET_KEY = "landing", "landing-secret-key"
-PORTS = ("s3.port", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port")
-PORTS += ("filer.port.grpc", "s3.port.grpc", "admin.port", "admin.port.grpc")
+PORTS = [f"{server}.port{kind}" for server in ("s3", "master", "volume", "filer", "admin") for kind in ("", ".grpc")]
 
 
 @dataclass(frozen=True)
 class S3:
-    """A running S3 server; ``options()`` is what s3fs takes to reach it."""
+    """A running S3 server, and what s3fs needs to reach it."""
 
     port: int
 
@@ -47,7 +47,7 @@ class S3:
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     folder = tmp_path_factory.mktemp("seaweedfs")
     for _ in range(3):  # a port may be taken between its choice and its use
-        ports = dict(zip(PORTS, free_ports(), strict=False))
+        ports = {name: free_port() for name in PORTS}
         server = _start(folder, ports)
         try:
             if _is_ready(server, ports["s3.port"]):
@@ -70,18 +70,6 @@ def bucket(s3: S3, bucket_name: Callable[[], str]) -> str:
 def bucket_name() -> Callable[[], str]:
     numbers = itertools.count(1)
     return lambda: f"bucket-{next(numbers)}"
-
-
-def free_ports() -> Iterator[int]:
-    """Ports below 32768: what is above, the kernel gives to outgoing connections at any time."""
-    start = 20000 + (time.monotonic_ns() // 1000) % 9000
-    for port in range(start, 32768):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        yield port
 
 
 def _start(folder: Path, ports: dict[str, int]) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""Run something inside a task of real Airflow, in this process: where Variables can be read and written."""
+"""Run code inside a task of real Airflow, in this process, where Variables can be read and written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _numbers = itertools.count()
 
 
 class Calling(BaseOperator):
-    """Calls what :func:`in_task` was given."""
+    """Calls the function that :func:`in_task` was given."""
 
     todo: Callable[[], Any]
 
@@ -24,7 +24,7 @@ class Calling(BaseOperator):
 
 @dataclass
 class TaskRun:
-    """What became of a task, and what it failed with."""
+    """A task's final state, its last error, and how many times it was tried."""
 
     state: str
     error: BaseException | None
@@ -32,16 +32,16 @@ class TaskRun:
 
 
 def run_task(make: Callable[[], Any]) -> TaskRun:
-    """Run a DAG of the one task that ``make`` makes."""
+    """Run a DAG with the one task that ``make`` returns."""
     with DAG(f"task_{next(_numbers)}", schedule=None, start_date=datetime(2025, 1, 1)) as dag:
         task = make()
     return _run(dag, task)
 
 
 def in_task(todo: Callable[[], Any]) -> Any:
-    """Call ``todo`` in a task; gives what it returns, and raises what it raises."""
+    """Call ``todo`` in a task; return what it returns, and raise what it raises."""
     returned: list[Any] = []
-    Calling.todo = staticmethod(lambda: returned.append(todo()))  # type: ignore[method-assign]
+    Calling.todo = staticmethod(lambda: returned.append(todo()))
     global _calling
     if _calling is None:
         with DAG("calling", schedule=None, start_date=datetime(2025, 1, 1)) as dag:
@@ -65,7 +65,7 @@ def _run(dag: Any, task: Any) -> TaskRun:
 
 
 def _make_known(dag: Any) -> None:
-    """Do as the DAG processor does: Airflow 3 runs only what its database knows."""
+    """Save the DAG as the DAG processor does: Airflow 3 runs only DAGs of its database."""
     try:
         from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
     except ImportError:  # 2.11 runs any DAG

@@ -1,4 +1,4 @@
-"""What Airflow learns of this package, by way of its entry point."""
+"""What Airflow learns about this package from its entry point; code: get_provider_info.py."""
 
 from __future__ import annotations
 

@@ -105,7 +105,6 @@ def forget_shared() -> None:
 
 
 os.register_at_fork(after_in_child=forget_shared)
-_forget = forget_shared  # the name that some tests still use
 
 
 async def shared_async_client(alloincognito_conn_id: str) -> AsyncClient:

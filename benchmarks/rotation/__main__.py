@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.rotation import clients
-from benchmarks.rotation.leaks import files_with_tokens
 from benchmarks.rotation.measured_client import client_settings, read_request_logs
 from benchmarks.rotation.plan import Plan, read_plans
-from benchmarks.rotation.redis_server import RedisServer
 from benchmarks.rotation.report import Report
 from benchmarks.rotation.sandbox import SandboxProcess
 from benchmarks.rotation.workers import StartClient, Workers
+from services.leaks import files_with_tokens
+from services.redis_server import RedisServer
 
 REDIS_CONNECTION = "rotation_redis"
 

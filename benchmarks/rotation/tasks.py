@@ -11,12 +11,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.rotation.deployment import Deployment, connections
-from benchmarks.rotation.leaks import files_with_tokens
 from benchmarks.rotation.measured_client import read_request_logs
 from benchmarks.rotation.plan import Plan
 from benchmarks.rotation.report import Report
 from benchmarks.rotation.sandbox import SandboxProcess
+from services.deployment import Deployment, connections
+from services.leaks import files_with_tokens
 
 DAG_ID = "rotation_load"
 DAG = Path(__file__).parent / "dags" / f"{DAG_ID}.py"

@@ -152,7 +152,7 @@ def test_a_request_is_retried_after_retry_after(status: int, sandbox: Sandbox, s
     sandbox.add_fault("status", method=METHOD, status=status, retry_after=1)
     began = time.monotonic()
     assert send(retries=1) == 200
-    assert 0.95 < time.monotonic() - began < 3
+    assert 0.95 < time.monotonic() - began < 10
     assert sandbox.count(METHOD) == 2
 
 

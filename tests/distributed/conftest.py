@@ -1,10 +1,15 @@
-"""What was started is stopped, too, when the run is."""
+"""SIGTERM stops what the tests started, as Ctrl-C does."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+
+import pytest
 
 
-def pytest_configure() -> None:
-    """Have SIGTERM unwind as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+@pytest.fixture(scope="session", autouse=True)
+def _sigterm_unwinds() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGTERM, before)

@@ -1,31 +1,30 @@
-"""Connections that lead to a sandbox."""
+"""Hooks on Connections to a sandbox."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.hooks.shared import _forget
+from airflow_provider_alloincognito.hooks.shared import forget_shared
 from airflow_provider_alloincognito.sandbox import Sandbox
 
-QUICK = {"token_store_seconds": 0.1, "token_call_seconds": 0.2, "retries": 0, "timeout": 5}
+DEFAULTS = {"token_store": "memory", "token_store_seconds": 0.1, "token_call_seconds": 0.2, "retries": 0, "timeout": 5}
 
 
 @pytest.fixture(autouse=True)
 def new_process() -> Callable[[], None]:
-    """Forget what this process knows of token pairs, as a new worker process would not know it."""
-    _forget()
-    return _forget
+    """Forget the token pairs that this process knows, as if it were a new worker process."""
+    forget_shared()
+    return forget_shared
 
 
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AlloincognitoHook]:
-    """Make a Connection that leads to a sandbox, and give a hook on it; ``token_store`` is ``memory`` unless told."""
+    """Set a Connection to a sandbox, and return a hook on it; ``connection`` replaces fields of the Connection."""
 
     def make(
         sandbox: Sandbox,
@@ -34,16 +33,8 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AlloincognitoHook]
         connection: dict[str, Any] | None = None,
         **extra: Any,
     ) -> AlloincognitoHook:
-        address = urlsplit(sandbox.url)
-        values = {
-            "conn_type": "alloincognito",
-            "host": address.hostname,
-            "schema": address.scheme,
-            "port": address.port,
-            "password": sandbox.authorization_token,
-            "extra": {"token_store": "memory", **QUICK, **extra},
-        }
-        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps({**values, **(connection or {})}))
+        values = {**sandbox.connection(**{**DEFAULTS, **extra}), **(connection or {})}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(values))
         return AlloincognitoHook(conn_id)
 
     return make

@@ -22,7 +22,7 @@ from airflow_provider_alloincognito.errors import AlloincognitoShadowedTokenStor
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.hooks.redis_store import RedisTokenStore
 from airflow_provider_alloincognito.sandbox import Sandbox
-from benchmarks.rotation.redis_server import RedisServer
+from services.redis_server import RedisServer
 
 CONNECTION = "redis_of_tokens"
 SERVER, TOKEN = "https://server.example:4431", "header.claims.authorization-signature"
@@ -113,7 +113,7 @@ def test_the_lock_of_a_dead_process_expires(redis: redis_py.Redis) -> None:
     other = new_store()
     began = time.monotonic()
     other.lock(lease=10, timeout=5)
-    assert 0.2 < time.monotonic() - began < 3
+    assert 0.2 < time.monotonic() - began < 5
 
 
 def test_a_process_that_lost_the_lock_cannot_extend_it(redis: redis_py.Redis) -> None:

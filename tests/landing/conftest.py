@@ -1,4 +1,4 @@
-"""A real SFTP server (asyncssh), started for the tests that ask for it."""
+"""A real SFTP server (asyncssh), started for the tests that use it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,9 @@ from typing import Any
 import pytest
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "system: needs a real server, which the test starts")
-
-
 @dataclass(frozen=True)
 class Sftp:
-    """A running SFTP server; ``options()`` is what sshfs takes to reach it."""
+    """A running SFTP server, and what sshfs needs to reach it."""
 
     port: int
 
@@ -72,6 +68,7 @@ async def _end(server: Any, connections: list[Any]) -> None:
     await server.wait_closed()
     for connection in connections:
         connection.abort()
-    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
         task.cancel()
-    await asyncio.sleep(0.1)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -52,9 +52,6 @@ class FakeServer:
         yield Mp3([content[at : at + 1000] for at in range(0, len(content), 1000)])
 
 
-Stand = FakeServer  # the name in store_rounds.py
-
-
 class Place:
     """As much of an ``ObjectStoragePath`` as landing needs. Importing Airflow takes seconds."""
 

@@ -1,4 +1,4 @@
-"""Rounds of landing through a proxy: one that is killed or cut off at some point, then one that is left in peace."""
+"""Rounds of landing through a proxy: one run that is killed or cut off at some point, then one that is not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 
 import s3fs
 from cutting_proxy import CuttingProxy
-from landing_samples import Place, Stand, raw_batches
+from landing_samples import FakeServer, Place, raw_batches
 from s3_server import S3, SECRET_KEY
 
 from airflow_provider_alloincognito.errors import AlloincognitoTargetError
@@ -28,7 +28,7 @@ from airflow_provider_alloincognito.landing.recordings import land_recordings
 from airflow_provider_alloincognito.landing.stores import remote as stores
 
 KINDS = ["calls.jsonl", "calls.parquet", "records"]
-THROUGH = "got through"
+SUCCEEDED = "succeeded"
 MANIFEST = "records/manifest.jsonl"
 ROWS = 3_500
 SHORT, LONG = 60_000, 6 << 20
@@ -40,11 +40,11 @@ PROCESSES.set_forkserver_preload(["s3fs", "pyarrow.parquet", "airflow_provider_a
 
 
 def land(kind: str, place: Any) -> int:
-    """Land, and say how many recordings failed."""
+    """Land, and return how many recordings failed."""
     stores.PART_BYTES = 5 << 20  # the least that S3 takes
     if kind == "records":
         journal_module.CHECKPOINT_SECONDS = 0.0
-        return land_recordings(Stand(recordings()), recordings(), place).failed
+        return land_recordings(FakeServer(recordings()), recordings(), place).failed
     land_calls(raw_batches(rows(), 100), place)
     return 0
 
@@ -61,20 +61,20 @@ def recordings() -> dict[str, bytes]:
     return {f"id-{n}": content.randbytes(LONG if n == 3 else SHORT + n) for n in range(10)}
 
 
-def run(kind: str, path: str, options: dict[str, Any], retries: int, said: Any) -> None:
-    """Land in a process that may be killed, and say how that went."""
+def run(kind: str, path: str, options: dict[str, Any], retries: int, result: Any) -> None:
+    """Land in a process that may be killed, and send the outcome."""
     fs = s3fs.S3FileSystem(**options)
     fs.retries = retries
     try:
-        said.send({"failed": land(kind, Place(fs, path))})
-    except Exception as error:  # noqa: BLE001 - told
+        result.send({"failed": land(kind, Place(fs, path))})
+    except Exception as error:  # noqa: BLE001 - sent
         clear = isinstance(error, AlloincognitoTargetError)
-        said.send({"error": str(error), "clear": clear, "log": "".join(traceback.format_exception(error))})
+        result.send({"error": str(error), "clear": clear, "log": "".join(traceback.format_exception(error))})
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a landing: ``killed``, or what it said."""
+    """The outcome of a landing: killed, or what its process sent."""
 
     killed: bool
     passed: int
@@ -84,26 +84,26 @@ class Outcome:
     log: str = ""
 
     @property
-    def told(self) -> str:
-        """In a few words."""
+    def summary(self) -> str:
+        """The outcome in a few words."""
         if self.killed:
             return "killed"
         if self.error is not None:
             return "AlloincognitoTargetError" if self.clear else self.error
-        return "some recordings failed" if self.failed else THROUGH
+        return "some recordings failed" if self.failed else SUCCEEDED
 
 
 class Rounds:
     """
-    A bucket, and landings into it.
+    Landings into a bucket.
 
-    :param outages: for so many seconds the store may be gone.
+    :param outages: for how many seconds the store may be down.
     """
 
     @classmethod
     @contextmanager
     def over(cls, s3: S3, bucket: str, outages: Sequence[float]) -> Iterator[Rounds]:
-        """Begin rounds; ``ALLOINCOGNITO_SEED`` repeats earlier ones, as far as their timing allows."""
+        """Start rounds; ``ALLOINCOGNITO_SEED`` repeats earlier ones, as far as their timing allows."""
         seed = int(os.environ.get("ALLOINCOGNITO_SEED") or random.randrange(1 << 32))
         print(f"\nALLOINCOGNITO_SEED={seed}")
         with CuttingProxy(s3.port) as proxy:
@@ -118,33 +118,33 @@ class Rounds:
         self._sizes: dict[str, int] = {}
         self._whole: dict[str, dict[str, bytes]] = {}
         for kind in KINDS:
-            self._sizes[kind] = self._in_peace(kind).passed
+            self._sizes[kind] = self._without_fault(kind).passed
             self._whole[kind] = self.files()
             self.clear()
         assert self._whole["calls.jsonl"] == {"calls.jsonl": b"".join(row + b"\n" for row in rows())}
-        assert_nothing_half(self._whole["records"].copy())
+        assert_nothing_partial(self._whole["records"].copy())
 
     def play(self, kind: str, fault: str) -> Outcome:
-        """Interrupt a landing over an earlier one, or over nothing; then land in peace."""
+        """Interrupt a landing over earlier files, or over none; then land without a fault."""
         before = self._chance.choice([{}, earlier(self._whole[kind])])
         for name, content in before.items():
             self._fs.pipe_file(f"{self._bucket}/{name}", content)
         outcome = self._land(kind, fault)
-        assert_clear(outcome)
+        assert_error_is_clear(outcome)
         self.left_behind += len(self._uploads())
         after = self.files()
         if kind == "records":
-            assert_nothing_half(after)
+            assert_nothing_partial(after)
         else:
             assert after in (before, self._whole[kind])
-        self._in_peace(kind)
+        self._without_fault(kind)
         self._assert_whole(kind)
         self.clear()
         return outcome
 
-    def _in_peace(self, kind: str) -> Outcome:
+    def _without_fault(self, kind: str) -> Outcome:
         outcome = self._land(kind)
-        assert outcome.told == THROUGH, outcome
+        assert outcome.summary == SUCCEEDED, outcome
         return outcome
 
     def _assert_whole(self, kind: str) -> None:
@@ -175,9 +175,9 @@ class Rounds:
 
     def _land(self, kind: str, fault: str | None = None) -> Outcome:
         chance, proxy = self._chance, self._proxy
-        listening, said = PROCESSES.Pipe(duplex=False)
+        receiving, result = PROCESSES.Pipe(duplex=False)
         options = S3(proxy.port).options()
-        arguments = (kind, f"{self._bucket}/{kind}", options, chance.choice([1, 5]) if fault else 5, said)
+        arguments = (kind, f"{self._bucket}/{kind}", options, chance.choice([1, 5]) if fault else 5, result)
         process = PROCESSES.Process(target=run, args=arguments)
         if fault is None:
             proxy.after(None, proxy.cut)
@@ -185,15 +185,15 @@ class Rounds:
             act: Callable[[], object] = process.kill if fault == "kill" else self._outage
             proxy.after(self._point(self._sizes[kind]), act)
         process.start()
-        said.close()
+        result.close()
         process.join(60)
-        assert process.exitcode is not None, "it hangs"
+        assert process.exitcode is not None, "the landing hangs"
         passed = proxy.after(None, proxy.cut)
         if self._timer is not None:
             self._timer.join()
-        with listening:
+        with receiving:
             killed = process.exitcode == -9
-            outcome = Outcome(killed, passed) if killed else Outcome(False, passed, **listening.recv())
+            outcome = Outcome(killed, passed) if killed else Outcome(False, passed, **receiving.recv())
         process.close()
         return outcome
 
@@ -203,13 +203,13 @@ class Rounds:
         self._timer.start()
 
     def _point(self, size: int) -> int:
-        """Anywhere; and often at the first and the last requests, which are small."""
+        """Return a random point; often one within the first or the last requests, which are small."""
         first, last = self._chance.choice([(1, CONTROL_BYTES), (1, size), (1, size), (size - CONTROL_BYTES, size)])
         return self._chance.randint(first, last)
 
 
 def earlier(whole: dict[str, bytes]) -> dict[str, bytes]:
-    """What an earlier run may have landed: another call list, or some of the recordings."""
+    """Return what an earlier run may have landed: another call list, or some of the recordings."""
     if MANIFEST not in whole:
         return {name: content[::-1] for name, content in whole.items()}
     some = {f"records/{name}.mp3" for name in list(recordings())[::2]}
@@ -217,15 +217,15 @@ def earlier(whole: dict[str, bytes]) -> dict[str, bytes]:
     return {MANIFEST: b"".join(lines[::2]), **{name: whole[name] for name in some}}
 
 
-def assert_clear(outcome: Outcome) -> None:
-    """An error says what it is about, and no secret."""
+def assert_error_is_clear(outcome: Outcome) -> None:
+    """An error is one of the provider's own, and no traceback holds a secret."""
     assert outcome.error is None or outcome.clear, outcome.log
     for secret in (SECRET_KEY, "Signature=", "X-Amz-Credential"):
         assert secret not in outcome.log
 
 
-def assert_nothing_half(after: dict[str, bytes]) -> None:
-    """Each recording that is there is whole, and so is what a manifest or a journal says of it."""
+def assert_nothing_partial(after: dict[str, bytes]) -> None:
+    """Each recording is complete, and so is each one that the manifest or the journal lists."""
     for name in (MANIFEST, "records/.manifest.jsonl.journal"):
         for line in map(json.loads, after.pop(name, b"").splitlines()):
             if line["status"] != "failed":

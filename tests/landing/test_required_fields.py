@@ -1,4 +1,4 @@
-"""Fields that rows must have."""
+"""Fields that rows must have; code: landing/calls.py."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from airflow_provider_alloincognito.landing.calls import check_required_fields
 ROWS = [b'{"a": 1}', b'{"a": 2, "b": 1e999}', b'{"c": {"d": 3}}']
 
 
-def passed(*required: str, rows: list[bytes] = ROWS) -> list[bytes]:
+def checked(*required: str, rows: list[bytes] = ROWS) -> list[bytes]:
     batches = [RowBatch([msgspec.Raw(row)]) for row in rows]
     return [bytes(row) for batch in check_required_fields(batches, required) for row in batch.rows]
 
 
 @pytest.mark.parametrize("required", [(), ("a",), ("a", "b", "c")])
-def test_rows_that_have_them_among_themselves_pass(required: tuple[str, ...]) -> None:
-    """Also with numbers that are out of range: nobody looks at values."""
-    assert passed(*required) == ROWS
+def test_rows_that_together_have_all_fields_pass(required: tuple[str, ...]) -> None:
+    """Values are not checked: a number out of range passes."""
+    assert checked(*required) == ROWS
 
 
 def test_one_name_is_one_field() -> None:
@@ -29,12 +29,12 @@ def test_one_name_is_one_field() -> None:
 
 
 def test_no_rows_pass() -> None:
-    assert passed("a", rows=[]) == []
+    assert checked("a", rows=[]) == []
 
 
 @pytest.mark.parametrize("missing", ["d", "A"])
-def test_a_field_that_no_row_has_is_named_beside_those_that_they_have(missing: str) -> None:
+def test_an_error_names_the_missing_field_and_those_that_rows_have(missing: str) -> None:
     with pytest.raises(AlloincognitoFieldError) as caught:
-        passed("a", missing)
+        checked("a", missing)
     for part in (f"['{missing}']", "['a', 'b', 'c']", "mapping"):
         assert part in str(caught.value)

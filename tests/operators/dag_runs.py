@@ -1,4 +1,4 @@
-"""DAGs made in a test, run by real Airflow in this process: ``dag.test()``, each run's outcome in one value."""
+"""Run the DAGs of a test with real Airflow in this process, and return the outcome of a run as one value."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.models.taskmap import TaskMap  # noqa: F401 - a mapper that others refer to by name
+from airflow.models.taskmap import TaskMap  # noqa: F401 - other models refer to it by name
 from airflow.providers.common.compat.sdk import DAG
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 CONNECTION = "alloincognito_default"
-# Most tests are not about where the pair is kept; a claim on the right to make one takes its time.
-MEMORY: dict[str, Any] = {"token_store": "memory", "retries": 0}
-# Where they are: waits for a machine on loopback that has other things to do.
+# For tests of the token store. The other tests keep the pair in memory, which waits for nothing.
 VARIABLE: dict[str, Any] = {
     "token_store": "variable",
     "token_store_seconds": 0.25,
@@ -35,13 +33,13 @@ START = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
 @dataclass
 class Run:
     """
-    What became of one DAG run.
+    The outcome of a DAG run.
 
-    :param errors: what tasks failed with, in order, retries included.
-    :param states: by task; of a mapped task the last.
-    :param tries: so many times a task was tried.
-    :param xcoms: return values by task; of a mapped task a list.
-    :param rendered: rendered fields by task, as Airflow shows them.
+    :param errors: the errors of tasks in order, retries included.
+    :param states: the final state of each task; of a mapped task, the last.
+    :param tries: the number of tries of each task.
+    :param xcoms: the return value of each task; of a mapped task, a list.
+    :param rendered: the rendered fields of each task, as Airflow shows them.
     """
 
     state: str
@@ -59,7 +57,7 @@ class Run:
 
 
 def daily(timezone: str = "Europe/Moscow", hour: int = 0) -> CronDataIntervalTimetable:
-    """Give the schedule that the documentation tells users to take."""
+    """Return the schedule that the documentation recommends."""
     return CronDataIntervalTimetable(f"0 {hour} * * *", timezone=timezone)
 
 
@@ -68,7 +66,7 @@ def run_dag(dag: DAG, logical_date: datetime | None) -> Run:
     Run a DAG once.
 
     :param dag: made in the test, or imported from a file.
-    :param logical_date: for a daily schedule the end of the day to be run; None is a run without one.
+    :param logical_date: with a daily schedule, the end of the day; None is a run without one.
     """
     errors: list[BaseException] = []
     for task in dag.tasks:
@@ -83,9 +81,9 @@ def run_dag(dag: DAG, logical_date: datetime | None) -> Run:
 
 def one_task_dag(dag_id: str, make: Callable[[], Any], *, schedule: Any = None, retries: int = 0) -> DAG:
     """
-    Make a DAG with what ``make`` puts in it; each under a name of its own, lest Airflow take it for a new version.
+    Make a DAG with the tasks that ``make`` makes, under a new id: Airflow would take it for a version of another.
 
-    :param schedule: daily Moscow days, unless told.
+    :param schedule: daily at Moscow's midnight by default.
     """
     with DAG(
         f"{dag_id}_{next(_numbers)}",
@@ -107,7 +105,7 @@ def _listen(task: Any, keep: Callable[[Any], None]) -> None:
 
 
 def _make_known(dag: DAG) -> None:
-    """Do as the DAG processor does: Airflow 3 runs only what its database knows."""
+    """Save the DAG as the DAG processor does: Airflow 3 runs only DAGs of its database."""
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 
     bag = DagBag(collect_dags=False)

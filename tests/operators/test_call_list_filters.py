@@ -1,4 +1,4 @@
-"""Each filter, set alone on the operator: how it reaches the server, and what lands."""
+"""Each filter of the operator: what is sent, and what lands; code: operators/call_list.py, api/query.py."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def land(tmp_path: Path, **arguments: Any) -> tuple[Run, list[Row]]:
 
 
 def body_of(sandbox: Sandbox) -> Any:
-    (asked,) = [one for one in sandbox.requests if one.method == "getcalllist"]
-    assert asked.http_method == "POST"
-    return asked.body
+    (request,) = [one for one in sandbox.requests if one.method == "getcalllist"]
+    assert request.http_method == "POST"
+    return request.body
 
 
-def test_unset_filters_are_sent_as_the_text_says(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_unset_filters_are_sent_as_the_api_documents_them(sandbox: Sandbox, tmp_path: Path) -> None:
     run, rows = land(tmp_path)
     assert run.state == "success", run.errors
     assert body_of(sandbox) == UNSET
@@ -84,13 +84,13 @@ def test_a_filter_alone(
 
 
 def numbers_of(sandbox: Sandbox) -> tuple[str, str]:
-    """Two numbers that some, but not all, calls of the day are with."""
+    """Return two numbers that take part in some, but not all, calls of the day."""
     first, second = sandbox.truth(DAY, NEXT_DAY)[5:7]
     return first["callerNumber"], second["calledNumber"]
 
 
 @pytest.mark.parametrize("given_as", ["list", "text", "file", "template"])
-def test_numbers_however_they_are_given(sandbox: Sandbox, tmp_path: Path, given_as: str) -> None:
+def test_numbers_in_every_form(sandbox: Sandbox, tmp_path: Path, given_as: str) -> None:
     numbers = numbers_of(sandbox)
     file = tmp_path / "numbers.txt"
     file.write_text("\n".join(numbers) + "\n")
@@ -116,9 +116,7 @@ def test_numbers_however_they_are_given(sandbox: Sandbox, tmp_path: Path, given_
     assert "numbers" not in run.rendered["calls"]
 
 
-def test_the_numbers_field_has_the_name_that_the_connection_says(
-    connected_sandbox: Callable[..., Sandbox], tmp_path: Path
-) -> None:
+def test_the_connection_can_rename_the_numbers_field(connected_sandbox: Callable[..., Sandbox], tmp_path: Path) -> None:
     sandbox = connected_sandbox({"numbers_field": "abonents"}, numbers_field="abonents")
     numbers = numbers_of(sandbox)
     run, rows = land(tmp_path, numbers=numbers)
@@ -128,7 +126,7 @@ def test_the_numbers_field_has_the_name_that_the_connection_says(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "parts"),
     [
         ({"period_end": "2026-03-01 00:00:00"}, ["period_start", "is after", "A period must end after it starts"]),
         ({"period_start": "2026-03-04 00:00:00"}, ["the period is empty", "The usual cause"]),
@@ -142,7 +140,7 @@ def test_the_numbers_field_has_the_name_that_the_connection_says(
         ({"direction": 3}, ["direction is 3", "0, 1, 2"]),
         ({"is_read": 2}, ["is_read is 2", "0, 1"]),
         ({"numbers": ["+7 (916) 000-11-22", "reception"]}, ["numbers[1]", "digits", "usual cause"]),
-        ({"numbers": "+7 (916) 000-11-22 / +7 (916) 000-11-23"}, ["numbers[0] is no telephone number"]),
+        ({"numbers": "+7 (916) 000-11-22 / +7 (916) 000-11-23"}, ["numbers[0] is not a valid phone number"]),
         ({"numbers": "/etc"}, ["numbers", "cannot be read (IsADirectoryError)"]),
         ({"numbers": "{{ '' }}"}, ["numbers", "holds no number", "usual cause"]),
         (
@@ -152,17 +150,17 @@ def test_the_numbers_field_has_the_name_that_the_connection_says(
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
-def test_an_impossible_query_is_refused_before_anything_is_sent(
-    sandbox: Sandbox, tmp_path: Path, arguments: Row, says: list[str]
+def test_an_invalid_query_fails_before_any_request(
+    sandbox: Sandbox, tmp_path: Path, arguments: Row, parts: list[str]
 ) -> None:
     run, _ = land(tmp_path, retries=3, **arguments)
     assert run.state == "failed"
     assert isinstance(run.error, AlloincognitoQueryError)
-    for part in says:
+    for part in parts:
         assert part in str(run.error)
     assert "reception" not in str(run.error)
     assert "000-11" not in str(run.error)
-    assert run.tries == {"calls": 1}, "it was retried, though no retry can mend it"
+    assert run.tries == {"calls": 1}, "Airflow retried it"
     assert sandbox.requests == []
     assert not (tmp_path / "landed").exists()
 
@@ -170,7 +168,7 @@ def test_an_impossible_query_is_refused_before_anything_is_sent(
 @pytest.mark.parametrize(
     "arguments", [{"file_format": "csv"}, {"schema": {"callId": "text"}}, {"unknown_fields": "drop"}], ids=str
 )
-def test_what_the_file_cannot_be_is_not_retried(sandbox: Sandbox, tmp_path: Path, arguments: Row) -> None:
+def test_invalid_file_options_are_not_retried(sandbox: Sandbox, tmp_path: Path, arguments: Row) -> None:
     run, _ = land(tmp_path, retries=3, **arguments)
     assert run.state == "failed"
     assert run.tries == {"calls": 1}
@@ -178,5 +176,5 @@ def test_what_the_file_cannot_be_is_not_retried(sandbox: Sandbox, tmp_path: Path
 
 
 def same(number: str) -> str:
-    """A Russian number, whichever way its country is written."""
+    """Return a Russian number without its country code."""
     return "7" + number[1:] if number[0] == "8" else number

@@ -1,4 +1,4 @@
-"""Which calls daily runs land: the boundary, the settings about it, time zones, intervals that are none."""
+"""The calls that daily runs land: period boundaries, time zones, empty intervals; code: operators/call_list.py."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DAYS = 7
 
 
 def lines(path: Path) -> list[str]:
-    """Rows, one a text, in a form in which equal rows are equal texts."""
+    """Return rows as texts that are equal for equal rows."""
     return [json.dumps(json.loads(line), sort_keys=True) for line in path.read_text().splitlines()]
 
 
@@ -43,7 +43,7 @@ def land(folder: Path, dag_id: str, logical_date: datetime, schedule: Any = None
 
 
 def seven_days(tmp_path: Path, zone: str, hour: int = 0) -> tuple[list[str], list[str], datetime]:
-    """Land seven days by seven runs, and by one; the rows of both, and the first moment."""
+    """Land seven days with seven runs, and with one; return the rows of both, and the start."""
     start = datetime(2026, 3, 2, hour, tzinfo=ZoneInfo(zone))
     dag = dag_into(tmp_path / "daily", "daily_calls", daily(zone, hour))
     for day in range(1, DAYS + 1):
@@ -67,7 +67,7 @@ def truth(sandbox: Sandbox, start: datetime, days: int = DAYS) -> list[str]:
     return [json.dumps(row, sort_keys=True) for row in sandbox.truth(start, start + timedelta(days=days))]
 
 
-# Each zone's midnight, and the hour at which it is midnight in Moscow: the sandbox has calls exactly then.
+# Midnight in each zone, and the hour of Moscow's midnight: the sandbox has calls exactly then.
 @pytest.mark.parametrize(
     ("zone", "hour", "server"),
     [
@@ -81,22 +81,24 @@ def truth(sandbox: Sandbox, start: datetime, days: int = DAYS) -> list[str]:
         ("Asia/Vladivostok", 0, "inclusive"),
     ],
 )
-@pytest.mark.parametrize("told_by", ["period_end", "start_time_field"])
+@pytest.mark.parametrize("setting", ["period_end", "start_time_field"])
 def test_seven_daily_runs_land_the_calls_of_one_run(
-    connected_sandbox: Callable[..., Sandbox], tmp_path: Path, zone: str, hour: int, server: str, told_by: str
+    connected_sandbox: Callable[..., Sandbox], tmp_path: Path, zone: str, hour: int, server: str, setting: str
 ) -> None:
-    extra = {"period_end": server} if told_by == "period_end" else {"start_time_field": "startTime"}
+    extra = {"period_end": server} if setting == "period_end" else {"start_time_field": "startTime"}
     sandbox = connected_sandbox(extra, period_end=server, start_fractions=True)
     by_days, at_once, start = seven_days(tmp_path, zone, hour)
     assert by_days == at_once == truth(sandbox, start)
-    # The days' ends are told apart for good reason: there are calls on them, and within the last second before.
+    # The test is sharp: there are calls exactly at midnight, and within the last second before it.
     clock = Counter(json.loads(row)["startTime"][11:] for row in by_days)
     assert clock["00:00:00"] >= 2 * DAYS
     assert clock["23:59:59.750"] == DAYS
 
 
 @pytest.mark.parametrize("server", ["inclusive", "exclusive"])
-def test_without_either_nothing_is_lost(connected_sandbox: Callable[..., Sandbox], tmp_path: Path, server: str) -> None:
+def test_without_either_setting_no_call_is_lost(
+    connected_sandbox: Callable[..., Sandbox], tmp_path: Path, server: str
+) -> None:
     sandbox = connected_sandbox(period_end=server)
     by_days, at_once, start = seven_days(tmp_path, "Europe/Moscow")
     wanted = truth(sandbox, start)
@@ -105,12 +107,12 @@ def test_without_either_nothing_is_lost(connected_sandbox: Callable[..., Sandbox
     assert not Counter(wanted) - Counter(at_once)
     midnights = {json.loads(row)["startTime"][11:] for row in too_many}
     assert midnights == ({"00:00:00"} if server == "inclusive" else set())
-    # Two calls begin on each midnight; on a boundary between runs they come twice, on the last one once too often.
+    # Two calls start at each midnight: an inclusive server lists them in both periods.
     assert sum(too_many.values()) == (2 * DAYS if server == "inclusive" else 0)
 
 
-def test_an_empty_interval_fails_with_the_explanation(sandbox: Sandbox, tmp_path: Path) -> None:
-    # What Airflow 3 makes of "@daily" by default.
+def test_an_empty_interval_is_explained(sandbox: Sandbox, tmp_path: Path) -> None:
+    # Airflow 3 gives "@daily" an empty interval by default.
     run = land(tmp_path, "empty_interval", datetime(2026, 3, 2, tzinfo=MOSCOW), "@daily", retries=3)
     assert isinstance(run.error, AlloincognitoQueryError)
     for part in ("period_start", "period is empty", "'@daily'", "CronDataIntervalTimetable('0 0 * * *'"):
@@ -120,7 +122,7 @@ def test_an_empty_interval_fails_with_the_explanation(sandbox: Sandbox, tmp_path
     assert sandbox.requests == []
 
 
-def test_a_run_without_a_logical_date_fails_with_the_explanation(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_run_without_a_logical_date_is_explained(sandbox: Sandbox, tmp_path: Path) -> None:
     def make() -> None:
         AlloincognitoCallListOperator(task_id="calls", output_path=f"{tmp_path.as_uri()}/calls.jsonl", retries=3)
 
@@ -153,16 +155,16 @@ def test_an_end_in_the_future(sandbox: Sandbox, tmp_path: Path, allowed: bool) -
         assert sandbox.requests == []
 
 
-def test_the_period_that_was_sent_is_said(connected_sandbox: Callable[..., Sandbox], tmp_path: Path) -> None:
+def test_the_result_has_the_period_that_was_sent(connected_sandbox: Callable[..., Sandbox], tmp_path: Path) -> None:
     sandbox = connected_sandbox({"period_end": "inclusive"}, period_end="inclusive")
     run = land(tmp_path, "sent", datetime(2026, 3, 3, tzinfo=MOSCOW))
-    (asked,) = [one for one in sandbox.requests if one.method == "getcalllist"]
-    said = run.xcoms["calls"]
-    assert (said["period_start"], said["period_end"]) == ("2026-03-02 00:00:00", "2026-03-02 23:59:59")
-    assert (asked.body["periodStart"], asked.body["periodEnd"]) == (said["period_start"], said["period_end"])
+    (request,) = [one for one in sandbox.requests if one.method == "getcalllist"]
+    result = run.xcoms["calls"]
+    assert (result["period_start"], result["period_end"]) == ("2026-03-02 00:00:00", "2026-03-02 23:59:59")
+    assert (request.body["periodStart"], request.body["periodEnd"]) == (result["period_start"], result["period_end"])
 
 
-def test_windows_land_what_one_request_lands(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_windows_land_the_same_as_one_request(sandbox: Sandbox, tmp_path: Path) -> None:
     logical_date = datetime(2026, 3, 3, tzinfo=MOSCOW)
     assert land(tmp_path / "one", "one_request", logical_date).state == "success"
     sandbox.clear_log()

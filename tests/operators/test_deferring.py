@@ -1,4 +1,4 @@
-"""Waiting without a worker, in whole DAG runs: what is asked for, what lands, and how a wait can end."""
+"""Deferred operators and sensors in whole DAG runs: requests, files, and how a wait can end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from dag_runs import MEMORY, Run, StartSandbox, one_task_dag, run_dag
+from dag_runs import Run, StartSandbox, one_task_dag, run_dag
 
 from airflow_provider_alloincognito.errors import AlloincognitoAuthError, AlloincognitoWaitTimeout
 from airflow_provider_alloincognito.operators.alloincognito import (
@@ -31,7 +31,13 @@ DAY = datetime(2026, 3, 3, tzinfo=ZoneInfo("Europe/Moscow"))
 NEXT_DAY = datetime(2026, 3, 4, tzinfo=ZoneInfo("Europe/Moscow"))
 BY_HASH = "getrequestresultbyhash"
 in_both_places = pytest.mark.parametrize("start", ["environment", "database"], indirect=True)
-QUICK: dict[str, Any] = {**MEMORY, "token_store_seconds": 0.02, "token_call_seconds": 0.1}
+QUICK: dict[str, Any] = {
+    "token_store": "memory",
+    "token_store_seconds": 0.02,
+    "token_call_seconds": 0.1,
+    "retries": 0,
+    "timeout": 5,
+}
 NOT_YET: dict[str, Any] = {"call_list_answer": "hash_only", "pending_polls": 3}
 NEVER: dict[str, Any] = {"call_list_answer": "hash_only", "pending_seconds": 3600.0}
 OPERATORS = ["call list", "result", "sensor"]
@@ -44,12 +50,12 @@ def start(
     connect: Callable[..., None],
     connect_in_database: Callable[..., None],
 ) -> StartSandbox:
-    """Start a sandbox with these knobs; the Connection that leads to it is in the environment, or in the database."""
+    """Start a sandbox; the Connection to it is in the environment or in the database."""
     is_in_database = getattr(request, "param", "environment") == "database"
     set_connection = connect_in_database if is_in_database else connect
 
-    def start(extra: dict[str, Any] | None = None, **knobs: Any) -> Sandbox:
-        sandbox = start_sandbox(**knobs)
+    def start(extra: dict[str, Any] | None = None, **settings: Any) -> Sandbox:
+        sandbox = start_sandbox(**settings)
         set_connection(sandbox, **{**QUICK, **(extra or {})})
         return sandbox
 
@@ -57,27 +63,27 @@ def start(
 
 
 def wait(kind: str, path: Path, *, timeout: float = 30, retries: int = 0, **arguments: Any) -> Run:
-    """Run a task of a kind that defers, and comes by its result in ``path``; where need be, another asks before."""
+    """Run a task of this kind that defers and lands in ``path``, after a task that makes the request if needed."""
     common = {"task_id": "wait", "deferrable": True, **arguments}
     polling = {"output_path": path.as_uri(), "poll_interval": 0.02, "wait_timeout": timeout}
-    by_hash = {"request_hash": "{{ ti.xcom_pull('ask')['request_hashes'][0] }}"}
+    by_hash = {"request_hash": "{{ ti.xcom_pull('request')['request_hashes'][0] }}"}
 
     def make() -> None:
         if kind == "call list":
             AlloincognitoCallListOperator(**polling, **common)
             return
-        ask = AlloincognitoCallListOperator(task_id="ask")
+        request = AlloincognitoCallListOperator(task_id="request")
         if kind == "result":
-            ask >> AlloincognitoRequestResultOperator(**by_hash, **polling, **common)
+            request >> AlloincognitoRequestResultOperator(**by_hash, **polling, **common)
         else:
-            ask >> AlloincognitoRequestResultSensor(**by_hash, poke_interval=0.02, timeout=timeout, **common)
+            request >> AlloincognitoRequestResultSensor(**by_hash, poke_interval=0.02, timeout=timeout, **common)
 
     return run_dag(one_task_dag("deferring", make, retries=retries), NEXT_DAY)
 
 
 @contextmanager
 def once_it_polls(sandbox: Sandbox, todo: Callable[[], object]) -> Iterator[None]:
-    """Do something as soon as the trigger has asked for the result."""
+    """Call ``todo`` as soon as the trigger polls."""
 
     def watch() -> None:
         deadline = time.monotonic() + 20
@@ -98,10 +104,10 @@ def rows_in(path: Path) -> list[dict[str, Any]]:
 @in_both_places
 @pytest.mark.parametrize(
     ("kind", "polls"),
-    # The trigger's, and those of the task itself: before it defers, and to land.
+    # The polls of the trigger, and those of the task: before it defers, and to land.
     [("sensor", 3 + 1), ("result", 3 + 2), ("call list", 4 + 1)],
 )
-def test_a_result_that_is_not_ready_is_waited_for(start: StartSandbox, tmp_path: Path, kind: str, polls: int) -> None:
+def test_a_result_that_is_not_ready_is_awaited(start: StartSandbox, tmp_path: Path, kind: str, polls: int) -> None:
     sandbox = start(**NOT_YET)
     path = tmp_path / "calls.jsonl"
     run = wait(kind, path)
@@ -113,8 +119,8 @@ def test_a_result_that_is_not_ready_is_waited_for(start: StartSandbox, tmp_path:
     assert [one.name for one in tmp_path.iterdir()] == ([] if kind == "sensor" else [path.name])
 
 
-def test_windows_are_waited_for_together_and_land_in_one_file(start: StartSandbox, tmp_path: Path) -> None:
-    sandbox = start(call_list_answer="hash_only", pending_seconds=0.4)
+def test_windows_are_awaited_together_and_land_in_one_file(start: StartSandbox, tmp_path: Path) -> None:
+    sandbox = start(call_list_answer="hash_only", pending_seconds=1.5)
     path = tmp_path / "calls.jsonl"
     run = wait("call list", path, window=timedelta(hours=4))
     assert run.state == "success", run.errors
@@ -145,7 +151,7 @@ def test_a_code_may_mean_not_ready_yet(start: StartSandbox, tmp_path: Path, kind
 
 @pytest.mark.parametrize("deferrable", [True, False])
 @pytest.mark.parametrize("kind", OPERATORS)
-def test_not_ready_yet_may_come_without_a_hash(
+def test_a_pending_response_may_come_without_a_hash(
     start: StartSandbox, tmp_path: Path, kind: str, deferrable: bool
 ) -> None:
     sandbox = start(call_list_answer="hash_only")
@@ -158,7 +164,7 @@ def test_not_ready_yet_may_come_without_a_hash(
 @pytest.mark.parametrize("kind", OPERATORS)
 def test_a_wait_that_is_too_long_fails_the_task(start: StartSandbox, tmp_path: Path, kind: str) -> None:
     sandbox = start(**NEVER)
-    run = wait(kind, tmp_path / "calls.jsonl", timeout=0.3)
+    run = wait(kind, tmp_path / "calls.jsonl", timeout=1.0)
     assert run.state == "failed"
     assert "was not ready in time" in str(run.error)
     assert isinstance(run.error, AlloincognitoWaitTimeout) or type(run.error).__name__ == "AirflowSensorTimeout"
@@ -176,7 +182,7 @@ def test_a_rejected_authorization_token_is_not_retried(start: StartSandbox, tmp_
     assert "'alloincognito_default'" in str(run.error)
     assert run.tries["wait"] == 1
     made = sandbox.count("create")
-    assert made == 2, "the first pair, and the one attempt that told"
+    assert made == 2, "the first pair, and the one rejected attempt"
     assert not [token for token in sandbox.tokens_ever_issued if token in str(run.error)]
 
 
@@ -191,5 +197,5 @@ print(AlloincognitoCallListOperator(task_id="a").deferrable,
       Sensor(task_id="d", request_hash="h==", deferrable=False).deferrable)
 """
     environment = {**os.environ, "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True"}
-    told = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60)
-    assert told.stdout.split()[-4:] == ["True", "True", "True", "False"], told.stderr
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split()[-4:] == ["True", "True", "True", "False"], done.stderr

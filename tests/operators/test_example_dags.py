@@ -1,4 +1,4 @@
-"""The example DAGs, as they stand in their files, on the Airflow of this environment with its default settings."""
+"""The example DAGs, unchanged, on the Airflow of this environment with its default settings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Load = Callable[..., ModuleType]
 
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Give an example's module, its files and its warehouse in a folder of this test."""
+    """Import an example DAG; its files and its warehouse are in a folder of this test."""
     monkeypatch.setenv("ALLOINCOGNITO_FILES", f"{tmp_path.as_uri()}/files")
     monkeypatch.setenv("ALLOINCOGNITO_WAREHOUSE", str(tmp_path / "calls.duckdb"))
     monkeypatch.setenv("ALLOINCOGNITO_FIRST_DAY", "2026-03-01")
@@ -58,8 +58,8 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
 
 @pytest.fixture
 def example_sandbox(connected_sandbox: StartSandbox) -> StartSandbox:
-    def start(**knobs: Any) -> Sandbox:
-        return connected_sandbox(VARIABLE, calls_per_day=20, **knobs)
+    def start(**settings: Any) -> Sandbox:
+        return connected_sandbox(VARIABLE, calls_per_day=20, **settings)
 
     return start
 
@@ -88,10 +88,10 @@ def test_three_days_of_calls_in_files_and_warehouse(example_sandbox: StartSandbo
     for day in range(3):
         run = run_dag(dag, DAY + timedelta(days=day + 1))
         assert run.state == "success", run.errors
-        said = run.xcoms["calls"]
+        result = run.xcoms["calls"]
         date = (DAY + timedelta(days=day)).date()
-        assert said["period_start"] == f"{date} 00:00:00", "whole Moscow days"
-        assert said["period_end"] == f"{date + timedelta(days=1)} 00:00:00"
+        assert result["period_start"] == f"{date} 00:00:00", "whole Moscow days"
+        assert result["period_end"] == f"{date + timedelta(days=1)} 00:00:00"
 
     wanted = []
     for day in range(3):
@@ -150,7 +150,7 @@ def test_renamed_fields_need_one_mapping(example_sandbox: StartSandbox, load: Lo
     assert [row[1:] for row in table(tmp_path)] == [(str(row["id"]), row["dlitelnost"], row["zapis"]) for row in truth]
 
 
-def test_a_result_is_asked_for_and_fetched_by_its_hash(
+def test_a_result_is_requested_and_fetched_by_its_hash(
     example_sandbox: StartSandbox, load: Load, tmp_path: Path
 ) -> None:
     sandbox = example_sandbox(call_list_answer="hash_only", pending_polls=1, always_awkward_hashes=True)

@@ -1,4 +1,4 @@
-"""A store that is down while a task is tried: the stand answers the query once, and gives the rest by its hash."""
+"""An object store that is down for two tries: the call list is requested once, then fetched by its hash."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ NEXT_DAY = DAY + timedelta(days=1)
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2 keeps no state from try to try"),
+    pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2 has no task state store"),
 ]
 
 
 @pytest.fixture
-def way_to_s3(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[CuttingProxy]:
-    """What ``s3://`` paths go through."""
+def proxy_to_s3(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[CuttingProxy]:
+    """The proxy that ``s3://`` paths go through."""
     from airflow.sdk.io.store import _STORE_CACHE, ObjectStore
 
     with CuttingProxy(s3.port) as proxy:
@@ -51,13 +51,13 @@ def rows_in(fs: Any, path: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
 def test_a_store_that_is_down_for_two_tries(
-    sandbox: Sandbox, s3: S3, bucket: str, way_to_s3: CuttingProxy, suffix: str
+    sandbox: Sandbox, s3: S3, bucket: str, proxy_to_s3: CuttingProxy, suffix: str
 ) -> None:
-    way_to_s3.down()
+    proxy_to_s3.down()
 
     def before_try(context: Any) -> None:
         if context["ti"].try_number == 3:
-            way_to_s3.up()
+            proxy_to_s3.up()
 
     def make() -> None:
         path = f"s3://{bucket}/calls.{suffix}"
@@ -66,7 +66,7 @@ def test_a_store_that_is_down_for_two_tries(
     run = run_dag(one_task_dag("store_down", make, retries=2), NEXT_DAY)
     assert (run.state, run.tries["land"]) == ("success", 3), run.errors
     assert [type(error) for error in run.errors] == [AlloincognitoTargetError] * 2
-    assert all("cannot be reached" in str(error) and SECRET_KEY not in str(error) for error in run.errors)
+    assert all("the store can be reached" in str(error) and SECRET_KEY not in str(error) for error in run.errors)
     assert (sandbox.count("getcalllist"), sandbox.count("getrequestresultbyhash")) == (1, 2)
 
     truth, fs = sandbox.truth(DAY, NEXT_DAY), s3.file_system()

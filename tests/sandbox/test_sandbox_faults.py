@@ -82,7 +82,7 @@ def test_a_body_can_stall(client: PlainClient) -> None:
     began = time.monotonic()
     with pytest.raises(requests.RequestException):
         client.call_list()
-    assert 0.25 < time.monotonic() - began < 2
+    assert 0.25 < time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("kind", ["malformed_json", "short_json", "trailing_junk", "html", "empty_body"])

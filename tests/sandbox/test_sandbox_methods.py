@@ -102,10 +102,10 @@ def test_requests_over_the_rate_limit_get_429(client: PlainClient) -> None:
 
 def test_latency_by_method(client: PlainClient) -> None:
     client.create()
-    client.sandbox.configure(latency={"getcalllist": 0.2, "*": [0, 0.001]})
+    client.sandbox.configure(latency={"getcalllist": 0.8, "*": [0, 0.001]})
     began = time.monotonic()
     client.call_list()
-    assert 0.19 < time.monotonic() - began < 2
+    assert time.monotonic() - began > 0.79
     began = time.monotonic()
     client.create()
-    assert time.monotonic() - began < 0.15
+    assert time.monotonic() - began < 0.79

@@ -140,10 +140,11 @@ def test_hashes_can_be_forgotten_and_expire(client: PlainClient) -> None:
     text = hash_of(client.call_list())
     client.sandbox.forget_hashes()
     assert client.by_hash(text).json()["error"]
-    client.sandbox.configure(hash_lifetime=0.1)
+    client.sandbox.configure(hash_lifetime=60)
     text = hash_of(client.call_list())
     assert client.by_hash(text).json()["error"] is None
-    time.sleep(0.11)
+    client.sandbox.configure(hash_lifetime=0.01)
+    time.sleep(0.02)
     assert client.by_hash(text).json()["error"]
 
 
@@ -168,10 +169,10 @@ def test_a_result_is_not_ready_for_some_polls(client: PlainClient, style: str, s
 
 
 def test_a_result_is_not_ready_for_some_time(client: PlainClient) -> None:
-    client.sandbox.configure(pending_seconds=0.2)
+    client.sandbox.configure(pending_seconds=1.0)
     text = hash_of(client.call_list())
     assert client.by_hash(text).status_code == 202
-    time.sleep(0.21)
+    time.sleep(1.01)
     assert client.by_hash(text).json()["result"]["rowset"]
 
 

@@ -1,4 +1,4 @@
-"""The sensor that defers, beside the two modes that hold a worker: what skips, what fails, what counts as ready."""
+"""The deferrable sensor, compared with the modes poke and reschedule: skipped, failed and ready."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ def _nothing_seen() -> None:
 @pytest.mark.parametrize(("soft_fail", "state"), [(False, "failed"), (True, "skipped")])
 def test_a_result_that_is_never_ready(soft_fail: bool, state: str, start_sandbox: StartSandbox, wait: Wait) -> None:
     sandbox = start_sandbox(pending_seconds=3600.0)
-    run = wait(sandbox, timeout=0.3, soft_fail=soft_fail, **DEFERRABLE)
+    run = wait(sandbox, timeout=1.0, soft_fail=soft_fail, **DEFERRABLE)
     assert run.state == state
     assert sandbox.count(BY_HASH) > 2
     assert soft_fail or type(run.error).__name__ == "AirflowSensorTimeout"
 
 
 @pytest.mark.parametrize("soft_fail", [False, True])
-@pytest.mark.parametrize("passed", [0, 1], ids=["met by the task", "met by the trigger"])
+@pytest.mark.parametrize("passed", [0, 1], ids=["seen by the task", "seen by the trigger"])
 class TestErrorsFailTheTask:
-    """``soft_fail`` is for time-outs."""
+    """``soft_fail`` applies to timeouts only."""
 
     @pytest.fixture
     def sandbox(self, start_sandbox: StartSandbox) -> Sandbox:
@@ -61,12 +61,12 @@ class TestErrorsFailTheTask:
     def test_a_rejected_authorization_token(self, passed: int, soft_fail: bool, sandbox: Sandbox, wait: Wait) -> None:
         sandbox.add_fault("reject", method=BY_HASH, skip=passed, times=None)
         sandbox.add_fault("reject", method="refresh", times=None)
-        sandbox.add_fault("reject", method="create", skip=1, times=None)  # who asks for the calls makes a pair
+        sandbox.add_fault("reject", method="create", skip=1, times=None)  # the request for the calls makes a pair
         quick = {"token_store_seconds": 0.02, "token_call_seconds": 0.1}
         run = wait(sandbox, extra=quick, soft_fail=soft_fail, retries=2, **DEFERRABLE)
         assert (run.state, run.tries) == ("failed", 1)
         assert isinstance(run.error, AlloincognitoAuthError)
-        assert "'stand'" in str(run.error)
+        assert "'my_server'" in str(run.error)
 
     def test_an_unknown_hash(self, passed: int, soft_fail: bool, sandbox: Sandbox, wait: Wait) -> None:
         sandbox.add_fault("error", method=BY_HASH, skip=passed, times=None, code=1404)
@@ -76,7 +76,7 @@ class TestErrorsFailTheTask:
         assert "error 1404" in str(run.error)
         assert sandbox.count(BY_HASH) == passed + 1
 
-    def test_an_answer_that_is_no_json(self, passed: int, soft_fail: bool, sandbox: Sandbox, wait: Wait) -> None:
+    def test_a_response_that_is_not_json(self, passed: int, soft_fail: bool, sandbox: Sandbox, wait: Wait) -> None:
         sandbox.add_fault("html", method=BY_HASH, skip=passed, times=None)
         run = wait(sandbox, soft_fail=soft_fail, **DEFERRABLE)
         assert run.state == "failed"
@@ -85,7 +85,7 @@ class TestErrorsFailTheTask:
 
 
 @pytest.mark.parametrize("soft_fail", [False, True])
-def test_a_trigger_that_broke_fails_the_task(soft_fail: bool) -> None:
+def test_a_trigger_that_failed_fails_the_task(soft_fail: bool) -> None:
     sensor = AlloincognitoRequestResultSensor(task_id="wait", request_hash="h==", soft_fail=soft_fail, **DEFERRABLE)
     with pytest.raises(Exception, match="Trigger failure") as raised:
         sensor.resume_execution("__fail__", {"error": "Trigger failure", "traceback": None}, {})
@@ -93,7 +93,7 @@ def test_a_trigger_that_broke_fails_the_task(soft_fail: bool) -> None:
 
 
 @in_all_modes
-def test_a_code_may_mean_not_ready_yet(mode: dict[str, Any], start_sandbox: StartSandbox, wait: Wait) -> None:
+def test_a_pending_error_code_means_not_ready(mode: dict[str, Any], start_sandbox: StartSandbox, wait: Wait) -> None:
     sandbox = start_sandbox(pending_polls=1, pending_style="error_code", pending_error_code="E-17")
     assert wait(sandbox, extra={"pending_error_codes": ["E-17", 5]}, **mode).state == "success"
     assert sandbox.count(BY_HASH) == 2
@@ -109,16 +109,14 @@ def test_any_other_code_is_an_error(mode: dict[str, Any], start_sandbox: StartSa
 
 
 @in_all_modes
-def test_a_check_of_the_users_own_may_wait_for_longer(mode: dict[str, Any], sandbox: Sandbox, wait: Wait) -> None:
+def test_a_ready_check_may_wait_longer(mode: dict[str, Any], sandbox: Sandbox, wait: Wait) -> None:
     assert wait(sandbox, ready_check=f"{__name__}.second_time", **mode).state == "success"
     assert sandbox.count(BY_HASH) == 2
     assert len({envelope.request_hash for envelope in seen}) == 1
 
 
 @in_all_modes
-def test_a_check_of_the_users_own_may_be_content_with_less(
-    mode: dict[str, Any], start_sandbox: StartSandbox, wait: Wait
-) -> None:
+def test_a_ready_check_may_accept_less(mode: dict[str, Any], start_sandbox: StartSandbox, wait: Wait) -> None:
     sandbox = start_sandbox(pending_seconds=3600.0, pending_style="no_rowset")
     assert wait(sandbox, ready_check=f"{__name__}.always", **mode).state == "success"
     assert sandbox.count(BY_HASH) == 1
@@ -126,7 +124,7 @@ def test_a_check_of_the_users_own_may_be_content_with_less(
 
 @in_all_modes
 @pytest.mark.parametrize("soft_fail", [False, True])
-def test_a_check_that_cannot_be_imported_is_final(
+def test_a_ready_check_that_cannot_be_imported_is_not_retried(
     mode: dict[str, Any], soft_fail: bool, sandbox: Sandbox, wait: Wait
 ) -> None:
     run = wait(sandbox, ready_check="nowhere.to_be_found", soft_fail=soft_fail, retries=2, **mode)

@@ -1,21 +1,22 @@
-"""Airflow as a user starts it: ``airflow standalone``, once for all tests that need it."""
+"""Airflow as a user starts it, with ``airflow standalone``, once for each test module that needs it."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from forking import Worker
-from standalone import Standalone, connection_to
+from standalone import Standalone
 
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 CHANGED = ("pending_polls", "pending_seconds", "call_list_answer", "calls_per_day", "hash_reruns_query")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def standalone_sandbox() -> Iterator[Sandbox]:
     """The sandbox that :func:`standalone`'s Connection leads to."""
     with Sandbox(calls_per_day=20, daily_variation=False, recording_bytes=(720, 7200)) as sandbox:
@@ -24,7 +25,7 @@ def standalone_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def changed_sandbox(standalone_sandbox: Sandbox) -> Iterator[Sandbox]:
-    """The same, for a test that changes its knobs: at the end they are as they were before."""
+    """The same sandbox, for a test that changes its settings; they are restored afterwards."""
     before = standalone_sandbox.settings
     standalone_sandbox.clear_log()
     yield standalone_sandbox
@@ -32,14 +33,15 @@ def changed_sandbox(standalone_sandbox: Sandbox) -> Iterator[Sandbox]:
     standalone_sandbox.configure(**{name: getattr(before, name) for name in CHANGED})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def standalone(tmp_path_factory: pytest.TempPathFactory, standalone_sandbox: Sandbox) -> Iterator[Standalone]:
-    """A running Airflow, the Connection in its database, without a DAG yet."""
+    """A running Airflow without DAGs, with the Connection in its database."""
     standalone = Standalone(tmp_path_factory.mktemp("standalone"))
     try:
         standalone.wait_until_healthy()
-        connection = connection_to(standalone_sandbox, token_store_seconds=1, token_call_seconds=1)
-        standalone.ask("POST", "connections", {"connection_id": "alloincognito_default", **connection})
+        connection = standalone_sandbox.connection(token_store_seconds=1, token_call_seconds=1)
+        connection["extra"] = json.dumps(connection["extra"])
+        standalone.call("POST", "connections", {"connection_id": "alloincognito_default", **connection})
         yield standalone
     finally:
         standalone.stop()
@@ -47,21 +49,21 @@ def standalone(tmp_path_factory: pytest.TempPathFactory, standalone_sandbox: San
 
 @pytest.fixture(scope="session")
 def airflow_2_python() -> str:
-    """The Python of the environment with Airflow 2.11; `make environment-2.11` makes it."""
+    """The Python of the environment that `make environment-2.11` makes."""
     there = Path(__file__).parents[2] / ".venv-2.11" / "bin" / "python"
     path = os.environ.get("AIRFLOW_2_PYTHON") or str(there)
     if not Path(path).exists():
-        said = f"no Airflow 2.11 at {path}: make environment-2.11, or say where by AIRFLOW_2_PYTHON"
+        reason = f"No Airflow 2.11 at {path}: run make environment-2.11, or set AIRFLOW_2_PYTHON."
         if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(said)
-        pytest.skip(said)
+            pytest.fail(reason)
+        pytest.skip(reason)
     return path
 
 
 @pytest.fixture(scope="session")
 def _worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Worker, Sandbox]]:
-    knobs = {"calls_per_day": 300, "daily_variation": False, "recording_bytes": (720, 7200), "transfer": "chunked"}
-    with Sandbox(**knobs) as sandbox:
+    settings = {"calls_per_day": 300, "daily_variation": False, "recording_bytes": (720, 7200), "transfer": "chunked"}
+    with Sandbox(**settings) as sandbox:
         worker = Worker(tmp_path_factory.mktemp("worker"), sandbox)
         yield worker, sandbox
         worker.close()
@@ -75,7 +77,7 @@ def worker(_worker: tuple[Worker, Sandbox]) -> Worker:
 
 @pytest.fixture
 def worker_sandbox(_worker: tuple[Worker, Sandbox]) -> Iterator[Sandbox]:
-    """The sandbox that its Connection leads to."""
+    """The sandbox that the worker's Connection leads to."""
     sandbox = _worker[1]
     sandbox.clear_log()
     yield sandbox

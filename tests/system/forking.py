@@ -1,4 +1,4 @@
-"""Tasks in processes that can be killed, and what they leave in their folder."""
+"""Tasks in processes that can be killed, and the files that they leave behind."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from standalone import connection_to
-
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -27,7 +25,7 @@ class Worker:
     """The process that forks; see :mod:`forking_worker`."""
 
     def __init__(self, home: Path, sandbox: Sandbox) -> None:
-        connection = connection_to(sandbox, token_store="memory", retries=0)
+        connection = sandbox.connection(token_store="memory", retries=0)
         environment = {**os.environ, "AIRFLOW_HOME": str(home)}
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("forking_worker.py"))],
@@ -38,7 +36,7 @@ class Worker:
         )
 
     def start(self, operator: str, **arguments: Any) -> int:
-        """Start a task in a process of its own; give its id."""
+        """Start a task in a new process, and return the process's id."""
         interval = {"data_interval_start": START.isoformat(), "data_interval_end": END.isoformat()}
         assert self._process.stdin is not None
         self._process.stdin.write(
@@ -48,7 +46,7 @@ class Worker:
         return self._read()["pid"]
 
     def end(self) -> int:
-        """Wait for the task's end; give its exit code, or minus the signal."""
+        """Wait for the task's end, and return its exit code, or minus the number of the signal."""
         return self._read()["status"]
 
     def run(self, operator: str, **arguments: Any) -> int:
@@ -56,11 +54,11 @@ class Worker:
         return self.end()
 
     def kill_when(self, moment: Callable[[], bool], operator: str, **arguments: Any) -> None:
-        """Start a task, and kill it as soon as the moment has come."""
+        """Start a task, and kill it as soon as ``moment()`` is true."""
         pid = self.start(operator, **arguments)
         until(moment)
         os.kill(pid, signal.SIGKILL)
-        assert self.end() == KILLED, "it had ended before it could be killed"
+        assert self.end() == KILLED, "the task ended before it could be killed"
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -75,17 +73,17 @@ class Worker:
         return read
 
 
-def until(moment: Callable[[], bool], seconds: float = 10) -> None:
+def until(moment: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not moment():
-        assert time.monotonic() < deadline, "the moment never came"
+        assert time.monotonic() < deadline, "the moment did not come"
         time.sleep(0.0005)
 
 
-def answering(sandbox: Sandbox, method: str) -> bool:
-    """Tell whether an answer is on its way, and has been long enough for what comes of it to have arrived."""
-    asked = [one for one in sandbox.requests if one.method == method and one.status]
-    return bool(asked) and asked[-1].fault == "stall" and time.time() - asked[-1].time > 0.3
+def is_responding(sandbox: Sandbox, method: str) -> bool:
+    """Return whether a response has stalled, and the client has had time to read what came of it."""
+    sent = [one for one in sandbox.requests if one.method == method and one.status]
+    return bool(sent) and sent[-1].fault == "stall" and time.time() - sent[-1].time > 0.3
 
 
 def hidden(folder: Path) -> list[str]:

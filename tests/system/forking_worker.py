@@ -22,8 +22,8 @@ from airflow_provider_alloincognito.operators import alloincognito as operators
 from airflow_provider_alloincognito.sensors import alloincognito as sensors
 
 OPERATORS = {**vars(operators), **vars(sensors)}
-# Airflow logs on stdout.
-_answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+# Airflow logs to stdout.
+_results = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
 os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
 
@@ -33,19 +33,19 @@ def main() -> None:
         child = os.fork()
         if not child:
             run(task)
-        say({"pid": child})
+        send({"pid": child})
         _, status = os.waitpid(child, 0)
-        say({"status": os.waitstatus_to_exitcode(status)})
+        send({"status": os.waitstatus_to_exitcode(status)})
 
 
 def run(task: dict[str, Any]) -> None:
-    """Run a task, and end."""
+    """Run a task, and exit."""
     code = 1
     try:
         interval = {name: datetime.fromisoformat(moment) for name, moment in task["interval"].items()}
         with DAG("killed"):
             operator = OPERATORS[task["operator"]](task_id="task", **task["arguments"])
-        # As Airflow 3 does: it tells the task, and lets it go on.
+        # As Airflow 3 does: it calls on_kill, and the task goes on.
         signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())
         operator.execute({**interval, "ti": SimpleNamespace(try_number=1)})
         code = 0
@@ -56,8 +56,8 @@ def run(task: dict[str, Any]) -> None:
         os._exit(code)
 
 
-def say(words: dict[str, int]) -> None:
-    _answers.write(json.dumps(words) + "\n")
+def send(result: dict[str, int]) -> None:
+    _results.write(json.dumps(result) + "\n")
 
 
 if __name__ == "__main__":

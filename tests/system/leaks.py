@@ -1,4 +1,4 @@
-"""Look for tokens and phone numbers where none may be."""
+"""Search for tokens and phone numbers in places that must hold none."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# However it is grouped: +7 (916) 123-45-67, 8 916 123 45 67, 79161234567.
+# In any grouping: +7 (916) 123-45-67, 8 916 123 45 67, 79161234567.
 PHONE_NUMBER = re.compile(r"(?<!\d)\+?[78]?[ (.-]{0,2}(\d{3})[ ).-]{0,2}(\d{3})[ .-]?(\d{2})[ .-]?(\d{2})(?!\d)")
 
 
 class Leaks:
     """
-    What must not be found.
+    The texts to search for.
 
-    :param tokens: looked for as they are, and by their last parts, which are nobody else's.
-    :param numbers: looked for in whatever way they are written.
+    :param tokens: searched for as a whole, and by their last parts, which no other text holds.
+    :param numbers: searched for in any grouping of their digits.
     """
 
     def __init__(self, tokens: Iterable[str], numbers: Iterable[str]) -> None:
@@ -24,21 +24,21 @@ class Leaks:
         self._numbers = {number[-10:] for number in numbers}
 
     def found_in(self, text: str) -> set[str]:
-        """Give what a text holds of it."""
+        """Return the tokens and numbers that a text holds."""
         tokens = {token for token in self._tokens if token in text}
         numbers = {"".join(found.groups()) for found in PHONE_NUMBER.finditer(text)}
         return tokens | (numbers & self._numbers)
 
 
 def texts_of(folder: Path) -> Iterator[tuple[str, str]]:
-    """Give every file of a folder, with its path."""
+    """Yield the path and text of every file of a folder."""
     for file in sorted(folder.rglob("*")):
         if file.is_file():
             yield str(file), file.read_text(encoding="utf-8", errors="replace")
 
 
 def rows_of(database: Path) -> Iterator[tuple[str, str]]:
-    """Give every row of an SQLite database, with its table and its keys; of Variables and Connections as well."""
+    """Yield the keys and text of every row of an SQLite database, Variables and Connections included."""
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:

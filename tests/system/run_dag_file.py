@@ -1,7 +1,7 @@
 """
-Run a DAG file's DAG for some logical dates, on whatever Airflow this Python has. Writes what came of it as JSON.
+Run the DAG of a DAG file for some logical dates, with the Airflow of this Python, and write the outcome as JSON.
 
-Arguments: the DAG file, which calls its DAG ``dag``, the file for the outcome, logical dates.
+Arguments: the DAG file, whose DAG has the name ``dag``; the file for the outcome; logical dates.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def main(file: str, outcome: str, *logical_dates: str) -> None:
     for logical_date in logical_dates:
         run = dag.test(**{argument: datetime.fromisoformat(logical_date)})  # type: ignore[arg-type]
         states.append(str(run.state))
-    told = {"airflow": __version__, "states": states, "form": form_fields()}
-    Path(outcome).write_text(json.dumps(told))
+    result = {"airflow": __version__, "states": states, "form": form_fields()}
+    Path(outcome).write_text(json.dumps(result))
 
 
 def dag_of(file: str) -> DAG:
@@ -44,8 +44,8 @@ def dag_of(file: str) -> DAG:
 
 
 def form_fields() -> list[str]:
-    """Give the fields of the Connection's form, as Airflow 2 knows them."""
-    widgets: dict[str, Any] = ProvidersManager().connection_form_widgets
+    """Return the fields of the Connection's form, as Airflow 2 knows them."""
+    widgets: dict[str, Any] = ProvidersManager().connection_form_widgets  # type: ignore[no-untyped-call]
     prefix = "extra__alloincognito__"
     return [name.removeprefix(prefix) for name in widgets if name.startswith(prefix)]
 

@@ -1,23 +1,19 @@
-"""Airflow as a user starts it: ``airflow standalone``, and asked over its REST API."""
+"""Airflow as a user starts it, with ``airflow standalone``, and its REST API."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 
-from airflow_provider_alloincognito.sandbox import Sandbox
+from services.ports import free_port
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
@@ -27,9 +23,9 @@ class Standalone:
     """
     A running Airflow 3: scheduler, API server, DAG processor, triggerer.
 
-    :param home: its ``AIRFLOW_HOME``; DAGs lie in ``dags``, what it says on the terminal in ``standalone.txt``.
+    :param home: its ``AIRFLOW_HOME``, with DAGs in ``dags`` and the output of the terminal in ``standalone.txt``.
     :param python: of the environment that it is installed in.
-    :param environment: more variables.
+    :param environment: more environment variables.
     """
 
     root = "api/v2"
@@ -38,14 +34,14 @@ class Standalone:
     def __init__(self, home: Path, python: str = sys.executable, **environment: str) -> None:
         self.home = home
         self.dags = home / "dags"
-        self.said = home / "standalone.txt"
+        self.terminal = home / "standalone.txt"
         self.dags.mkdir()
-        port, logs, trigger_logs = _free_ports(3)
+        port, logs, trigger_logs = free_port(), free_port(), free_port()
         self.url = f"http://127.0.0.1:{port}"
         bare = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
         self.environment = {
             **bare,
-            # It starts its parts by name.
+            # It starts its components by name.
             "PATH": f"{Path(python).parent}{os.pathsep}{bare.get('PATH', '')}",
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -58,18 +54,18 @@ class Standalone:
         }
         self._session = requests.Session()
         self._session.trust_env = False
-        with self.said.open("wb") as said:
+        with self.terminal.open("wb") as terminal:
             self._process = subprocess.Popen(
                 [str(Path(python).with_name("airflow")), "standalone"],
                 env=self.environment,
                 cwd=home,
-                stdout=said,
+                stdout=terminal,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
 
     def options(self, port: int) -> dict[str, str]:
-        """Give what this generation of Airflow needs to be told."""
+        """Return the options of this generation of Airflow."""
         return {
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
@@ -80,7 +76,7 @@ class Standalone:
         }
 
     def log_in(self, session: requests.Session) -> None:
-        """Have a session accepted."""
+        """Authenticate a session."""
         token = session.get(f"{self.url}/auth/token", timeout=30).json()["access_token"]
         session.headers["Authorization"] = f"Bearer {token}"
 
@@ -91,50 +87,50 @@ class Standalone:
             try:
                 health = self._session.get(f"{self.url}/{self.root}/{self.health}", timeout=5).json()
             except (requests.RequestException, ValueError):
-                assert self._process.poll() is None, self.said.read_text()[-5000:]
+                assert self._process.poll() is None, self.terminal.read_text()[-5000:]
                 return False
-            return health["metadatabase"]["status"] == health["scheduler"]["status"] == "healthy"
+            return bool(health["metadatabase"]["status"] == health["scheduler"]["status"] == "healthy")
 
         self.until(healthy, 180)
         self.log_in(self._session)
 
-    def ask(self, verb: str, path: str, body: Any = None, *, root: str | None = None) -> Any:
-        """Ask the API server; what its own UI asks for is under the root ``ui``."""
-        answer = self._session.request(verb, f"{self.url}/{root or self.root}/{path}", json=body, timeout=30)
-        assert answer.ok, answer.text
-        return answer.json() if answer.content else None
+    def call(self, verb: str, path: str, body: Any = None, *, root: str | None = None) -> Any:
+        """Call the API server, and return the response; the API of its UI is under the root ``ui``."""
+        response = self._session.request(verb, f"{self.url}/{root or self.root}/{path}", json=body, timeout=30)
+        assert response.ok, response.text
+        return response.json() if response.content else None
 
     def text_of(self, path: str) -> str:
-        """Give an answer of the API server as it came."""
+        """Return a response of the API server as text."""
         return self._session.get(f"{self.url}/{self.root}/{path}", timeout=30).text
 
     def until(self, moment: Callable[[], bool], seconds: float) -> None:
-        """Wait for something to be so."""
+        """Wait until ``moment()`` is true, at most so many seconds."""
         deadline = time.monotonic() + seconds
         while not moment():
-            assert time.monotonic() < deadline, self.said.read_text()[-5000:]
+            assert time.monotonic() < deadline, self.terminal.read_text()[-5000:]
             time.sleep(0.5)
 
     def run_states(self, dag_id: str) -> dict[str, str]:
-        """Give the states of a DAG's runs, by the date of their intervals' start or their id."""
-        runs = self.ask("GET", f"dags/{dag_id}/dagRuns?limit=100")["dag_runs"]
+        """Return the states of a DAG's runs by their ids."""
+        runs = self.call("GET", f"dags/{dag_id}/dagRuns?limit=100")["dag_runs"]
         return {run["dag_run_id"]: run["state"] for run in runs}
 
     def start_run(self, dag_id: str) -> None:
-        """Start a run of the name ``run``, without a date."""
-        self.ask("POST", f"dags/{dag_id}/dagRuns", {"dag_run_id": "run", "logical_date": None})
+        """Start a run with the id ``run``, without a logical date."""
+        self.call("POST", f"dags/{dag_id}/dagRuns", {"dag_run_id": "run", "logical_date": None})
 
     def ended(self, dag_id: str) -> bool:
-        """Tell whether there is a run, and all are over."""
+        """Return whether the DAG has runs, and all of them have ended."""
         return set(self.run_states(dag_id).values()) in ({"success"}, {"failed"}, {"success", "failed"})
 
     def tasks(self, dag_id: str, run_id: str = "run") -> dict[str, dict[str, Any]]:
-        """Give a run's tasks by their ids."""
-        found = self.ask("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=100")["task_instances"]
+        """Return a run's task instances by their task ids."""
+        found = self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=100")["task_instances"]
         return {one["task_id"]: one for one in found}
 
     def stop(self) -> None:
-        """End it, and whatever it started."""
+        """Stop Airflow, and all that it started."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGTERM)
             try:
@@ -146,13 +142,13 @@ class Standalone:
 
 
 class Standalone2(Standalone):
-    """A running Airflow 2: likewise, with its SequentialExecutor on SQLite."""
+    """A running Airflow 2, with its SequentialExecutor on SQLite."""
 
     root = "api/v1"
     health = "health"
 
     def options(self, port: int) -> dict[str, str]:
-        """Give what this generation of Airflow needs to be told."""
+        """Return the options of this generation of Airflow."""
         return {
             "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.basic_auth",
             "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "5",
@@ -162,26 +158,5 @@ class Standalone2(Standalone):
         }
 
     def log_in(self, session: requests.Session) -> None:
-        """Have a session accepted."""
+        """Authenticate a session."""
         session.auth = ("admin", (self.home / "standalone_admin_password.txt").read_text())
-
-
-def connection_to(sandbox: Sandbox, **extra: Any) -> dict[str, Any]:
-    """A Connection that leads to a sandbox, with these extras."""
-    address = urlsplit(sandbox.url)
-    return {
-        "conn_type": "alloincognito",
-        "host": address.hostname,
-        "schema": address.scheme,
-        "port": address.port,
-        "password": sandbox.authorization_token,
-        "extra": json.dumps(extra),
-    }
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow.parquet
 import pytest
-from standalone import EXAMPLES, connection_to
+from standalone import EXAMPLES
 
 from airflow_provider_alloincognito.get_provider_info import CONNECTION_FIELDS
 from airflow_provider_alloincognito.sandbox import Sandbox
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.system
 
 
 def environment(home: Path, sandbox: Sandbox) -> dict[str, str]:
-    connection = connection_to(sandbox, token_store_seconds=0.3, token_call_seconds=0.5)
+    connection = sandbox.connection(token_store_seconds=0.3, token_call_seconds=0.5)
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON"))}
     return {
         **bare,
@@ -49,10 +49,10 @@ def test_the_daily_dag(airflow_2_python: str, sandbox: Sandbox, tmp_path: Path) 
         timeout=120,
     )
     assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-5000:]
-    told = json.loads(outcome.read_text())
-    assert told["airflow"].startswith("2.11.")
-    assert told["states"] == ["success", "success"], ran.stdout[-5000:] + ran.stderr[-5000:]
-    assert set(told["form"]) == set(CONNECTION_FIELDS)
+    result = json.loads(outcome.read_text())
+    assert result["airflow"].startswith("2.11.")
+    assert result["states"] == ["success", "success"], ran.stdout[-5000:] + ran.stderr[-5000:]
+    assert set(result["form"]) == set(CONNECTION_FIELDS)
 
     wanted = []
     for day in range(2):

@@ -1,4 +1,4 @@
-"""Tasks killed with SIGKILL at the worst moments: nothing half under a final name, and the next run mends it."""
+"""SIGKILL at any moment of a task leaves no partial file under a final name, and the next run completes all files."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forking import END, KILLED, START, Worker, answering, hidden, until, visible
+from forking import END, KILLED, START, Worker, hidden, is_responding, until, visible
 
 from airflow_provider_alloincognito.sandbox import Sandbox
 
-# Of a body without a length: all of it comes, but not its end.
+# The whole body comes, but not its end: it has no Content-Length.
 WHOLE_BODY = 1 << 30
 
 pytestmark = pytest.mark.system
@@ -30,15 +30,20 @@ def sandbox(worker_sandbox: Sandbox) -> Sandbox:
 @pytest.mark.parametrize(
     "place",
     [
-        # Where the answer stands still.
+        # Where the response stalls.
         {"after_bytes": 250},
         {"after_fraction": 0.5},
         {"after_bytes": WHOLE_BODY},
         None,
     ],
-    ids=["after the answer's head", "in the middle of the rows", "before the rename", "as soon as a file is begun"],
+    ids=[
+        "after the response's head",
+        "in the middle of the rows",
+        "before the rename",
+        "as soon as there is a temporary file",
+    ],
 )
-def test_a_call_list(
+def test_a_call_list_is_complete_or_absent(
     sandbox: Sandbox, worker: Worker, tmp_path: Path, place: dict[str, Any] | None, suffix: str, before: bytes | None
 ) -> None:
     target = tmp_path / f"calls.{suffix}"
@@ -47,10 +52,13 @@ def test_a_call_list(
     arguments = {"operator": "AlloincognitoCallListOperator", "output_path": target.as_uri()}
     if place is not None:
         sandbox.add_fault("stall", method="getcalllist", **place)
-        worker.kill_when(lambda: answering(sandbox, "getcalllist"), **arguments)
-        # Tables wait for all rows, in a file without a name, before they begin theirs.
-        if suffix == "jsonl" and place != {"after_bytes": 250}:
-            assert hidden(tmp_path), "killed before there was anything to leave behind"
+        # Parquet and CSV wait for all rows, in a file without a name, before they start theirs.
+        has_file = suffix == "jsonl" and place != {"after_bytes": 250}
+        worker.kill_when(
+            lambda: is_responding(sandbox, "getcalllist") and (not has_file or bool(hidden(tmp_path))), **arguments
+        )
+        if has_file:
+            assert hidden(tmp_path), "the task was killed before it had a temporary file"
         assert visible(tmp_path) == ([] if before is None else [target.name])
         if before is not None:
             assert target.read_bytes() == before
@@ -60,14 +68,14 @@ def test_a_call_list(
         os.kill(pid, signal.SIGKILL)
         assert worker.end() in (KILLED, 0)
         if target.exists() and target.read_bytes() != before:
-            assert_whole(sandbox, target)
+            assert_complete(sandbox, target)
 
     assert worker.run(**arguments) == 0
     assert [file.name for file in tmp_path.iterdir()] == [target.name], "something was left behind"
-    assert_whole(sandbox, target)
+    assert_complete(sandbox, target)
 
 
-def assert_whole(sandbox: Sandbox, target: Path) -> None:
+def assert_complete(sandbox: Sandbox, target: Path) -> None:
     assert read_ids(target) == [str(row["callId"]) for row in sandbox.truth(START, END)]
 
 
@@ -87,7 +95,9 @@ def read_ids(target: Path) -> list[str]:
 
 @pytest.mark.parametrize("concurrency", [1, 4])
 @pytest.mark.parametrize("moment", ["between recordings", "before the manifest", "at the last recording's rename"])
-def test_recordings(sandbox: Sandbox, worker: Worker, tmp_path: Path, moment: str, concurrency: int) -> None:
+def test_recordings_are_complete_or_absent_and_not_fetched_again(
+    sandbox: Sandbox, worker: Worker, tmp_path: Path, moment: str, concurrency: int
+) -> None:
     ids = [row["recordFileId"] for row in sandbox.truth(START, END) if row["recordFileId"]][:24]
     folder = tmp_path / "mp3"
     arguments = {
@@ -110,12 +120,12 @@ def test_recordings(sandbox: Sandbox, worker: Worker, tmp_path: Path, moment: st
         assert not (folder / "manifest.jsonl").exists()
     there = {file.name: file.read_bytes() for file in folder.glob("*.mp3")}
     for name, content in there.items():
-        assert content == sandbox.recording(name.removesuffix(".mp3")), "half a recording under a final name"
+        assert content == sandbox.recording(name.removesuffix(".mp3")), "a partial recording under a final name"
     assert set(visible(folder)) - set(there) <= {"manifest.jsonl"}
 
     sandbox.clear_log()
     assert worker.run(**arguments) == 0
-    assert sandbox.count("getcallrecordfile") == len(ids) - len(there), "what was there was fetched again"
+    assert sandbox.count("getcallrecordfile") == len(ids) - len(there), "a recording that was there was fetched again"
     assert visible(folder) == sorted([*(f"{one}.mp3" for one in ids), "manifest.jsonl"])
     assert hidden(folder) == [], "something was left behind"
     for one in ids:

@@ -1,4 +1,4 @@
-"""The daily DAG under a real scheduler: what it lands, how many pairs it makes, what it says, what the UI is given."""
+"""The daily DAG under a real scheduler: landed rows, token pairs, what logs and the database hold, what the UI gets."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from airflow_provider_alloincognito.sandbox import Sandbox
 MOSCOW = ZoneInfo("Europe/Moscow")
 DAYS = 3
 DAG_ID = "alloincognito_daily_calls"
-# The masker has met neither of the two in this task's process, and Airflow 3.3 knows a token in a log by how it begins:
-# its end goes there, all of it into the XCom.
+# The masker in this task's process knows neither the token nor the number. Airflow 3.3 masks a token in a log by its
+# start, so its end goes into the log, and all of it into the XCom.
 CANARY = """
 
 with dag:
@@ -30,8 +30,8 @@ with dag:
     @task
     def canary() -> str:
         token, number = Path(HOME, "canary.txt").read_text().splitlines()
-        print("The canary sings:", token.rpartition(".")[2], number)
-        return f"The canary sings: {token} {number}"
+        print("The canary prints:", token.rpartition(".")[2], number)
+        return f"The canary prints: {token} {number}"
 
     canary() >> settled
 """
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.system
 
 
 class Ran(NamedTuple):
-    """What the runs of :func:`daily_runs` left, and the first day."""
+    """The first day of :func:`daily_runs`, what made the token pairs, and the canary's token and number."""
 
     first: datetime
     pairs: list[str]
@@ -50,11 +50,11 @@ class Ran(NamedTuple):
 
 @pytest.fixture(scope="module")
 def daily_runs(standalone: Standalone, standalone_sandbox: Sandbox) -> Ran:
-    """Three days that the scheduler caught up with, and a fourth run in which things go wrong, and a canary sings."""
+    """Three days of catch-up and a fourth run with errors; a canary in each prints a token and a number."""
     sandbox = standalone_sandbox
     today = datetime.now(MOSCOW).replace(hour=0, minute=0, second=0, microsecond=0)
     first = today - timedelta(days=DAYS + 1)
-    # A pair of a stranger, of before the first run: a token that no masker here has been told of.
+    # The pair of another program, from before the first run: no masker here knows its token.
     sandbox.kill_pair()
     token = sandbox.tokens_ever_issued[-1]
     number = sorted(sandbox.phone_numbers(first, today))[0]
@@ -71,15 +71,15 @@ def daily_runs(standalone: Standalone, standalone_sandbox: Sandbox) -> Ran:
         source = source.replace(old, new)
     (standalone.dags / f"{DAG_ID}.py").write_text(source + CANARY)
     standalone.until(lambda: DAG_ID in standalone.text_of("dags"), 60)
-    standalone.ask("PATCH", f"dags/{DAG_ID}", {"is_paused": False})
+    standalone.call("PATCH", f"dags/{DAG_ID}", {"is_paused": False})
     standalone.until(lambda: succeeded(standalone) >= DAYS, 180)
     pairs = [rotation.by for rotation in sandbox.rotations[made:]]
 
-    # Errors whose texts quote numbers, rejections whose texts quote tokens, a recording that fails: all get over.
+    # Errors that quote numbers, rejections that quote tokens, and a recording that fails: a retry succeeds each time.
     sandbox.add_fault("error", method="getcalllist")
     sandbox.add_fault("error", method="getcallrecordfile")
     sandbox.expire_access()
-    again = standalone.ask(
+    again = standalone.call(
         "POST",
         f"dags/{DAG_ID}/dagRuns",
         {"dag_run_id": "trouble", "logical_date": (first + timedelta(hours=36)).isoformat()},
@@ -99,10 +99,10 @@ def succeeded(standalone: Standalone) -> int:
     return states.count("success")
 
 
-def test_the_scheduler_makes_whole_moscow_days_of_it(
+def test_the_scheduler_runs_whole_moscow_days(
     standalone: Standalone, standalone_sandbox: Sandbox, daily_runs: Ran
 ) -> None:
-    runs = standalone.ask("GET", f"dags/{DAG_ID}/dagRuns?limit=100&order_by=run_after")["dag_runs"]
+    runs = standalone.call("GET", f"dags/{DAG_ID}/dagRuns?limit=100&order_by=run_after")["dag_runs"]
     scheduled = [run for run in runs if run["run_type"] == "scheduled"][:DAYS]
     wanted = []
     for day, run in enumerate(scheduled):
@@ -117,7 +117,7 @@ def test_the_scheduler_makes_whole_moscow_days_of_it(
 
 
 @tenacity.retry(
-    retry=tenacity.retry_if_exception_type(duckdb.IOException),  # DuckDB lets nobody else in while a later run loads
+    retry=tenacity.retry_if_exception_type(duckdb.IOException),  # a later run that writes locks the file
     wait=tenacity.wait_fixed(0.1),
     stop=tenacity.stop_after_delay(30),
     reraise=True,
@@ -129,11 +129,11 @@ def rows_before(date: str, database: Path) -> list[tuple[Any, ...]]:
 
 
 def test_all_runs_and_tasks_made_one_pair(daily_runs: Ran) -> None:
-    # Three runs at a time, two tasks each that ask, every one in a process of its own.
+    # Three runs at a time with two tasks each that make requests, every task in its own process.
     assert daily_runs.pairs == ["create"]
 
 
-def test_neither_token_nor_number_is_anywhere(
+def test_logs_and_database_hold_no_token_and_no_number(
     standalone: Standalone, standalone_sandbox: Sandbox, daily_runs: Ran
 ) -> None:
     sandbox = standalone_sandbox
@@ -143,23 +143,23 @@ def test_neither_token_nor_number_is_anywhere(
     number, end = daily_runs.number[-10:], daily_runs.token.rpartition(".")[2][:24]
 
     logs = dict(texts_of(standalone.home / "logs"))
-    # The scheduler says on its terminal what tasks log: line by line, to tell the canary's from others'.
+    # The scheduler prints task logs on its terminal; line by line, to tell the canary's from others.
     places = [*logs.items()]
-    for line in standalone.said.read_text(errors="replace").splitlines():
-        places.append(("terminal, canary" if "The canary sings:" in line else "terminal", line))
+    for line in standalone.terminal.read_text(errors="replace").splitlines():
+        places.append(("terminal, canary" if "The canary prints:" in line else "terminal", line))
     places += rows_of(standalone.home / "airflow.db")
     places += [("a path", str(path)) for path in standalone.home.rglob("*")]
     found = [(place, leak) for place, text in places if (leak := leaks.found_in(text))]
 
-    # The search finds what is there to be found: the canary's log and return value, once for each run ...
-    sung = [leak for place, leak in found if "task_id=canary" in place]
-    assert sung == [{number, end}] * len(sung)
-    heard = [leak for place, leak in found if place == "terminal, canary" and end in leak]
-    assert heard == [{number, end}] * len(heard)
+    # The search works: it finds the canary's log and return value, once for each run ...
+    logged = [leak for place, leak in found if "task_id=canary" in place]
+    assert logged == [{number, end}] * len(logged)
+    printed = [leak for place, leak in found if place == "terminal, canary" and end in leak]
+    assert printed == [{number, end}] * len(printed)
     returned = [leak for place, leak in found if place.startswith("xcom") and "canary" in place]
     assert returned == [{number, end, daily_runs.token}] * len(returned)
-    assert min(len(sung), len(heard), len(returned)) > DAYS
-    # ... and nothing anywhere else, though there was something to be said.
+    assert min(len(logged), len(printed), len(returned)) > DAYS
+    # ... and nothing anywhere else, although the logs are not empty.
     assert [place for place, _ in found if "canary" not in place] == []
     task_logs = "".join(text for place, text in logs.items() if "task_id=" in place)
     for part in ("Внутренняя ошибка", "<number>", "AlloIncognito tokens:", "1500"):
@@ -168,7 +168,9 @@ def test_neither_token_nor_number_is_anywhere(
     assert {"xcom", "rendered_task_instance_fields", "variable", "connection", "log"} <= tables
 
 
-def test_what_the_api_server_shows(standalone: Standalone, standalone_sandbox: Sandbox, daily_runs: Ran) -> None:
+def test_the_api_server_shows_no_token_and_no_number(
+    standalone: Standalone, standalone_sandbox: Sandbox, daily_runs: Ran
+) -> None:
     numbers = standalone_sandbox.phone_numbers(daily_runs.first, datetime.now(MOSCOW))
     leaks = Leaks(standalone_sandbox.tokens_ever_issued, numbers)
     variables = standalone.text_of("variables")
@@ -182,8 +184,8 @@ def test_what_the_api_server_shows(standalone: Standalone, standalone_sandbox: S
     assert [leaks.found_in(text) for text in shown] == [set()] * len(shown)
 
 
-def test_the_connection_form_that_the_ui_is_served(standalone: Standalone) -> None:
-    forms = standalone.ask("GET", "connections/hook_meta", root="ui")
+def test_the_ui_gets_the_connection_form(standalone: Standalone) -> None:
+    forms = standalone.call("GET", "connections/hook_meta", root="ui")
     (form,) = [one for one in forms if one["connection_type"] == "alloincognito"]
     fields: dict[str, Any] = form["extra_fields"]
     assert set(fields) == set(CONNECTION_FIELDS)
@@ -206,5 +208,5 @@ def test_airflow_lists_the_provider(standalone: Standalone) -> None:
     assert "airflow-provider-alloincognito" in [one["package_name"] for one in json.loads(listed[listed.index("[{") :])]
 
 
-def test_nothing_half_done_is_left(standalone: Standalone, daily_runs: Ran) -> None:
+def test_no_temporary_file_is_left(standalone: Standalone, daily_runs: Ran) -> None:
     assert list(Path(standalone.home, "alloincognito").rglob(".*")) == []

@@ -1,4 +1,4 @@
-"""Running tasks that get SIGTERM, as from a user who marks them failed: they stop at once, and tidy up."""
+"""SIGTERM, as when a user marks a running task failed, stops the task at once and leaves no partial file."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forking import END, START, Worker, answering, hidden, until, visible
+from forking import END, START, Worker, hidden, is_responding, until, visible
 
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 BY_HASH = "getrequestresultbyhash"
-# Airflow's patience before it sends SIGKILL is 5 seconds.
-PROMPTLY = 3.0
+# Airflow sends SIGKILL after 5 seconds.
+AT_ONCE = 4.0
 
 pytestmark = pytest.mark.system
 
@@ -25,23 +25,23 @@ def terminate_when(worker: Worker, moment: Callable[[], bool], operator: str, **
     pid = worker.start(operator, **arguments)
     until(moment)
     os.kill(pid, signal.SIGTERM)
-    told = time.monotonic()
-    assert worker.end() == 1, "it went on to its end, or died of the signal"
-    assert time.monotonic() - told < PROMPTLY
+    sent = time.monotonic()
+    assert worker.end() == 1, "the task succeeded, or the signal killed it"
+    assert time.monotonic() - sent < AT_ONCE
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv.gz", "parquet"])
-def test_a_call_list_leaves_nothing(worker: Worker, worker_sandbox: Sandbox, tmp_path: Path, suffix: str) -> None:
+def test_a_call_list_leaves_no_file(worker: Worker, worker_sandbox: Sandbox, tmp_path: Path, suffix: str) -> None:
     worker_sandbox.add_fault("stall", method="getcalllist", after_fraction=0.5)
     path = (tmp_path / f"calls.{suffix}").as_uri()
-    answers = lambda: answering(worker_sandbox, "getcalllist")  # noqa: E731
-    terminate_when(worker, answers, "AlloincognitoCallListOperator", output_path=path)
+    responds = lambda: is_responding(worker_sandbox, "getcalllist")  # noqa: E731
+    terminate_when(worker, responds, "AlloincognitoCallListOperator", output_path=path)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("interval", [0.05, 600])
 @pytest.mark.parametrize("operator", ["AlloincognitoRequestResultOperator", "AlloincognitoRequestResultSensor"])
-def test_a_wait_asks_no_more(
+def test_waiting_ends_and_no_request_follows(
     worker: Worker, worker_sandbox: Sandbox, tmp_path: Path, operator: str, interval: float
 ) -> None:
     worker_sandbox.add_fault("status", method=BY_HASH, status=202, times=None)
@@ -59,12 +59,12 @@ def test_a_wait_asks_no_more(
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_recordings_are_whole_or_not_there(
+def test_recordings_are_complete_or_absent(
     worker: Worker, worker_sandbox: Sandbox, tmp_path: Path, concurrency: int
 ) -> None:
     ids = [row["recordFileId"] for row in worker_sandbox.truth(START, END) if row["recordFileId"]][:24]
     arguments = {"output_path": tmp_path.as_uri(), "record_file_ids": ids, "concurrency": concurrency}
-    worker_sandbox.configure(latency={"getcallrecordfile": 0.1})
+    worker_sandbox.configure(latency={"getcallrecordfile": 0.3})
     some = lambda: len(list(tmp_path.glob("*.mp3"))) >= 4  # noqa: E731
     terminate_when(worker, some, "AlloincognitoRecordingOperator", **arguments)
     assert not [name for name in hidden(tmp_path) if name.endswith(".part")]
@@ -72,14 +72,17 @@ def test_recordings_are_whole_or_not_there(
     assert 4 <= len(there) < len(ids)
     for name in there:
         assert (tmp_path / name).read_bytes() == worker_sandbox.recording(name.removesuffix(".mp3"))
+    worker_sandbox.configure(latency=0.0)
     assert worker.run("AlloincognitoRecordingOperator", **arguments) == 0
     assert visible(tmp_path) == sorted([*(f"{one}.mp3" for one in ids), "manifest.jsonl"])
 
 
-def test_a_recording_that_stalls_is_left_at_once(worker: Worker, worker_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_recording_that_stalls_does_not_delay_the_end(
+    worker: Worker, worker_sandbox: Sandbox, tmp_path: Path
+) -> None:
     one = next(row["recordFileId"] for row in worker_sandbox.truth(START, END) if row["recordFileId"])
     worker_sandbox.add_fault("stall", method="getcallrecordfile", after_fraction=0.5)
     arguments = {"output_path": tmp_path.as_uri(), "record_file_ids": [one]}
-    answers = lambda: answering(worker_sandbox, "getcallrecordfile")  # noqa: E731
-    terminate_when(worker, answers, "AlloincognitoRecordingOperator", **arguments)
+    responds = lambda: is_responding(worker_sandbox, "getcallrecordfile")  # noqa: E731
+    terminate_when(worker, responds, "AlloincognitoRecordingOperator", **arguments)
     assert list(tmp_path.iterdir()) == []

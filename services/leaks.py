@@ -1,4 +1,4 @@
-"""Whether logs hold tokens, by a search that proves itself on a planted one."""
+"""Search logs for tokens; the search proves itself on a planted one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ CANARY = "canary.log"
 
 def files_with_tokens(folder: Path, tokens: Iterable[str]) -> list[Path]:
     """
-    Search all files of a folder for tokens.
+    Return the files of a folder that hold a token.
 
-    :raises RuntimeError: if the search misses the token that it plants before.
+    :raises RuntimeError: if the search misses the token that it has planted.
     """
     sought = [token.encode() for token in tokens]
     canary = folder / CANARY
@@ -22,11 +22,11 @@ def files_with_tokens(folder: Path, tokens: Iterable[str]) -> list[Path]:
     finally:
         canary.unlink()
     if canary not in found:
-        raise RuntimeError("the search for tokens does not find a planted one")
+        raise RuntimeError("The search for tokens did not find the planted one.")
     return [path for path in found if path != canary]
 
 
 def _holds(path: Path, sought: list[bytes]) -> bool:
     content = path.read_bytes()
-    # A token's signature alone would be as bad as all of it.
+    # A token's signature alone would be as bad as the whole token.
     return any(token in content or token.rsplit(b".", 1)[-1] in content for token in sought)

@@ -1,4 +1,4 @@
-"""What an earlier try has asked for is fetched by its hash: tries of one task, with Airflow's own task state store."""
+"""A retry fetches what an earlier try requested by its hash, with Airflow's task state store; code: submitted.py."""
 
 from __future__ import annotations
 
@@ -20,28 +20,26 @@ from airflow_provider_alloincognito.sandbox import Sandbox
 DAY = datetime(2026, 3, 3, tzinfo=ZoneInfo("Europe/Moscow"))
 NEXT_DAY = DAY + timedelta(days=1)
 
-pytestmark = pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2 keeps no state from try to try")
-
-Asked = tuple[int, int]
+pytestmark = pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2 has no task state store")
 
 
-def counts(sandbox: Sandbox) -> Asked:
-    """How many call lists were asked for, and how many results by their hashes."""
+def counts(sandbox: Sandbox) -> tuple[int, int]:
+    """Return the numbers of requests for call lists, and for results by their hashes."""
     return sandbox.count("getcalllist"), sandbox.count("getrequestresultbyhash")
 
 
 def land(path: Path, before_try: Callable[[int], None], *, retries: int = 1, **arguments: Any) -> Run:
-    """Land a day; ``before_try`` is told the number of each try."""
+    """Land a day; ``before_try`` is called with the number of each try."""
 
     def make() -> None:
         task = AlloincognitoCallListOperator(task_id="land", output_path=path.as_uri(), **arguments)
         task._pre_execute_hook = lambda context: before_try(context["ti"].try_number)
 
-    return run_dag(one_task_dag("resuming", make, retries=retries), NEXT_DAY)
+    return run_dag(one_task_dag("submitted", make, retries=retries), NEXT_DAY)
 
 
 def kept_state() -> list[Any]:
-    """What is in the task state store."""
+    """Return what the task state store holds."""
     from airflow.models.task_state_store import TaskStateStoreModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
@@ -53,7 +51,7 @@ def kept_state() -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def empty_state_store(airflow_database: None) -> None:
-    """Tasks of other tests that failed have left their hashes there."""
+    """Remove the hashes that failed tasks of other tests have left."""
     from airflow.models.task_state_store import TaskStateStoreModel
     from airflow.utils.session import create_session
     from sqlalchemy import delete
@@ -67,7 +65,7 @@ def rows_in(path: Path) -> list[dict[str, Any]]:
 
 
 class Blocked:
-    """A target that nothing can be written to, up to some try: a folder stands in the file's place."""
+    """A target that cannot be written to for some tries: a folder has the file's name."""
 
     def __init__(self, path: Path, tries: int, *todo: Callable[[], object]) -> None:
         self._path, self._tries, self._todo = path, tries, todo
@@ -82,7 +80,7 @@ class Blocked:
             self._path.rmdir()
 
 
-def test_a_landing_that_fails_after_the_answer_is_made_up_for_by_the_hash(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_landing_that_failed_is_repeated_by_the_hash(sandbox: Sandbox, tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
     run = land(path, Blocked(path, 1))
     assert (run.state, run.tries["land"], len(run.errors)) == ("success", 2, 1), run.errors
@@ -91,19 +89,19 @@ def test_a_landing_that_fails_after_the_answer_is_made_up_for_by_the_hash(sandbo
     assert kept_state() == [], "success forgets the hashes"
 
 
-def test_a_stand_that_runs_the_query_again_for_a_hash(connected_sandbox: StartSandbox, tmp_path: Path) -> None:
+def test_a_server_that_runs_the_query_again_for_a_hash(connected_sandbox: StartSandbox, tmp_path: Path) -> None:
     sandbox = connected_sandbox(hash_reruns_query=True)
     path = tmp_path / "calls.jsonl"
     run = land(path, Blocked(path, 2), retries=2)
     assert (run.state, run.tries["land"]) == ("success", 3), run.errors
     assert counts(sandbox) == (1, 2)
     assert rows_in(path) == sandbox.truth(DAY, NEXT_DAY)
-    # Each answer has a hash of its own: the next try asked by the newest.
+    # Each response has its own hash: the next try used the newest one.
     by_hash = [one.query["requestHash"] for one in sandbox.requests if one.method == "getrequestresultbyhash"]
     assert len({*by_hash, *run.xcoms["land"]["request_hashes"]}) == 3
 
 
-def test_a_stand_that_has_forgotten_the_hash_is_asked_anew(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_forgotten_hash_leads_to_a_new_request(sandbox: Sandbox, tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
     run = land(path, Blocked(path, 1, sandbox.forget_hashes))
     assert run.state == "success", run.errors
@@ -121,7 +119,7 @@ def test_a_store_that_is_down_for_two_tries(sandbox: Sandbox, tmp_path: Path, su
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
-def test_an_answer_cut_off_is_fetched_by_its_hash(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_truncated_response_is_fetched_by_its_hash(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.add_fault("cut", method="getcalllist", after_fraction=0.7)
     path = tmp_path / "calls.jsonl"
     run = land(path, lambda _: None)
@@ -130,7 +128,7 @@ def test_an_answer_cut_off_is_fetched_by_its_hash(sandbox: Sandbox, tmp_path: Pa
     assert rows_in(path) == sandbox.truth(DAY, NEXT_DAY)
 
 
-def test_an_answer_that_makes_no_sense_is_not_fetched_again_by_its_hash(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_invalid_response_is_not_fetched_by_its_hash(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.add_fault("malformed_json", method="getcalllist", after_fraction=0.7)
     sandbox.add_fault("malformed_json", method="getrequestresultbyhash", after_fraction=0.7, times=None)
     path = tmp_path / "calls.jsonl"
@@ -141,7 +139,7 @@ def test_an_answer_that_makes_no_sense_is_not_fetched_again_by_its_hash(sandbox:
 
 
 @pytest.mark.parametrize("kind", ["html", "empty_body", "no_result"])
-def test_a_hash_that_gives_nothing_at_all_is_asked_anew(sandbox: Sandbox, tmp_path: Path, kind: str) -> None:
+def test_a_hash_without_a_result_leads_to_a_new_request(sandbox: Sandbox, tmp_path: Path, kind: str) -> None:
     sandbox.add_fault(kind, method="getrequestresultbyhash", times=None)
     path = tmp_path / "calls.jsonl"
     run = land(path, Blocked(path, 1))
@@ -150,8 +148,8 @@ def test_a_hash_that_gives_nothing_at_all_is_asked_anew(sandbox: Sandbox, tmp_pa
     assert rows_in(path) == sandbox.truth(DAY, NEXT_DAY)
 
 
-def test_too_few_rows_are_asked_for_anew(sandbox: Sandbox, tmp_path: Path) -> None:
-    """By the first answer's hash, calls that appear later would never come."""
+def test_too_few_rows_lead_to_a_new_request(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The first response's hash would never bring calls that appear later."""
     path = tmp_path / "calls.jsonl"
     run = land(path, lambda _: None, min_rows=10_000)
     assert (run.state, run.tries["land"], len(run.errors)) == ("failed", 2, 2), run.errors
@@ -160,7 +158,7 @@ def test_too_few_rows_are_asked_for_anew(sandbox: Sandbox, tmp_path: Path) -> No
     assert kept_state() == []
 
 
-def test_the_state_holds_hashes_and_nothing_of_the_query(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_state_holds_hashes_and_no_number(sandbox: Sandbox, tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
     seen: list[Any] = []
 
@@ -173,7 +171,7 @@ def test_the_state_holds_hashes_and_nothing_of_the_query(sandbox: Sandbox, tmp_p
     assert "9161234567" not in json.dumps(seen)
 
 
-def test_of_thirty_windows_those_that_were_answered_come_by_their_hashes(
+def test_of_thirty_windows_those_with_a_response_are_fetched_by_their_hashes(
     connected_sandbox: StartSandbox, tmp_path: Path
 ) -> None:
     sandbox = connected_sandbox()
@@ -185,7 +183,7 @@ def test_of_thirty_windows_those_that_were_answered_come_by_their_hashes(
     assert rows_in(path) == sandbox.truth(DAY, NEXT_DAY)
 
 
-def test_other_arguments_ask_anew(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_changed_arguments_lead_to_a_new_request(sandbox: Sandbox, tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
     run = land(path, Blocked(path, 1), direction="{{ 'all' if ti.try_number == 1 else 'incoming' }}")
     assert run.state == "success", run.errors

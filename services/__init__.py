@@ -1,0 +1,1 @@
+"""Real services on the loopback, for the tests and the benchmarks: Redis, PostgreSQL, a whole Airflow."""
