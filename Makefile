@@ -21,8 +21,8 @@ lint: environment ## ruff and mypy
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m mypy demo
-	$(PY) -m mypy services $(HELPERS)
+	$(PY) -m mypy -p benchmarks -p demo -p services
+	$(PY) -m mypy $(HELPERS)
 
 format: environment ## ruff's formatting
 	$(PY) -m ruff format .
@@ -42,13 +42,16 @@ clean: ## remove the environments and everything that demo and up made
 	rm -rf .venv .venv-2.11 .demo .up .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: bench-calls bench-recordings
+.PHONY: bench-calls bench-recordings bench-imports
 
 bench-calls: environment ## a call list onto disk, beside the floors and others; writes docs/performance.md
 	@$(PY) -m benchmarks.calls --write docs/performance.md $(ARGS)
 
 bench-recordings: environment ## recordings onto disk, likewise
 	@$(PY) -m benchmarks.recordings --write docs/performance.md $(ARGS)
+
+bench-imports: environment ## what parsing a DAG file costs, likewise
+	@$(PY) -m benchmarks.imports --write docs/performance.md $(ARGS)
 
 .PHONY: bench-rotation bench-triggers test-waiting test-stores test-distributed test-deployment environment-distributed
 
