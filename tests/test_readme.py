@@ -1,0 +1,45 @@
+"""What README.md quotes of the package's errors is what the package says."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import airflow_provider_alloincognito
+
+PACKAGE = Path(airflow_provider_alloincognito.__file__).parent
+README = PACKAGE.parent / "README.md"
+
+
+def quotes() -> list[str]:
+    """Return what the first column of the troubleshooting table quotes."""
+    table = README.read_text(encoding="utf-8").partition("| text in the error |")[2].partition("\n\n")[0]
+    return re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+
+
+def texts() -> str:
+    """Return all texts in the package's code, with a mark where a value comes in."""
+    found = []
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = (part.value if isinstance(part, ast.Constant) else "\0" for part in node.values)
+                found.append("".join(map(str, parts)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return "\n".join(found)
+
+
+def test_the_table_is_found() -> None:
+    assert len(quotes()) > 20
+
+
+@pytest.mark.parametrize("quote", quotes())
+def test_a_quoted_error_exists(quote: str) -> None:
+    # Some words of a quote are values in the code: a method, a status, a verb, a variable.
+    parts = re.split(r"\.\.\.|getcalllist|404|error 403|write|AIRFLOW_VAR_", quote.removeprefix("...,"))
+    pattern = r"[^\n]*".join(re.escape(part.strip(" :,")) for part in parts if part.strip(" :,"))
+    assert re.search(pattern, texts()), "README quotes an error that does not exist"
