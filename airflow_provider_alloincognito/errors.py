@@ -26,11 +26,12 @@ Every error that this package raises.
     - AlloincognitoRecordingError                a recording that cannot become a file
     - AlloincognitoRecordingsFailedError         some of many recordings could not be fetched
 
-\\* Not ``retryable``: another try cannot help. Operators and the sensor tell Airflow not to retry the task.
-\\+ ``transient``: passes without anybody's help. Deferred waits go on until their deadline.
+Marked *: not ``retryable``. Another try cannot help; operators and the sensor tell Airflow not to retry the task.
+Marked +: ``transient``. It goes away by itself, so a deferred wait goes on despite it, until its deadline.
 
 A text says what happened, what it means and what to do, and ends with a full stop. No error holds a token, a phone
-number, the API's file name or a response's body: what the server wrote is scrubbed before it gets here.
+number, a recording's ``file_NAME`` or a response's body: the server's texts are scrubbed before they become part of
+an error.
 """
 
 from __future__ import annotations
@@ -170,9 +171,10 @@ class AlloincognitoApiError(AlloincognitoError):
         self.code = code
         self.message = message
         self.request_hash = request_hash
-        said = f": {message.rstrip('.')}" if message else " without a message"
+        what = "an error without a code" if code is None else f"error {code}"
+        why = f": {message.rstrip('.')}" if message else " without a message"
         handle = f" (requestHash {request_hash})" if request_hash else ""
-        super().__init__(f"AlloIncognito's {method} responded with error {code}{said}{handle}.")
+        super().__init__(f"AlloIncognito's {method} responded with {what}{why}{handle}.")
 
 
 class AlloincognitoResponseError(AlloincognitoError):

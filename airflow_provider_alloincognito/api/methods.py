@@ -1,4 +1,8 @@
-"""The API's five methods as requests: pure functions, no I/O. Tests: ``tests/api/test_methods.py``, over HTTP."""
+"""
+The API's five methods as requests: pure functions, no I/O. Tests: ``tests/api/test_methods.py``, over HTTP.
+
+To add a method: its path in ``settings.py`` and ``get_provider_info.py``, a function here, a method of the hook.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +63,7 @@ def request_result(settings: Settings, request_hash: str) -> ApiRequest:
 def _not_empty(argument: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip() or value == "None":
         raise AlloincognitoQueryError(
-            f"{argument} is empty. Set it to the text from an earlier response; the usual cause is a template or an "
+            f"{argument} is empty. Set it to the value of an earlier response; the usual cause is a template or an "
             "XCom that rendered to nothing."
         )
     return value

@@ -80,7 +80,7 @@ class CallListQuery:
     def _check_period(self) -> None:
         start, end = self.period_start.astimezone(UTC), self.period_end.astimezone(UTC)
         if start >= end:
-            relation = "is" if start == end else "is after"
+            relation = "equals" if start == end else "is after"
             raise AlloincognitoQueryError(
                 f"period_start ({self.period_start.isoformat()}) {relation} period_end "
                 f"({self.period_end.isoformat()}), so the period is empty. A period must end after it starts. The "
@@ -136,8 +136,8 @@ class CallListQuery:
         start, end = to_api(self.period_start, settings.zone), to_api(self.period_end, settings.zone)
         if start >= end:
             raise AlloincognitoQueryError(
-                f"In the API's zone, {settings.timezone}, the clock goes back within the period: it would start at "
-                f"{start} and end at {end}, and the API's times cannot say which of the two hours is meant. "
+                f"In the API's zone, {settings.timezone}, the clock goes back within the period: the period would "
+                f"start at {start} and end at {end}, and the API's times cannot say which of the two hours is meant. "
                 "Request a longer period, such as a day."
             )
         if settings.period_end == "inclusive" and settings.start_time_field is None:
@@ -184,8 +184,8 @@ def _parse_numbers(value: Iterable[str] | str | None) -> tuple[str, ...]:
         numbers.append(digits)
     if not numbers:
         raise AlloincognitoQueryError(
-            "numbers is set but holds no number, which would list the calls of all numbers. Leave it out for that; the "
-            "usual cause is a template that rendered to nothing, or an empty file."
+            "numbers is set but contains no number. To list the calls of all numbers, leave numbers out; the usual "
+            "cause is a template that rendered to nothing, or an empty file."
         )
     return tuple(numbers)
 

@@ -152,9 +152,9 @@ class RowFilter:
             return True
         if moment is None or moment - self._end > FARTHEST or self._start - moment > FARTHEST:
             raise AlloincognitoFieldError(
-                f"A row's field {self._field!r} holds no time that can be read, or one more than a year away from the "
-                "period, so the rows cannot be cut to it. Set start_time_field (the operator's argument, FIELDS in the "
-                "example DAGs, or the Connection's setting) to the field with the call's start."
+                f"The field {self._field!r} of a row is not a readable time, or is more than a year away from the "
+                "period, so rows outside the period cannot be removed. Set start_time_field (the operator's argument, "
+                "FIELDS in the example DAGs, or the Connection's setting) to the field with the call's start."
             )
         # In the hour that a zone repeats, a text may mean either of two moments. A duplicate can be repaired, a
         # missing call cannot.

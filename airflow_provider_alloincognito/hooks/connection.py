@@ -46,8 +46,8 @@ def read_connection(connection: Connection, extra: Mapping[str, Any] | None = No
     settings = read_settings(server, connection.extra_dejson if extra is None else extra)
     if isinstance(settings.verify, str) and not os.path.exists(settings.verify):
         raise AlloincognitoSettingsError(
-            f"Setting verify names a CA bundle that does not exist on this machine: {settings.verify!r}. Correct the "
-            "path, or put the file there."
+            "The setting verify of the Connection names a CA bundle that does not exist on this machine: "
+            f"{settings.verify!r}. Correct the path, or put the file there."
         )
     token = BEARER.sub("", (connection.password or "").strip())
     mask_secret(token)  # Airflow masks only the whole password, with "Bearer" and spaces

@@ -17,8 +17,8 @@ from airflow_provider_alloincognito.hooks.shared import shared_pair
 UNKNOWN_HASH = "Y29ubmVjdGlvbi10ZXN0"
 SERVER_ERROR = 500
 NOT_CHECKED = (
-    "Whether the server accepts the authorization token was not tried: that would make a new token pair and invalidate "
-    "the one that running tasks use."
+    "It was not checked whether the server accepts the authorization token: that would make a new token pair and "
+    "invalidate the one that running tasks use."
 )
 
 
@@ -35,7 +35,7 @@ def check(access: Access) -> tuple[bool, str]:
 
 def _check_token(access: Access) -> tuple[bool, str]:
     if access.authorization_token.count(".") != 2:
-        return True, "The password does not look like an authorization token (a JWT has two dots), but it may be one."
+        return True, "The password is not a JWT (a JWT has two dots), so it is probably not the authorization token."
     end = jwt_expiry(access.authorization_token)
     if end is not None and end < utc_now():
         return False, f"The authorization token expired on {end:%Y-%m-%d %H:%M} UTC: make a new one."
@@ -74,11 +74,11 @@ def _check_stored_pair(access: Access) -> tuple[bool, str]:
         response = client.send(Send(methods.request_result(access.settings, UNKNOWN_HASH), pair.access_token))
         response.close()
     except AlloincognitoError as error:
-        return True, f"A token pair is stored, but could not be tried ({type(error).__name__})."
+        return True, f"A token pair is stored, but could not be checked ({type(error).__name__})."
     finally:
         client.close()
     if verdict.token_is_rejected(response, access.settings):
         return True, "A token pair is stored, but the server no longer accepts it; the next task replaces it."
     if response.status >= SERVER_ERROR:
-        return True, f"A token pair is stored, but could not be tried (HTTP status {response.status})."
+        return True, f"A token pair is stored, but could not be checked (HTTP status {response.status})."
     return True, "A token pair is stored, and the server accepts it."

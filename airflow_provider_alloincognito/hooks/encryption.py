@@ -31,11 +31,11 @@ class Seal:
         self._fernet = Fernet(base64.urlsafe_b64encode(derived))
         self.digest = hashlib.sha256(f"{server}\0{authorization_token}".encode()).hexdigest()[:32]
 
-    def close(self, content: bytes) -> str:
+    def encrypt(self, content: bytes) -> str:
         """Return ``content`` encrypted."""
         return self._fernet.encrypt(content).decode()
 
-    def open(self, sealed: str, key: str) -> bytes:
+    def decrypt(self, sealed: str, key: str) -> bytes:
         """
         Return the value of the entry ``key`` decrypted.
 
@@ -49,14 +49,14 @@ class Seal:
                 "cannot be read. Remove it; if it comes back, an environment variable or a secrets backend provides it."
             ) from None
 
-    def close_pair(self, pair: TokenPair) -> str:
+    def encrypt_pair(self, pair: TokenPair) -> str:
         """Return a pair encrypted, and mask its tokens in logs from now on."""
         mask_pair(pair)
-        return self.close(pair.to_json())
+        return self.encrypt(pair.to_json())
 
-    def open_pair(self, sealed: str, key: str) -> TokenPair:
+    def decrypt_pair(self, sealed: str, key: str) -> TokenPair:
         """Return the pair in the entry ``key`` decrypted, and mask its tokens in logs from now on."""
-        pair = TokenPair.from_json(self.open(sealed, key))
+        pair = TokenPair.from_json(self.decrypt(sealed, key))
         mask_pair(pair)
         return pair
 

@@ -41,11 +41,11 @@ class RedisTokenStore:
         if sealed is None:
             return None
         text = sealed.decode() if isinstance(sealed, bytes) else sealed
-        return self._seal.open_pair(text, self._pair_key)
+        return self._seal.decrypt_pair(text, self._pair_key)
 
     def save(self, pair: TokenPair) -> None:
         """Store ``pair`` in place of the one before."""
-        self._execute("set", self._pair_key, self._seal.close_pair(pair))
+        self._execute("set", self._pair_key, self._seal.encrypt_pair(pair))
 
     def lock(self, lease: float, timeout: float) -> None:
         """Take the lock for ``lease`` seconds; fail if it is not free within ``timeout`` seconds."""

@@ -84,7 +84,8 @@ def token_store_for(name: str, server: str, authorization_token: str) -> TokenSt
         )
         return MaskedMemoryTokenStore()
     raise AlloincognitoSettingsError(
-        f"Setting token_store is {name!r}; allowed are 'variable', 'redis://<connection id>' and 'memory'."
+        f"The setting token_store of the Connection is {name!r}. Allowed are 'variable', 'redis://<connection id>' "
+        "and 'memory'."
     )
 
 

@@ -32,21 +32,21 @@ class VariableTokenStore:
     def load(self) -> TokenPair | None:
         """Return the stored pair, or None. In Airflow 3, None may also mean that it could not be read."""
         sealed = self._read(self._pair_key)
-        return self._seal.open_pair(sealed, self._pair_key) if sealed is not None else None
+        return self._seal.decrypt_pair(sealed, self._pair_key) if sealed is not None else None
 
     def save(self, pair: TokenPair) -> None:
         """Store ``pair`` in place of the one before."""
-        self._write(self._pair_key, self._seal.close_pair(pair))
+        self._write(self._pair_key, self._seal.encrypt_pair(pair))
 
     def read_claim(self, pair_id: str) -> str | None:
         """Return the nonce of the claim on replacing the pair ``pair_id``, or None."""
         key = self._claim_key(pair_id)
         sealed = self._read(key)
-        return self._seal.open(sealed, key).decode() if sealed is not None else None
+        return self._seal.decrypt(sealed, key).decode() if sealed is not None else None
 
     def write_claim(self, pair_id: str, nonce: str) -> None:
         """Claim the right to replace the pair ``pair_id``."""
-        self._write(self._claim_key(pair_id), self._seal.close(nonce.encode()))
+        self._write(self._claim_key(pair_id), self._seal.encrypt(nonce.encode()))
 
     def drop_claim(self, pair_id: str) -> None:
         """Remove the claim on a pair that has been replaced."""
@@ -82,5 +82,6 @@ class VariableTokenStore:
 def _store_error(done: str, error: Exception) -> AlloincognitoTokenStoreError:
     return AlloincognitoTokenStoreError(
         f"The Airflow Variable that keeps the token pair could not be {done} ({type(error).__name__}). Check whether "
-        "Airflow's API server or database can be reached from here. In Airflow 3, only tasks and triggers can use it."
+        "Airflow's API server or database can be reached from here. In Airflow 3, only tasks and triggers can use "
+        "Variables."
     )

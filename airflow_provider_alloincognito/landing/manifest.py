@@ -112,7 +112,8 @@ class Journal:
             self._file.remove()
         except AlloincognitoTargetError as error:
             self._log.warning(
-                "The journal could not be removed: %s The manifest is complete. If the journal still exists, delete it",
+                "The run's journal, a hidden file beside the manifest, could not be removed: %s Delete it if it still "
+                "exists; the manifest is complete",
                 error,
             )
 
@@ -124,8 +125,8 @@ class Journal:
         except AlloincognitoTargetError as error:
             if not self._warned:
                 self._log.warning(
-                    "The journal beside the manifest failed: %s The run continues without it. If it is interrupted "
-                    "before the manifest is written, the next run must read the files that have landed",
+                    "The run's journal, a hidden file beside the manifest, could not be read or written: %s The run "
+                    "continues without it. If it is interrupted, the next run reads each landed file once more",
                     error,
                 )
             self._warned = True

@@ -14,8 +14,13 @@ from hashlib import file_digest
 from typing import Protocol, TypeAlias
 
 from airflow_provider_alloincognito.errors import (
+    AlloincognitoApiError,
+    AlloincognitoAuthError,
+    AlloincognitoBusyError,
+    AlloincognitoConnectionError,
     AlloincognitoError,
     AlloincognitoRecordingError,
+    AlloincognitoResponseError,
     AlloincognitoTruncatedError,
 )
 from airflow_provider_alloincognito.landing.digest import Digest
@@ -26,7 +31,7 @@ from airflow_provider_alloincognito.landing.manifest import (
     journal_of,
     read_manifest,
 )
-from airflow_provider_alloincognito.landing.run import Progress, RunStop
+from airflow_provider_alloincognito.landing.progress import Progress
 from airflow_provider_alloincognito.landing.stores import Leftovers, leftovers_in, whole_file
 from airflow_provider_alloincognito.landing.stores.targets import Target, address, child, open_for_reading, size_of
 from airflow_provider_alloincognito.scrubbing import scrub
@@ -34,6 +39,10 @@ from airflow_provider_alloincognito.scrubbing import scrub
 WAITING_PER_THREAD = 16
 """So many recordings may be finished or queued behind a long one, whose line comes first in the manifest."""
 
+FEWEST_WITHOUT_RESPONSE = 5
+"""The server is down if so many recordings in a row get no response, or more if more are fetched at a time."""
+_END_AT_ONCE = (AlloincognitoAuthError, AlloincognitoBusyError)
+_RESPONSES = (AlloincognitoApiError, AlloincognitoResponseError)
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -158,6 +167,46 @@ def land_recordings(
     journal.remove()
     log.info("%s. Fetched %d, skipped %d, failed %d", progress.text(), *counts.values())
     return LandedRecordings(address(manifest), **counts, bytes=size)
+
+
+class RunStop:
+    """
+    Decides whether the whole run ends because of an error, and tells its threads.
+
+    Any error fails the recording that it occurred in. It also ends the run if all others would fail as well:
+    ``AlloincognitoAuthError`` (the authorization token is not accepted), ``AlloincognitoBusyError`` (the server asks
+    for a long pause), and ``AlloincognitoConnectionError`` from so many recordings in a row that the server must be
+    down.
+
+    :param concurrency: how many recordings are fetched at a time.
+    """
+
+    def __init__(self, concurrency: int) -> None:
+        self.stopped = threading.Event()
+        """Set once the run has ended, by an error in it or from outside."""
+        self.reason: Exception | None = None
+        """The error that ended the run."""
+        self._limit = max(concurrency, FEWEST_WITHOUT_RESPONSE)
+        self._without_response = 0
+        self._lock = threading.Lock()
+
+    def ends_run(self, error: Exception) -> bool:
+        """Count an error of one recording and return whether it ends the run."""
+        with self._lock:
+            if isinstance(error, AlloincognitoConnectionError):
+                self._without_response += 1
+            elif isinstance(error, _RESPONSES):
+                self._without_response = 0
+            ends = isinstance(error, _END_AT_ONCE) or self._without_response >= self._limit
+            if ends:
+                self.reason = self.reason or error
+                self.stopped.set()
+        return ends
+
+    def server_responded(self) -> None:
+        """Note that the server is not down."""
+        with self._lock:
+            self._without_response = 0
 
 
 class _RunStopped(Exception):

@@ -264,7 +264,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         except (AlloincognitoApiError, AlloincognitoResponseError) as error:
             if error.transient:
                 raise
-            self.log.info("The result of request %s is not available, submitting it again: %s", request_hash, error)
+            self.log.info("Submitting request %s again, since its result is not available: %s", request_hash, error)
             submitted.forget(index)
             return None
 
@@ -292,5 +292,5 @@ def _numbers_in(path: ObjectStoragePath) -> list[str]:
     except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
         raise AlloincognitoQueryError(
             f"numbers is the path of a file that cannot be read ({type(error).__name__}): {scrub(str(path))}. Give a "
-            "list of numbers, or the path of a text file (UTF-8) with one number a line that every worker can read."
+            "list of numbers, or the path of a UTF-8 text file that every worker can read, with one number per line."
         ) from None

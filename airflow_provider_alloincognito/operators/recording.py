@@ -89,9 +89,10 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
             )
         if landed.failed and self.on_error == "fail":
             raise AlloincognitoRecordingsFailedError(
-                f"{landed.failed} recordings could not be fetched; the other {landed.fetched + landed.skipped} have "
-                f"landed. The manifest {landed.manifest} says which failed and why. Retry to fetch only the missing "
-                "ones, or set on_error='skip' to succeed without them."
+                f"{landed.failed} of {landed.failed + landed.fetched + landed.skipped} recordings could not be "
+                "fetched. "
+                f"Which ones and why is in the manifest, {landed.manifest}. Retry to fetch only the missing ones, or "
+                "set on_error='skip' to succeed without them."
             )
         return asdict(landed)
 

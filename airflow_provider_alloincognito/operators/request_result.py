@@ -125,8 +125,9 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         zone, field = self.hook.settings.zone, self.hook.settings.start_time_field
         if field is None:
             raise AlloincognitoQueryError(
-                "A period is given to cut the rows to, but not the field with the call's start. Set start_time_field, "
-                "here or in the Connection, or leave out period_start and period_end."
+                "period_start and period_end are given, but not the field that holds a call's start, so rows outside "
+                "the "
+                "period cannot be removed. Set start_time_field, here or in the Connection, or leave out the period."
             )
         start, end = resolve_period(context, self.period_start, self.period_end, zone, allow_incomplete=True)
         return CallListQuery.checked(period_start=start, period_end=end)

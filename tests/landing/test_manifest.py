@@ -85,7 +85,7 @@ def test_a_journal_that_cannot_be_removed_is_a_warning_and_is_ignored_later(
     assert land_recordings(FakeServer(CONTENT), IDS, Place(fs, bucket)).skipped == 1
     [warning] = journal_warnings(caplog)
     assert f"Cannot remove {bucket}/{JOURNAL} in the store (PermissionError: Access Denied)" in warning
-    assert "The manifest is complete" in warning
+    assert "the manifest is complete" in warning
     other = dict.fromkeys(IDS, b"x" * 300)
     land_recordings(FakeServer(other), IDS, Place(fs, bucket), skip_existing=False)
     land_recordings(FakeServer({}), IDS, Place(fs, bucket))

@@ -1,4 +1,5 @@
-"""Which errors end a run of recordings, and the progress that it logs; code: landing/run.py."""
+"""Which errors end a run of recordings, and the progress that it logs; code: landing/recordings.py, "
+"landing/progress.py."""
 
 from __future__ import annotations
 
@@ -26,9 +27,9 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoConnectionError,
     AlloincognitoTruncatedError,
 )
-from airflow_provider_alloincognito.landing import run as run_module
+from airflow_provider_alloincognito.landing import progress as progress_module
+from airflow_provider_alloincognito.landing.progress import Progress
 from airflow_provider_alloincognito.landing.recordings import Fetch, land_recordings
-from airflow_provider_alloincognito.landing.run import Progress
 
 NewClient = Callable[..., Client]
 StartPlain = Callable[..., PlainServer]
@@ -138,7 +139,7 @@ def test_the_progress_has_rate_and_time_left() -> None:
 def test_progress_is_logged_during_a_long_recording(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ids: list[str]
 ) -> None:
-    monkeypatch.setattr(run_module, "LOG_SECONDS", 0.05)
+    monkeypatch.setattr(progress_module, "LOG_SECONDS", 0.05)
 
     @contextmanager
     def slow(record_file_id: str) -> Iterator[Mp3]:

@@ -142,7 +142,7 @@ def test_the_connection_can_rename_the_numbers_field(connected_sandbox: Callable
         ({"numbers": ["+7 (916) 000-11-22", "reception"]}, ["numbers[1]", "digits", "usual cause"]),
         ({"numbers": "+7 (916) 000-11-22 / +7 (916) 000-11-23"}, ["numbers[0] is not a valid phone number"]),
         ({"numbers": "/etc"}, ["numbers", "cannot be read (IsADirectoryError)"]),
-        ({"numbers": "{{ '' }}"}, ["numbers", "holds no number", "usual cause"]),
+        ({"numbers": "{{ '' }}"}, ["numbers", "contains no number", "usual cause"]),
         (
             {"numbers": "/nowhere/numbers.txt"},
             ["numbers", "cannot be read (FileNotFoundError)", "/nowhere/numbers.txt"],

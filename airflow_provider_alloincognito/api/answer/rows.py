@@ -145,8 +145,8 @@ class RowReader(LargeValue[RowBatch]):
         if not self._warned:
             self._warned = True
             log.warning(
-                "Texts in the response's rows contain half a surrogate pair, which no file format can store; "
-                "it is replaced by U+FFFD"
+                "Some texts in the response's rows contain lone surrogates (halves of a character), which no file "
+                "format can store; each is replaced by U+FFFD"
             )
         return batch
 

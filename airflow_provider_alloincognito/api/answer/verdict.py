@@ -86,7 +86,7 @@ def raise_for_error(method: str, answer: Answer, settings: Settings, secrets: It
     if envelope is not None and has_error(envelope):
         raise_api_error(method, envelope, secrets)
     if not 200 <= answer.status < 300:
-        raise AlloincognitoApiError(method, answer.status, f"HTTP status {answer.status}")
+        raise AlloincognitoApiError(method, answer.status, "an HTTP status without a message")
     if answer.status != ACCEPTED and (envelope is None or not envelope.has_result):
         raise AlloincognitoResponseError(
             f"Unexpected response: no error and no result in the response to {method}. Check that the method's path in "

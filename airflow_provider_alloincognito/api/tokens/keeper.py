@@ -1,4 +1,8 @@
-"""The one token pair of a process: who may use it, when it is renewed, what follows when the server rejects it."""
+"""
+The one token pair of a process: when it is renewed, and what follows an HTTP 401 (:meth:`PairKeeper.authorised`).
+
+How another pair is got: ``replacement.py``.
+"""
 
 from __future__ import annotations
 
@@ -120,8 +124,9 @@ class PairKeeper:
         raise AlloincognitoApiError(
             request.method,
             verdict.FORBIDDEN,
-            "the token is new, so it probably lacks the right to this method: ask AlloIncognito for it. If other "
-            "methods fail too, another program has just invalidated the token: try again in a minute",
+            "the token is new, so the account probably has no right to use this method. Ask AlloIncognito for that "
+            "right. If other methods fail as well, another program has just invalidated the token; then try again in a "
+            "minute",
         )
 
     def _after_rejection(self, request: ApiRequest, pair: TokenPair, rejected_at: float, deadline: float) -> Flow:

@@ -1,4 +1,8 @@
-"""Get another token pair: one that another process stored, or by ``refresh``, or, as the last resort, by ``create``."""
+"""
+Get another token pair: one that another process stored, or by ``refresh``, or, as the last resort, by ``create``.
+
+When one is needed, after an HTTP 401 or before the end, is decided in ``keeper.py``.
+"""
 
 from __future__ import annotations
 
@@ -133,7 +137,9 @@ class Replacement(ABC):
         if isinstance(error, AlloincognitoShadowedTokenStoreError):
             raise error
         if self._store_error is None:
-            log.warning("AlloIncognito tokens: the token store cannot be reached; no pair is made until it can")
+            log.warning(
+                "AlloIncognito tokens: the token store cannot be reached; no pair is made until it can be reached again"
+            )
         self._store_error = error
 
     # Make
@@ -195,8 +201,8 @@ class Replacement(ABC):
                 "usual cause is a secrets backend that holds a value under the same key: remove it there."
             )
         log.error(
-            "AlloIncognito tokens: could not store pair %s. This process goes on with it; the others' pair is rejected "
-            "and they will make another one",
+            "AlloIncognito tokens: could not store pair %s. Only this process has it. The pair that other processes "
+            "read from the store is no longer valid, so they will make a new one",
             fresh.id,
         )
 

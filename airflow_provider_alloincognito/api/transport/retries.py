@@ -28,10 +28,12 @@ def busy_error(method: str, status: int, headers: Mapping[str, str]) -> Alloinco
     if seconds is None:
         return AlloincognitoConnectionError(f"{happened}. Try again later.")
     if seconds <= LONGEST_RETRY_AFTER:
-        return AlloincognitoConnectionError(f"{happened} and asks to wait {seconds:.0f} s. Try again then.", seconds)
+        return AlloincognitoConnectionError(
+            f"{happened} and asks clients to wait {seconds:.0f} s. Try again after that.", seconds
+        )
     return AlloincognitoBusyError(
-        f"{happened} and asks to wait {seconds:.0f} s, longer than a task waits ({LONGEST_RETRY_AFTER:.0f} s). The "
-        "request itself is fine: let Airflow retry the task after that time (the task's retry_delay).",
+        f"{happened} and asks clients to wait {seconds:.0f} s, longer than a task waits ({LONGEST_RETRY_AFTER:.0f} "
+        "s). The request itself is fine: let Airflow retry the task after that time (the task's retry_delay).",
         seconds,
     )
 

@@ -126,12 +126,12 @@ def file_format_of(path: str, file_format: str | None = None) -> tuple[Format, C
         raise AlloincognitoFormatError(
             f"{f'The file format {file_format!r}' if file_format else f'The suffix of {file_name!r}'} is not known. "
             f"Set file_format to {_either_of(FORMATS, '{!r}')}, or let the path end in {_either_of(suffixes, '.{}')}. "
-            f"Text formats may add {_either_of(COMPRESSIONS, '.{}')}."
+            f"After the suffix of a text format, {_either_of(COMPRESSIONS, '.{}')} may follow."
         )
     if by_suffix not in (None, chosen):
         raise AlloincognitoFormatError(
-            f"file_format={chosen.name!r} contradicts the path, which ends in .{suffix}: other programs would take the "
-            "file for the latter. Change one of them, or leave file_format out."
+            f"file_format={chosen.name!r} contradicts the path, which ends in .{suffix}: other programs would "
+            f"read it as .{suffix}. Change one of them, or leave file_format out."
         )
     _require(chosen.extra, f"The file format {chosen.name!r}")
     if compression is None:
@@ -172,9 +172,9 @@ def read_record_file_ids(calls: Target, field: str) -> Iterator[str]:
             yield from usable_ids(chosen.id_reader(content, field))
         except KeyError:
             raise AlloincognitoFormatError(
-                f"The landed calls have no column {field!r}, so the recordings' ids cannot be read from them. Name the "
-                "field that the server's rows have: in the DAG's mapping of field names (argument "
-                "record_file_id_field), or in the Connection's setting record_file_id_field."
+                f"The landed calls have no column {field!r}, so the recordings' ids cannot be read from them. Set "
+                "record_file_id_field to the field of the server's rows that holds the recording's id: in the operator "
+                "(FIELDS in the example DAGs) or in the Connection."
             ) from None
 
 
