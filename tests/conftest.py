@@ -33,7 +33,7 @@ from plain_server import CREATE_PATH, PAIR, RESULT_PATH, PlainServer, Said, list
 from s3_server import bucket, bucket_name, s3  # noqa: F401 - fixtures
 
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
+from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.stores import LockingTokenStore, MemoryTokenStore
 from airflow_provider_alloincognito.api.transport.client import Client
 from airflow_provider_alloincognito.sandbox import Sandbox

@@ -23,7 +23,7 @@ from airflow.providers.common.compat.sdk import AirflowException, BaseHook
 from asgiref.sync import sync_to_async
 
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
+from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
 from airflow_provider_alloincognito.api.tokens.stores import LockingTokenStore, MemoryTokenStore, TokenStore
 from airflow_provider_alloincognito.errors import AlloincognitoSettingsError

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import airflow_provider_alloincognito
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
+from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.stores import MemoryTokenStore
 from airflow_provider_alloincognito.api.transport.client import Client
 

@@ -10,7 +10,7 @@ import requests
 
 from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
+from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
 from airflow_provider_alloincognito.api.tokens.stores import LockingTokenStore, TokenStore
 from benchmarks.rotation.measured_client import MOST_REPLAYS, UNUSED_HASH, MeasuredClient, Request

@@ -18,7 +18,7 @@ from sent_requests import call_hash
 
 from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
+from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.stores import MemoryTokenStore
 from airflow_provider_alloincognito.api.transport.async_client import AsyncClient
 from airflow_provider_alloincognito.api.transport.client import Client

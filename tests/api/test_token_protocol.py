@@ -1,5 +1,5 @@
 """
-Many simulated processes share one pair: tests of ``replacement.py``, ``state.py`` and ``keeper.py`` in ``api/tokens``.
+Many simulated processes share one pair: tests of ``replacement.py``, ``state.py`` and ``auth_flow.py`` in ``api/tokens``.
 
 ``ALLOINCOGNITO_TOKEN_SEEDS=200 pytest tests/api/test_token_protocol.py`` runs 200 interleavings of every plan and 5,000
 random plans, instead of the few that a quick run has time for.
@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from token_simulation import FORBIDDEN, Plan, World
 
-from airflow_provider_alloincognito.api.tokens.keeper import MAX_REPLAYS
+from airflow_provider_alloincognito.api.tokens.auth_flow import MAX_REPLAYS
 from airflow_provider_alloincognito.api.tokens.replacement import ClaimedReplacement
 from airflow_provider_alloincognito.api.tokens.state import Timing
 from airflow_provider_alloincognito.api.tokens.steps import Flow
@@ -248,7 +248,7 @@ class TestPlantedFaults:
             def _write_claim(self, began: float) -> Flow:
                 return (yield from super()._write_claim(float("inf")))
 
-        monkeypatch.setattr("airflow_provider_alloincognito.api.tokens.keeper.ClaimedReplacement", NeverLate)
+        monkeypatch.setattr("airflow_provider_alloincognito.api.tokens.auth_flow.ClaimedReplacement", NeverLate)
         monkeypatch.setattr(Timing, "claim_wait", property(lambda timing: timing.store_call / 10))
         assert self.creates(plan, 20) > 1
 

@@ -24,7 +24,7 @@ from airflow_provider_alloincognito.api.answer.envelope import Envelope, Envelop
 from airflow_provider_alloincognito.api.methods import ApiRequest
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.tokens import steps
-from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
+from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
 from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,

@@ -1,7 +1,7 @@
 """
 Get another token pair: one that another process stored, or by ``refresh``, or, as the last resort, by ``create``.
 
-When one is needed, after an HTTP 401 or before the end, is decided in ``keeper.py``.
+When one is needed, after an HTTP 401 or before the end, is decided in ``auth_flow.py``.
 """
 
 from __future__ import annotations

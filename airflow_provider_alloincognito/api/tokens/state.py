@@ -74,7 +74,7 @@ class PairState:
     """
     What one process knows of its token pair. Its threads share it.
 
-    The parameters are those of :class:`~airflow_provider_alloincognito.api.tokens.keeper.PairKeeper`.
+    The parameters are those of :class:`~airflow_provider_alloincognito.api.tokens.auth_flow.PairKeeper`.
     """
 
     def __init__(

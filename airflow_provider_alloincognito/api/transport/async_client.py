@@ -17,7 +17,7 @@ from airflow_provider_alloincognito.api.answer import verdict
 from airflow_provider_alloincognito.api.answer.head import AnswerHead
 from airflow_provider_alloincognito.api.methods import ApiRequest
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
+from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
 from airflow_provider_alloincognito.api.tokens.steps import Join, Lock, Send, Sleep, Step, StoreStep, Unlock
 from airflow_provider_alloincognito.api.tokens.stores import TokenStore, perform

@@ -17,7 +17,7 @@ from airflow_provider_alloincognito.api.answer.envelope import CHUNK, Piece
 from airflow_provider_alloincognito.api.answer.head import AnswerHead
 from airflow_provider_alloincognito.api.methods import ApiRequest
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
+from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.steps import Join, Lock, Send, Sleep, Step, Unlock
 from airflow_provider_alloincognito.api.tokens.stores import TokenStore, perform
 from airflow_provider_alloincognito.api.transport import retries

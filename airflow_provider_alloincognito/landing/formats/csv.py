@@ -1,5 +1,5 @@
 """
-CSV by RFC 4180, with line feeds.
+CSV by RFC 4180, with line feeds. Columns are in the order of the schema: ``tables/schema.py``, ``tables/inference.py``.
 
 A null is an empty cell and an empty text is ``""``. In a file with only one column, where a null would be an empty
 line, a null is ``""`` as well. The ``csv`` module of Python 3.11 cannot write the two differently, and pyarrow is an

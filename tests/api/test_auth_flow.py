@@ -11,7 +11,7 @@ from token_simulation import AUTHORIZATION, Plan, SimulatedAnswer, World
 
 from airflow_provider_alloincognito.api.methods import ApiRequest
 from airflow_provider_alloincognito.api.tokens import steps
-from airflow_provider_alloincognito.api.tokens.keeper import PairKeeper
+from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.errors import AlloincognitoAuthError, AlloincognitoTokenStoreError
 
 
