@@ -1,5 +1,5 @@
 """
-Many simulated processes share one pair: tests of ``replacement.py``, ``state.py`` and ``auth_flow.py`` in ``api/tokens``.
+Many simulated processes share one pair: tests of ``replacement.py``, ``state.py``, ``auth_flow.py`` in ``api/tokens``.
 
 ``ALLOINCOGNITO_TOKEN_SEEDS=200 pytest tests/api/test_token_protocol.py`` runs 200 interleavings of every plan and 5,000
 random plans, instead of the few that a quick run has time for.
