@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import tenacity
 
 from services.ports import free_port
 
@@ -94,6 +95,13 @@ class Standalone:
         self.until(healthy, 180)
         self.log_in(self._session)
 
+    @tenacity.retry(
+        # Airflow's processes share one SQLite file: on a busy machine a write can find it locked, and is rolled back.
+        retry=tenacity.retry_if_exception_message(match='.*"Database error"'),
+        wait=tenacity.wait_fixed(1),
+        stop=tenacity.stop_after_delay(60),
+        reraise=True,
+    )
     def call(self, verb: str, path: str, body: Any = None, *, root: str | None = None) -> Any:
         """Call the API server, and return the response; the API of its UI is under the root ``ui``."""
         response = self._session.request(verb, f"{self.url}/{root or self.root}/{path}", json=body, timeout=30)
