@@ -249,7 +249,7 @@ class LockedReplacement(Replacement):
         self._store_error = None
         try:
             outcome = yield from work()
-        except Exception:
+        except Exception:  # whichever it was, the lock is given back before it goes on
             yield steps.Unlock()
             raise
         yield steps.Unlock()
