@@ -11,11 +11,13 @@ Every error that this package raises.
   - AlloincognitoRotationError +                 no valid token pair in time
   - AlloincognitoConnectionError +               no response, or "busy", until the retries were used up
     - AlloincognitoBusyError +                   the server asks for a longer pause than a task waits
+    - AlloincognitoSlowError +                   no whole response in time
   - AlloincognitoApiError                        the API's own error
   - AlloincognitoResponseError                   a response that the API's description does not allow
     - AlloincognitoTruncatedError +              the connection broke in the middle of a response
     - AlloincognitoFieldError *                  the rows lack a field that was named
   - AlloincognitoWaitTimeout                     a result was not ready in time
+  - AlloincognitoStoppedError                    the task was stopped
   - AlloincognitoLandingError
     - AlloincognitoFormatError *                 an unknown or contradictory file format
     - AlloincognitoSchemaError *                 an invalid schema
@@ -132,21 +134,40 @@ class AlloincognitoRotationError(AlloincognitoError):
 
 class AlloincognitoConnectionError(AlloincognitoError):
     """
-    The server did not respond, or responded that it is busy, until the retries were used up.
+    The server did not respond, or a gateway's error came in its place, until the retries were used up.
 
     :param retry_after: seconds that the server asks to wait.
+    :param status: the HTTP status, if there was a response.
     """
 
     transient = True
     retry_after: float | None = None
+    status: int | None = None
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, retry_after: float | None = None, status: int | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.status = status
 
 
 class AlloincognitoBusyError(AlloincognitoConnectionError):
     """The server asks for a longer pause than a task waits; Airflow's retry may come after it."""
+
+
+class AlloincognitoSlowError(AlloincognitoConnectionError):
+    """
+    No whole response came in the time that one may take.
+
+    :param method: the API's method.
+    :param seconds: that time.
+    """
+
+    def __init__(self, method: str, seconds: float) -> None:
+        super().__init__(
+            f"{method}: No whole response within {seconds:.0f} s. The server or the network stalls or is too slow; try "
+            "again later. If responses really take that long, raise the Connection's response_timeout (for create and "
+            "refresh: token_call_seconds)."
+        )
 
 
 class AlloincognitoApiError(AlloincognitoError):
@@ -195,6 +216,10 @@ class AlloincognitoFieldError(AlloincognitoResponseError):
 
 class AlloincognitoWaitTimeout(AlloincognitoError):
     """A result was not ready in time."""
+
+
+class AlloincognitoStoppedError(AlloincognitoError):
+    """The task was stopped (SIGTERM, a time-out, an error that ends its run): nothing more is requested."""
 
 
 class AlloincognitoLandingError(AlloincognitoError):

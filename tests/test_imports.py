@@ -19,6 +19,7 @@ FILES = sorted(path for path in ROOT.rglob("*.py"))
 FOUNDATION = ["scrubbing", "errors"]
 API = [
     "api.times",
+    "api.backoff",
     "api.settings",
     "api.query",
     "api.methods",

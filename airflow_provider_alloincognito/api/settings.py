@@ -20,7 +20,7 @@ TEST_SERVER = "https://test-webapi.alloincognito.ru:4431"
 API_PORT = 4431
 DEFAULT_PORTS = {"https": 443, "http": 80}
 PATHS = ("call_list_path", "create_path", "refresh_path", "record_file_path", "request_result_path")
-SECONDS = ("timeout", "token_store_seconds", "token_call_seconds")
+SECONDS = ("timeout", "response_timeout", "token_store_seconds", "token_call_seconds")
 NOT_NEGATIVE = ("retries", "requests_per_second", "max_response_bytes", "refresh_before_expiry")
 # What errors say of a setting that is not just a text.
 ALLOWED = {
@@ -64,7 +64,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     :param token_store_seconds: the longest one call to the token store takes, in seconds, for the rotation protocol.
     :param token_call_seconds: the usual time of one ``create`` or ``refresh``, in seconds, for the rotation protocol.
     :param timeout: seconds to wait for a connection, and for each further part of a response.
-    :param retries: how often to send a request again after a connection error, 429, 502, 503 or 504.
+    :param response_timeout: seconds that one whole response may take, however slowly it comes.
+    :param retries: how often to send a request again after a connection error or a gateway's error (HTTP 408, 429,
+        500, 502 - 504, 520 - 530 without the API's own error).
     :param requests_per_second: limit on the requests of one client; 0 is no limit. None is known.
     :param max_response_bytes: a longer response is an error; 0 is no limit.
     :param verify: how to check the server's certificate: true, false, or the path of a CA bundle.
@@ -91,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     token_store_seconds: float = 1.0
     token_call_seconds: float = 3.0
     timeout: float = 60.0
+    response_timeout: float = 1800.0
     retries: int = 4
     requests_per_second: float = 0.0
     max_response_bytes: int = 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook
@@ -58,6 +59,8 @@ class AlloincognitoHook(BaseHook):
         self.alloincognito_conn_id = alloincognito_conn_id
         self.start_time_field = start_time_field
         self.ready_check = ready_check
+        self.stopped = Event()
+        """Set it to end all requests and waits of this hook at once."""
         self._client_lock = Lock()
 
     @cached_property
@@ -84,7 +87,7 @@ class AlloincognitoHook(BaseHook):
         from airflow_provider_alloincognito.api.transport.client import Client
         from airflow_provider_alloincognito.hooks.shared import shared_pair
 
-        return Client(self.settings, *shared_pair(self.settings, self.access.authorization_token))
+        return Client(self.settings, *shared_pair(self.settings, self.access.authorization_token), self.stopped)
 
     def get_call_list(
         self,
@@ -151,17 +154,20 @@ class AlloincognitoHook(BaseHook):
             land_recording(lambda _: recording, record_file_id, target)
         return recording
 
-    def get_request_result(self, request_hash: str, query: CallListQuery | None = None) -> CallList | RecordFile:
+    def get_request_result(
+        self, request_hash: str, query: CallListQuery | None = None, *, deadline: float = math.inf
+    ) -> CallList | RecordFile:
         """
         Fetch the result of an earlier request.
 
         :param request_hash: ``requestHash`` of any response, as it came: it is percent-encoded once when sent.
         :param query: the call list's query, if rows are to be cut to its period.
+        :param deadline: monotonic seconds (``time.monotonic()``) at which the result is no longer needed.
         :return: whichever the request was; it may be pending.
         :raises AlloincognitoApiError: if the hash is unknown or has expired (assumed: any error of the API's).
         """
         with self._naming_the_connection():
-            answer = self.get_conn().open(methods.request_result(self.settings, request_hash))
+            answer = self.get_conn().open(methods.request_result(self.settings, request_hash), deadline=deadline)
         if answer.envelope is not None and answer.envelope.file_content == "string":
             return RecordFile(answer, self.ready_check)
         return CallList(answer, self._row_filter(query) if query is not None else None, self.ready_check)

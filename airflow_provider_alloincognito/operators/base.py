@@ -5,17 +5,20 @@ from __future__ import annotations
 import functools
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import tenacity
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, BaseOperator, conf
 
 from airflow_provider_alloincognito import __version__
+from airflow_provider_alloincognito.api.backoff import LONGEST_BACKOFF
 from airflow_provider_alloincognito.errors import (
     AlloincognitoError,
     AlloincognitoResponseError,
+    AlloincognitoTruncatedError,
     AlloincognitoWaitTimeout,
     rebuild,
 )
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.query import CallListQuery
     from airflow_provider_alloincognito.api.results import CallList, RecordFile
     from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
+
+Landed = TypeVar("Landed")
 
 POLL_INTERVAL = 30.0
 WAIT_TIMEOUT = 3600.0
@@ -57,6 +62,7 @@ def _not_retried(kind: type[AlloincognitoError]) -> type[AlloincognitoError]:
 class StopOnSigterm:
     """Leaves ``execute`` when the task is stopped. For operators and sensors."""
 
+    hook: Any
     _stopped = False
 
     def on_kill(self) -> None:
@@ -68,6 +74,8 @@ class StopOnSigterm:
         # After a time-out, execute has been left already.
         if not isinstance(sys.exc_info()[1], AirflowTaskTimeout):
             self._stopped = True
+            if "hook" in vars(self):  # also ends what other threads do
+                self.hook.stopped.set()
             self.raise_if_stopped()
 
     def raise_if_stopped(self) -> None:
@@ -128,7 +136,7 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
 
     def wait_until_ready(
         self,
-        result: CallList | RecordFile,
+        result: CallList | RecordFile | None,
         request_hash: str | None,
         *,
         request_hashes: Sequence[str | None],
@@ -138,38 +146,72 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         """
         Return the result when it is ready: at once, after waiting here, or by way of ``resume``.
 
-        :param result: the response in hand.
+        What passes by itself, such as a server that is down, is waited out as well.
+
+        :param result: the response in hand; None to fetch it.
         :param request_hash: its hash, as far as it is known: "not ready yet" may come without one.
         :param request_hashes: the hashes known so far, for ``resume``.
         :param query: the call list's query, if rows are cut to its period.
         :param wait_for: the hash to wait for when deferred, if it is not the result's own.
         :raises AlloincognitoWaitTimeout: if the result is not ready in time.
         """
-        deadline = time.time() + self.wait_timeout
-        while result.is_pending:
-            result.close()
-            request_hash = result.request_hash or request_hash
-            if request_hash is None:
-                raise AlloincognitoResponseError(
-                    "Unexpected response: neither a result nor a requestHash to poll for one. Check that the method's "
-                    "path in the Connection is the one on the server's /docs page."
-                )
-            if self.deferrable:
-                trigger = self._trigger(wait_for or request_hash, deadline, request_hashes)
+        deadline = time.monotonic() + self.wait_timeout
+        while True:
+            trouble = None
+            try:
+                result = result or self._fetch(request_hash, query, deadline)
+                if not result.is_pending:
+                    return result
+                result.close()
+                request_hash = result.request_hash or request_hash
+            except AlloincognitoError as error:
+                if not error.transient:
+                    raise
+                trouble = error
+            result = None
+            waits_for = wait_for or request_hash
+            if self.deferrable and waits_for:
+                trigger = self._trigger(waits_for, time.time() + self.wait_timeout, request_hashes)
                 self.defer(trigger=trigger, method_name="resume")
-            self._sleep_until_next_poll(request_hash, deadline)
-            result = self.hook.get_request_result(request_hash, query)
-        return result
+            self._sleep_until_next_poll(request_hash, deadline, trouble)
 
-    def _sleep_until_next_poll(self, request_hash: str, deadline: float) -> None:
+    def _fetch(self, request_hash: str | None, query: CallListQuery | None, deadline: float) -> CallList | RecordFile:
+        if request_hash is None:
+            raise AlloincognitoResponseError(
+                "Unexpected response: neither a result nor a requestHash to poll for one. Check that the method's "
+                "path in the Connection is the one on the server's /docs page."
+            )
+        return self.hook.get_request_result(request_hash, query, deadline=deadline)
+
+    def _sleep_until_next_poll(
+        self, request_hash: str | None, deadline: float, trouble: AlloincognitoError | None
+    ) -> None:
         self.raise_if_stopped()
-        if time.time() + self.poll_interval > deadline:
-            raise AlloincognitoWaitTimeout(
+        seconds = max(self.poll_interval, getattr(trouble, "retry_after", None) or 0.0)
+        if time.monotonic() + seconds > deadline:
+            raise trouble or AlloincognitoWaitTimeout(
                 f"The result of request {request_hash} was not ready within {self.wait_timeout:.0f} s. Raise "
                 "wait_timeout, or wait with AlloincognitoRequestResultSensor."
             )
-        self.log.info("Result %s is not ready; polling again in %.0f s", request_hash, self.poll_interval)
-        time.sleep(self.poll_interval)
+        reason = trouble or "it is not ready"
+        self.log.info("Result %s: polling again in %.0f s: %s", request_hash, seconds, reason)
+        time.sleep(seconds)
+
+    def again_if_truncated(self, land: Callable[[], Landed]) -> Landed:
+        """
+        Land again, from the start, if the connection broke in the middle of a response.
+
+        :param land: requests what it lands by itself.
+        :raises AlloincognitoTruncatedError: if that happens more often than the Connection's ``retries``.
+        """
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(AlloincognitoTruncatedError),
+            stop=tenacity.stop_after_attempt(self.hook.settings.retries + 1),
+            wait=tenacity.wait_random_exponential(max=LONGEST_BACKOFF),
+            before_sleep=lambda state: self.log.warning("Requesting it again: %s", state.outcome.exception()),
+            reraise=True,
+        )
+        return retrying(land)
 
     def _trigger(
         self, request_hash: str, deadline: float, request_hashes: Sequence[str | None]

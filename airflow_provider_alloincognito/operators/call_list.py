@@ -207,16 +207,18 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         from airflow_provider_alloincognito.landing.calls import land_calls
 
         try:
-            landed = land_calls(
-                self._batches(windows, submitted),
-                path,
-                file_format=self.file_format,
-                schema=self.schema,
-                timezone=self.hook.settings.timezone,
-                unknown_fields=self.unknown_fields,
-                min_rows=self.min_rows,
-                required_fields=self.required_fields,
-                metadata=lambda: file_metadata(submitted.hashes, **self._sent_period(query)),
+            landed = self.again_if_truncated(
+                lambda: land_calls(
+                    self._batches(windows, submitted),
+                    path,
+                    file_format=self.file_format,
+                    schema=self.schema,
+                    timezone=self.hook.settings.timezone,
+                    unknown_fields=self.unknown_fields,
+                    min_rows=self.min_rows,
+                    required_fields=self.required_fields,
+                    metadata=lambda: file_metadata(submitted.hashes, **self._sent_period(query)),
+                )
             )
         except AlloincognitoTooFewRowsError:
             submitted.forget_all()  # their hashes would give the same few rows again
@@ -241,8 +243,11 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
 
     def _result(self, index: int, windows: list[CallListQuery], submitted: SubmittedRequests) -> CallList | RecordFile:
         """A window's result: by the hash of an earlier try, or by a new request."""
-        window, wait_for = windows[index], None
-        result = self._earlier_result(index, window, submitted) or self.hook.list_calls(window)
+        window = windows[index]
+        earlier = self._earlier_result(index, window, submitted)
+        if earlier is not None:
+            return earlier
+        result, wait_for = self.hook.list_calls(window), None
         submitted.add(index, result.request_hash)
         if result.is_pending and self.deferrable and None in submitted.hashes:
             # A task that defers starts again: wait once for the last of all windows, not once for each.
@@ -260,10 +265,8 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         if request_hash is None:
             return None
         try:
-            return self.hook.get_request_result(request_hash, window)
+            return self.wait_until_ready(None, request_hash, query=window, request_hashes=submitted.hashes)
         except (AlloincognitoApiError, AlloincognitoResponseError) as error:
-            if error.transient:
-                raise
             self.log.info("Submitting request %s again, since its result is not available: %s", request_hash, error)
             submitted.forget(index)
             return None

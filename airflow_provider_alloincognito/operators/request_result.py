@@ -104,11 +104,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         """Fetch the result and land it."""
         with fail_without_retry():
             query = self._query(context)
-            response = self.hook.get_request_result(self.request_hash, query)
-            with self.wait_until_ready(
-                response, self.request_hash, request_hashes=[self.request_hash], query=query
-            ) as result:
-                return self._land_recording(result) if isinstance(result, RecordFile) else self._land_calls(result)
+            return self.again_if_truncated(lambda: self._fetch_and_land(query))
 
     def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
         """Go on after the trigger's event."""
@@ -117,6 +113,11 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         with fail_without_retry():
             ready_event(event)
         return self.execute(context)
+
+    def _fetch_and_land(self, query: CallListQuery | None) -> dict[str, Any]:
+        hashes = [self.request_hash]
+        with self.wait_until_ready(None, self.request_hash, request_hashes=hashes, query=query) as result:
+            return self._land_recording(result) if isinstance(result, RecordFile) else self._land_calls(result)
 
     def _query(self, context: Context) -> CallListQuery | None:
         """The query whose period rows are cut to, if they are."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_alloincognito.errors import AlloincognitoWaitTimeout
+from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoWaitTimeout
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.operators.base import StopOnSigterm, fail_without_retry
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
+
+SHORTEST_POKE = 0.5
+"""Seconds for a poke, even if Airflow calls it after the sensor's time-out."""
 
 
 class AlloincognitoRequestResultSensor(StopOnSigterm, BaseSensorOperator):
@@ -41,6 +45,7 @@ class AlloincognitoRequestResultSensor(StopOnSigterm, BaseSensorOperator):
 
     template_fields: Sequence[str] = ("alloincognito_conn_id", "request_hash")
     ui_color = "#e8f0d8"
+    _deadline: float | None = None
 
     def __init__(
         self,
@@ -66,6 +71,7 @@ class AlloincognitoRequestResultSensor(StopOnSigterm, BaseSensorOperator):
         """Poke until ready, or once and then defer."""
         # Around the base class' own handling, which with soft_fail would turn these errors into a skip.
         with fail_without_retry():
+            self._deadline = None
             if not self.deferrable:
                 return super().execute(context)
             if not self.poke(context):
@@ -89,12 +95,27 @@ class AlloincognitoRequestResultSensor(StopOnSigterm, BaseSensorOperator):
         self.log.info("Result %s is ready", self.request_hash)
 
     def poke(self, context: Context) -> bool:
-        """Poll once; only the head of the response is read."""
+        """Poll once; only the head of the response is read. What passes by itself is waited out."""
         self.raise_if_stopped()
-        with self.hook.get_request_result(self.request_hash) as result:
-            is_ready = not result.is_pending
+        try:
+            with self.hook.get_request_result(self.request_hash, deadline=self._poke_deadline(context)) as result:
+                is_ready = not result.is_pending
+        except AlloincognitoError as error:
+            if not error.transient:
+                raise
+            self.log.warning("Result %s: polling again after an error: %s", self.request_hash, error)
+            return False
         self.log.info("Result %s is %s", self.request_hash, "ready" if is_ready else "not ready yet")
         return is_ready
+
+    def _poke_deadline(self, context: Context) -> float:
+        """Monotonic seconds at which the sensor's ``timeout`` ends; decided at the first poke of this process."""
+        if self._deadline is None:
+            # On Airflow 2 only the metadata database knows it: a poke after a reschedule may take the whole timeout.
+            first_reschedule = getattr(context.get("ti"), "get_first_reschedule_date", lambda _: None)(context)
+            waited = (datetime.now(UTC) - first_reschedule).total_seconds() if first_reschedule else 0.0
+            self._deadline = time.monotonic() + max(SHORTEST_POKE, self.timeout - waited)
+        return self._deadline
 
     def _trigger(self) -> AlloincognitoRequestResultTrigger:
         from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger

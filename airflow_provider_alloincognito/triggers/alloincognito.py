@@ -7,7 +7,6 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -15,7 +14,6 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.transport.async_client import AsyncClient
-from airflow_provider_alloincognito.api.transport.retries import retry_after
 from airflow_provider_alloincognito.errors import (
     AlloincognitoConnectionError,
     AlloincognitoError,
@@ -28,6 +26,8 @@ from airflow_provider_alloincognito.hooks.shared import shared_async_client
 log = logging.getLogger(__name__)
 
 POLL_FACTOR = 1.5
+SHORTEST_POLL = 0.5
+"""Seconds for the last poll of a trigger that was resumed after its deadline."""
 POLL_CEILING = 300.0
 JITTER = 0.1
 ARGUMENTS = (
@@ -114,7 +114,7 @@ class AlloincognitoRequestResultTrigger(BaseTrigger):
                     raise
                 trouble = error
                 if isinstance(error, AlloincognitoConnectionError) and error.retry_after is not None:
-                    pause = str(error.retry_after)
+                    pause = error.retry_after
                 log.warning("Result %s: polling again after an error: %s", self.request_hash, error)
             seconds = polling.next_interval(time.time(), pause)
             if seconds is None:
@@ -132,8 +132,10 @@ class AlloincognitoRequestResultTrigger(BaseTrigger):
             message=message,
         )
 
-    async def _poll(self, client: AsyncClient) -> tuple[bool, str | None]:
-        head = await client.head(methods.request_result(client.settings, self.request_hash))
+    async def _poll(self, client: AsyncClient) -> tuple[bool, float | None]:
+        seconds_left = max(SHORTEST_POLL, self.deadline - time.time())
+        request = methods.request_result(client.settings, self.request_hash)
+        head = await client.head(request, deadline=time.monotonic() + seconds_left)
         return head.is_ready(self.ready_check), head.retry_after
 
 
@@ -155,19 +157,18 @@ class Polling:
         self._factor = factor
         self._ceiling = max(ceiling, start)
 
-    def next_interval(self, now: float, pause: str | None = None) -> float | None:
+    def next_interval(self, now: float, pause: float | None = None) -> float | None:
         """
         Return the seconds until the next poll; None if the deadline has passed.
 
         :param now: epoch seconds.
-        :param pause: the response's ``Retry-After``, if it had one.
+        :param pause: seconds that the server asks to wait, if it does.
         """
         if now >= self._deadline:
             return None
         interval = self._interval * random.uniform(1 - JITTER, 1 + JITTER)
         self._interval = min(self._interval * self._factor, self._ceiling)
-        pause_seconds = retry_after(pause, datetime.fromtimestamp(now, UTC)) or 0.0
-        return min(max(interval, pause_seconds), self._deadline - now)
+        return min(max(interval, pause or 0.0), self._deadline - now)
 
 
 class ResultEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 
 from airflow_provider_alloincognito.api.answer import verdict
 from airflow_provider_alloincognito.api.answer.envelope import Envelope, EnvelopeReader, Piece
+from airflow_provider_alloincognito.api.backoff import http_date, retry_after
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.errors import AlloincognitoResponseError, AlloincognitoTruncatedError
 
@@ -84,16 +84,12 @@ class AnswerHead:
     @property
     def server_time(self) -> datetime | None:
         """The server's clock, from the header ``Date``."""
-        try:
-            moment = parsedate_to_datetime(self._headers["Date"])
-        except (KeyError, ValueError):
-            return None
-        return moment if moment.tzinfo else None
+        return http_date(self._headers.get("Date"))
 
     @property
-    def retry_after(self) -> str | None:
-        """The header ``Retry-After``."""
-        return self._headers.get("Retry-After")
+    def retry_after(self) -> float | None:
+        """The seconds that the server asks to wait."""
+        return retry_after(self._headers)
 
     def is_ready(self, ready_check: str | None = None) -> bool:
         """

@@ -7,6 +7,7 @@ How another pair is got: ``replacement.py``.
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 import time
@@ -25,8 +26,10 @@ from airflow_provider_alloincognito.api.tokens.steps import DropClaim, Flow, Joi
 from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoAuthError,
+    AlloincognitoConnectionError,
     AlloincognitoRotationError,
     AlloincognitoTokenStoreError,
+    rebuild,
 )
 
 log = logging.getLogger(__name__)
@@ -74,16 +77,18 @@ class PairKeeper:
 
     # One request
 
-    def authorised(self, request: ApiRequest) -> Flow:
+    def authorised(self, request: ApiRequest, until: float = math.inf) -> Flow:
         """
         Send ``request`` with a valid token, replacing the pair where needed. Return its :class:`Answer`.
 
+        :param request: the request.
+        :param until: when the caller no longer needs the response, by the keeper's clock.
         :raises AlloincognitoAuthError: if the authorization token is not accepted.
         :raises AlloincognitoApiError: if the token lacks the right to this method.
         :raises AlloincognitoRotationError: if no pair stayed valid long enough.
         """
         state = self._state
-        pair = yield from self._current_pair()
+        pair = yield from self._current_pair(until)
         deadline: float | None = None
         was_accepted = request.method in state.accepted_methods
         for _ in range(MAX_REPLAYS + 1):
@@ -96,7 +101,7 @@ class PairKeeper:
                 yield from self._confirm_save(pair)
                 return answer
             rejected_at = state.clock()
-            deadline = deadline or rejected_at + state.timing.longest_wait
+            deadline = deadline or min(until, rejected_at + state.timing.longest_wait)
             if verdict.may_lack_right(answer) and state.is_young(pair) and not was_accepted:
                 pair = yield from self._after_forbidden(request, pair, rejected_at, deadline)
             else:
@@ -108,8 +113,8 @@ class PairKeeper:
             "another Airflow with its own token store), or give it an authorization token of its own."
         )
 
-    def _current_pair(self) -> Flow:
-        deadline = self._state.clock() + self._state.timing.longest_wait
+    def _current_pair(self, until: float) -> Flow:
+        deadline = min(until, self._state.clock() + self._state.timing.longest_wait)
         pair: TokenPair = self.pair or (yield from self._replace_once(None, lambda: self._first(deadline), deadline))
         if self._state.is_due(pair):
             pair = yield from self._replace_once(pair, lambda: self._renew(pair, deadline), deadline)
@@ -169,8 +174,8 @@ class PairKeeper:
                     break
             yield Join(running, max(0.0, deadline - self._state.clock()))
             error = running.exception() if running.done() else None
-            if isinstance(error, AlloincognitoAuthError):
-                raise AlloincognitoAuthError(*error.args)
+            if isinstance(error, AlloincognitoAuthError | AlloincognitoConnectionError):
+                raise rebuild(type(error), error.args, error.__dict__)
             if self._state.clock() >= deadline:
                 raise self._state.timeout_error
         try:

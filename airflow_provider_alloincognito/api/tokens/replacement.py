@@ -16,16 +16,21 @@ from dataclasses import replace
 from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.answer import verdict
 from airflow_provider_alloincognito.api.answer.verdict import Answer
+from airflow_provider_alloincognito.api.backoff import backoff
+from airflow_provider_alloincognito.api.methods import ApiRequest
 from airflow_provider_alloincognito.api.tokens import steps
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair, read_pair
 from airflow_provider_alloincognito.api.tokens.state import PairState, UnconfirmedSave
 from airflow_provider_alloincognito.api.tokens.steps import Flow
 from airflow_provider_alloincognito.errors import (
     AlloincognitoAuthError,
+    AlloincognitoBusyError,
+    AlloincognitoConnectionError,
     AlloincognitoError,
     AlloincognitoResponseError,
     AlloincognitoShadowedTokenStoreError,
     AlloincognitoTokenStoreError,
+    AlloincognitoTruncatedError,
 )
 
 log = logging.getLogger(__name__)
@@ -36,6 +41,7 @@ REFUSED = "refused-"
 MAX_SAVES = 5
 EARLY_LOSSES_KEPT_FOR = 3600.0
 EARLY_LOSSES_TO_WARN = 3
+TOKEN_CALL_PATIENCE = 3
 NOT_ACCEPTED = (
     "AlloIncognito does not accept the authorization token. It may have been remade, which invalidates earlier ones. "
     "Make a new one in the personal account (menu 'Виртуальная АТС', section 'Интеграционные API', button 'получить "
@@ -63,6 +69,8 @@ class Replacement(ABC):
         self._has_ended = old is not None and state.has_ended(old)
         self._ended_early = rejected_at is not None and old is not None and state.ended_early(old)
         self._store_error: AlloincognitoTokenStoreError | None = None
+        self._failures = 0  # of token calls
+        self._first_failure_at = 0.0
         self._saved_at = 0.0
 
     def renew_early(self) -> Flow:
@@ -144,12 +152,51 @@ class Replacement(ABC):
 
     # Make
 
+    def _attempt(self, work: Callable[[], Flow]) -> Flow:
+        """
+        Do ``work``, which makes a pair. If the server does not respond, wait before another attempt.
+
+        Another process may make a pair meanwhile, which ``create`` would invalidate.
+
+        :param work: return a pair, or None if another attempt is due.
+        """
+        try:
+            return (yield from work())
+        except (AlloincognitoConnectionError, AlloincognitoTruncatedError) as error:
+            now = self._state.clock()
+            until = min(self._next_attempt_at(error, now), self._deadline)
+            newer = yield from self.wait_for_newer_pair(until)
+            if newer is None and until >= self._deadline:
+                raise
+            return newer
+
+    def _next_attempt_at(self, error: AlloincognitoError, now: float) -> float:
+        """Return when to make another attempt; raise ``error`` if there should be none."""
+        asked = getattr(error, "retry_after", None)
+        self._first_failure_at = self._first_failure_at if self._failures else now
+        self._failures += 1
+        at = now + max(backoff(self._failures, self._state.rng), asked or 0.0)
+        # Other requests wait for this one. A server that does not respond, and does not ask to wait, may be down.
+        used_up = asked is None and at > self._first_failure_at + self._patience
+        if used_up or self._failures > self._state.settings.retries or isinstance(error, AlloincognitoBusyError):
+            raise error
+        return at
+
+    @property
+    def _patience(self) -> float:
+        """The longest that one token call may take, in seconds."""
+        return TOKEN_CALL_PATIENCE * self._timing.token_call
+
+    def _send(self, request: ApiRequest, token: str) -> Flow:
+        deadline = min(self._deadline, self._state.clock() + self._patience)
+        return (yield steps.Send(request, token, is_token_call=True, deadline=deadline))
+
     def _refresh(self) -> Flow:
         """Return a new pair, or None if there is nothing to refresh or the server refused."""
         if self._old is None:
             return None
         settings = self._state.settings
-        answer: Answer = yield steps.Send(methods.refresh(settings), self._old.refresh_token, is_token_call=True)
+        answer: Answer = yield from self._send(methods.refresh(settings), self._old.refresh_token)
         made_at = self._state.note_clock(answer)
         if answer.status >= 500:
             verdict.raise_for_error("refresh", answer, settings, self._state.secrets)
@@ -161,7 +208,7 @@ class Replacement(ABC):
 
     def _create(self) -> Flow:
         settings, token = self._state.settings, self._state.authorization_token
-        answer: Answer = yield steps.Send(methods.create(settings), token, is_token_call=True)
+        answer: Answer = yield from self._send(methods.create(settings), token)
         made_at = self._state.note_clock(answer)
         if verdict.token_is_rejected(answer, settings):
             raise AlloincognitoAuthError(NOT_ACCEPTED)
@@ -233,7 +280,7 @@ class LockedReplacement(Replacement):
         while True:
             self._check_deadline()
             try:
-                pair = yield from self._with_lock(self._replace_while_locked)
+                pair = yield from self._attempt(lambda: self._with_lock(self._replace_while_locked))
             except AlloincognitoShadowedTokenStoreError:
                 raise
             except AlloincognitoTokenStoreError as error:  # another process holds the lock, or the store is down
@@ -276,23 +323,28 @@ class ClaimedReplacement(Replacement):
 
     def _replace(self) -> Flow:
         while True:
-            newer = yield from self._claim()
+            pair = (yield from self._claim()) or (yield from self._attempt(self._make_while_claimed))
+            if pair is not None:
+                return pair
+
+    def _make_while_claimed(self) -> Flow:
+        """Return a new pair, or another process's; None if the claim was lost."""
+        fresh = yield from self._refresh()
+        if fresh is None:
+            newer = yield from self._wait_for_winner()
             if newer is not None:
                 return newer
-            pair = yield from self._refresh()
-            if pair is None:
-                newer = yield from self._wait_for_winner()
-                if newer is not None:
-                    return newer
-                if not (yield from self._still_holds_claim()):
-                    continue
-                pair = yield from self._create_by_claim()
-            pair = yield from self._save(pair, "replaced by claim")
-            self._state.unconfirmed = UnconfirmedSave(pair, self._old_id, self._saved_at)
-            return pair
+            if not (yield from self._still_holds_claim()):
+                return None
+            fresh = yield from self._create_by_claim()
+        pair = yield from self._save(fresh, "replaced by claim")
+        self._state.unconfirmed = UnconfirmedSave(pair, self._old_id, self._saved_at)
+        return pair
 
     def _claim(self) -> Flow:
         """Return None once this process holds the claim, or a newer pair that another one stored meanwhile."""
+        if self._nonce is not None and (yield from self._still_holds_claim()):
+            return (yield from self.read_newer_pair())
         watched, watched_since = None, 0.0
         while True:
             self._check_deadline()
@@ -358,6 +410,10 @@ class ClaimedReplacement(Replacement):
             self._note_store_error(error)
             return False
         return nonce == self._nonce and self._lease_left >= self._timing.token_call
+
+    @property
+    def _patience(self) -> float:
+        return min(super()._patience, max(self._timing.token_call, self._lease_left))
 
     @property
     def _lease_left(self) -> float:

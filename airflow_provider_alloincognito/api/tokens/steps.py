@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -13,11 +14,16 @@ from airflow_provider_alloincognito.api.tokens.pair import TokenPair
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send ``request`` with ``token``. The outcome is its :class:`Answer`, whatever its status."""
+    """
+    Send ``request`` with ``token``. The outcome is its :class:`Answer`, whatever its status.
+
+    A token call is sent once, and given up at ``deadline``: before another attempt the store has to be looked at.
+    """
 
     request: ApiRequest
     token: str = field(repr=False)
     is_token_call: bool = False
+    deadline: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

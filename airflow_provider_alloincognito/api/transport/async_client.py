@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 import os
 import ssl
+import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
@@ -22,8 +24,10 @@ from airflow_provider_alloincognito.api.tokens.pair import TokenPair
 from airflow_provider_alloincognito.api.tokens.steps import Join, Lock, Send, Sleep, Step, StoreStep, Unlock
 from airflow_provider_alloincognito.api.tokens.stores import TokenStore, perform
 from airflow_provider_alloincognito.api.transport import retries
+from airflow_provider_alloincognito.api.transport.pace import Pace
 from airflow_provider_alloincognito.api.transport.retries import MOST_CONNECTIONS
-from airflow_provider_alloincognito.errors import AlloincognitoConnectionError, AlloincognitoError
+from airflow_provider_alloincognito.api.transport.stop import Stop
+from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoSlowError
 
 InThread = Callable[..., Awaitable[Any]]
 
@@ -52,7 +56,8 @@ class AsyncClient:
         self._store = store
         self._keeper = keeper
         self._in_thread = in_thread
-        self._rate = retries.RateLimit(settings.requests_per_second)
+        self._pace = Pace(settings.requests_per_second)
+        self._never = threading.Event()  # a task of an event loop is stopped by being cancelled
         # Before the pool's own queue, whose cost grows with the square of its length.
         self._free_connections = asyncio.Semaphore(MOST_CONNECTIONS)
         self._http = httpx.AsyncClient(
@@ -67,26 +72,28 @@ class AsyncClient:
         """Close all connections."""
         await self._http.aclose()
 
-    async def head(self, request: ApiRequest) -> AnswerHead:
+    async def head(self, request: ApiRequest, *, deadline: float = math.inf) -> AnswerHead:
         """
         Send a request and read the head of the response; the rest is not read.
 
+        :param request: the request.
+        :param deadline: monotonic seconds at which the response is no longer needed.
         :raises AlloincognitoError: if the response is neither a success nor "not ready yet".
         """
-        answer = await self._run(request)
+        answer = await self._run(request, Stop(self._never, deadline))
         verdict.raise_for_error(request.method, answer, self.settings, self._keeper.secrets)
         return answer
 
-    async def _run(self, request: ApiRequest) -> AnswerHead:
+    async def _run(self, request: ApiRequest, stop: Stop) -> AnswerHead:
         """Drive the token logic."""
-        flow = self._keeper.authorised(request)
+        flow = self._keeper.authorised(request, stop.deadline)
         locked = False
         try:
             step: Step = next(flow)
             while True:
                 locked = (locked or isinstance(step, Lock)) and not isinstance(step, Unlock)
                 try:
-                    outcome = await self._do(step)
+                    outcome = await self._do(step, stop)
                 except AlloincognitoError as error:
                     step = flow.throw(error)
                 else:
@@ -98,14 +105,14 @@ class AsyncClient:
             if locked:
                 await self._in_thread(perform, self._store, Unlock())
 
-    async def _do(self, step: Step) -> Any:
+    async def _do(self, step: Step, stop: Stop) -> Any:
         match step:
             case Send():
-                return await self._send(step)
+                return await self._send(step, stop.until(step.deadline))
             case Sleep(seconds):
-                return await asyncio.sleep(seconds)
+                return await asyncio.sleep(min(seconds, max(0.0, stop.seconds_left)))
             case Join(flight, timeout):
-                return await _join(flight, timeout)
+                return await _join(flight, min(timeout, max(0.0, stop.seconds_left)))
             case _:
                 return await self._in_store(step)
 
@@ -118,42 +125,53 @@ class AsyncClient:
             await asyncio.wait([running])
             raise
 
-    async def _send(self, send: Send) -> AnswerHead:
-        failures: list[AlloincognitoConnectionError] = []
-        # tenacity costs much beside a request that succeeds; of a token call it also times the first attempt.
-        if not send.is_token_call:
-            try:
-                return await self._send_once(send)
-            except AlloincognitoConnectionError as error:
-                failures.append(error)
+    async def _send(self, send: Send, stop: Stop) -> AnswerHead:
+        failures: list[AlloincognitoError] = []
+        # tenacity costs much beside a request that succeeds.
+        try:
+            return await self._send_once(send, stop)
+        except AlloincognitoError as error:
+            if send.is_token_call:
+                raise
+            failures.append(error)
 
         async def attempt() -> AnswerHead:
             if failures:  # of the attempt made above
                 raise failures.pop()
-            return await self._send_once(send)
+            return await self._send_once(send, stop)
 
-        return await tenacity.AsyncRetrying(**retries.policy(self.settings, is_token_call=send.is_token_call))(attempt)
+        return await tenacity.AsyncRetrying(**retries.policy(self.settings, self._pace, stop))(attempt)
 
-    async def _send_once(self, send: Send) -> AnswerHead:
-        if wait := self._rate.reserve():
+    async def _send_once(self, send: Send, stop: Stop) -> AnswerHead:
+        method = send.request.method
+        turn = self._pace.turn()
+        while wait := turn.seconds_left():
+            retries.check_time(method, wait, stop)
             await asyncio.sleep(wait)
-        request = send.request
+        seconds = retries.seconds_for(method, self.settings, stop)
         try:
-            async with (
-                self._free_connections,
-                self._http.stream(
-                    request.verb,
-                    _parse_url(request.url),
-                    params=request.params,
-                    json=request.body,
-                    headers={"Authorization": f"Bearer {send.token}"},
-                ) as response,
-            ):
-                if response.status_code in retries.BUSY_STATUSES:
-                    raise retries.busy_error(request.method, response.status_code, response.headers)
-                return await self._read_head(response, send)
-        except httpx.TransportError as error:
-            raise retries.no_response_error(request.method, self.settings.server, error) from None
+            async with asyncio.timeout(seconds):
+                head = await self._exchange(send)
+        except TimeoutError:
+            raise AlloincognitoSlowError(method, seconds) from None
+        except (httpx.HTTPError, OSError) as error:  # OSError: TLS errors that httpx lets through
+            raise retries.no_response_error(method, self.settings.server, error) from None
+        retries.note_response(self._pace, turn, head)
+        return head
+
+    async def _exchange(self, send: Send) -> AnswerHead:
+        request = send.request
+        async with (
+            self._free_connections,
+            self._http.stream(
+                request.verb,
+                _parse_url(request.url),
+                params=request.params,
+                json=request.body,
+                headers={"Authorization": f"Bearer {send.token}"},
+            ) as response,
+        ):
+            return await self._read_head(response, send)
 
     async def _read_head(self, response: httpx.Response, send: Send) -> AnswerHead:
         method, status = send.request.method, response.status_code
@@ -163,7 +181,7 @@ class AsyncClient:
                 head.feed(chunk)
                 if head.head_complete:
                     return head
-        except (httpx.TransportError, httpx.DecodingError) as error:
+        except (httpx.HTTPError, OSError) as error:
             raise head.truncated(error) from None
         head.finish()
         return head

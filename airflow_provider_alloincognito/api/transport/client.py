@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import time
+import math
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +21,10 @@ from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.steps import Join, Lock, Send, Sleep, Step, Unlock
 from airflow_provider_alloincognito.api.tokens.stores import TokenStore, perform
 from airflow_provider_alloincognito.api.transport import retries
-from airflow_provider_alloincognito.errors import AlloincognitoError
+from airflow_provider_alloincognito.api.transport.in_flight import Flight, InFlight, WatchedAdapter
+from airflow_provider_alloincognito.api.transport.pace import Pace
+from airflow_provider_alloincognito.api.transport.stop import Stop
+from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoStoppedError
 
 # Freed at once. From then on glibc keeps freed buffers of up to this size, where it would return each to the kernel and
 # get it back with a page fault for every 4 KB: a fifth of the CPU time of a first call list (`benchmarks/calls`).
@@ -52,15 +55,21 @@ class Client:
     :param settings: the server's.
     :param store: the store of the token pair.
     :param keeper: what this process knows of the pair.
+    :param stopped: see :attr:`stopped`.
     """
 
-    def __init__(self, settings: Settings, store: TokenStore, keeper: PairKeeper) -> None:
+    def __init__(
+        self, settings: Settings, store: TokenStore, keeper: PairKeeper, stopped: threading.Event | None = None
+    ) -> None:
         self.settings = settings
+        self.stopped = stopped or threading.Event()
+        """Set it to end all requests and waits at once."""
         self._store = store
         self._keeper = keeper
-        self._rate = retries.RateLimit(settings.requests_per_second)
+        self._pace = Pace(settings.requests_per_second)
+        self._in_flight = InFlight(self.stopped)
         self._session = requests.Session()
-        adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=retries.MOST_CONNECTIONS)
+        adapter = WatchedAdapter(pool_connections=1, pool_maxsize=retries.MOST_CONNECTIONS)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
         # Proxies and CA bundle of the environment, read once: to read them for each request takes a sixth of its time.
@@ -73,13 +82,16 @@ class Client:
         """Close all connections."""
         self._session.close()
 
-    def open(self, request: ApiRequest) -> StreamedAnswer:
+    def open(self, request: ApiRequest, *, deadline: float = math.inf) -> StreamedAnswer:
         """
         Send a request, and return the response as soon as its head is complete.
 
+        :param request: the request.
+        :param deadline: monotonic seconds at which the response is no longer needed.
         :raises AlloincognitoError: if the response is neither a success nor "not ready yet".
+        :raises AlloincognitoStoppedError: if ``stopped`` is set.
         """
-        answer = self._run(request)
+        answer = self._run(request, Stop(self.stopped, deadline))
         try:
             verdict.raise_for_error(request.method, answer, self.settings, self._keeper.secrets)
         except BaseException:
@@ -87,9 +99,9 @@ class Client:
             raise
         return answer
 
-    def _run(self, request: ApiRequest) -> StreamedAnswer:
+    def _run(self, request: ApiRequest, stop: Stop) -> StreamedAnswer:
         """Drive the token logic."""
-        flow = self._keeper.authorised(request)
+        flow = self._keeper.authorised(request, stop.deadline)
         answer: StreamedAnswer | None = None
         locked = False
         try:
@@ -99,7 +111,9 @@ class Client:
                     answer.close()  # the one before was rejected
                 locked = (locked or isinstance(step, Lock)) and not isinstance(step, Unlock)
                 try:
-                    outcome = self._do(step)
+                    outcome = self._do(step, stop)
+                except AlloincognitoStoppedError:
+                    raise
                 except AlloincognitoError as error:
                     step = flow.throw(error)
                 else:
@@ -116,49 +130,63 @@ class Client:
             if locked:
                 perform(self._store, Unlock())
 
-    def _do(self, step: Step) -> Any:
+    def _do(self, step: Step, stop: Stop) -> Any:
         match step:
             case Send():
-                return self.send(step)
+                return self.send(step, stop)
             case Sleep(seconds):
-                return time.sleep(seconds)
+                return stop.sleep(seconds)
             case Join(flight, timeout):
-                return concurrent.futures.wait([flight], timeout)
+                return stop.join(flight, timeout)
             case _:
                 return perform(self._store, step)
 
-    def send(self, send: Send) -> StreamedAnswer:
+    def send(self, send: Send, stop: Stop | None = None) -> StreamedAnswer:
         """Send with the step's own token, and return the response, whatever its status."""
-        retrying = tenacity.Retrying(**retries.policy(self.settings, is_token_call=send.is_token_call))
-        return retrying(self._send_once, send)
+        stop = (stop or Stop(self.stopped)).until(send.deadline)
+        if send.is_token_call:
+            return self._send_once(send, stop)
+        retrying = tenacity.Retrying(**retries.policy(self.settings, self._pace, stop), sleep=stop.sleep)
+        return retrying(self._send_once, send, stop)
 
-    def _send_once(self, send: Send) -> StreamedAnswer:
-        if wait := self._rate.reserve():
-            time.sleep(wait)
-        settings, request = self.settings, send.request
-        try:
-            response = self._session.request(
-                request.verb,
-                request.url,
-                params=request.params,
-                json=request.body,
-                auth=BearerAuth(send.token),
-                timeout=settings.timeout,
-                allow_redirects=False,
-                **self._environment,
-            )
-        except requests.RequestException as error:
-            raise retries.no_response_error(request.method, settings.server, error) from None
-        if response.status_code in retries.BUSY_STATUSES:
-            response.close()
-            raise retries.busy_error(request.method, response.status_code, response.headers)
-        answer = StreamedAnswer(request.method, response, settings, self._keeper.secrets, is_small=send.is_token_call)
+    def _send_once(self, send: Send, stop: Stop) -> StreamedAnswer:
+        turn = self._pace.turn()
+        while wait := turn.seconds_left():
+            retries.check_time(send.request.method, wait, stop)
+            stop.sleep(wait)
+        stop.check()
+        answer = self._request(send, retries.seconds_for(send.request.method, self.settings, stop))
         try:
             answer.read_head()
+            retries.note_response(self._pace, turn, answer)
         except BaseException:
             answer.close()
             raise
         return answer
+
+    def _request(self, send: Send, seconds: float) -> StreamedAnswer:
+        request = send.request
+        flight = self._in_flight.begin(request.method, seconds)
+        try:
+            with flight.sending():
+                response = self._session.request(
+                    request.verb,
+                    request.url,
+                    params=request.params,
+                    json=request.body,
+                    auth=BearerAuth(send.token),
+                    timeout=min(self.settings.timeout, seconds),
+                    allow_redirects=False,
+                    **self._environment,
+                )
+        except READ_ERRORS as error:
+            flight.end()
+            raise flight.explain(retries.no_response_error(request.method, self.settings.server, error)) from None
+        except BaseException:
+            flight.end()
+            raise
+        secrets = self._keeper.secrets
+        return StreamedAnswer(request.method, response, self.settings, secrets, flight, is_small=send.is_token_call)
 
 
 class StreamedAnswer(AnswerHead):
@@ -169,6 +197,7 @@ class StreamedAnswer(AnswerHead):
     :param response: the response, with its body still to come.
     :param settings: the server's.
     :param secrets: tokens to remove from errors.
+    :param flight: the request's, until the response is closed.
     :param is_small: read all of the body at once.
     """
 
@@ -178,18 +207,21 @@ class StreamedAnswer(AnswerHead):
         response: requests.Response,
         settings: Settings,
         secrets: tuple[str, ...],
+        flight: Flight,
         *,
         is_small: bool,
     ) -> None:
         super().__init__(method, response.status_code, response.headers, settings, is_small=is_small)
         self._response = response
         self._secrets = secrets
+        self._flight = flight
         # The first chunk is whatever has arrived: its requestHash is known even if the connection breaks then.
         self._read_raw = response.raw.read1
         self._chunk_size = CHUNK
 
     def close(self) -> None:
         """Return the connection to the pool, or close it if the body has not ended."""
+        self._flight.end()
         self._response.close()
 
     def read_head(self) -> None:
@@ -228,9 +260,11 @@ class StreamedAnswer(AnswerHead):
         try:
             chunk = self._read_raw(self._chunk_size, decode_content=True)
         except READ_ERRORS as error:
-            raise self.truncated(error) from None
+            raise self._flight.explain(self.truncated(error)) from None
         if chunk:
             self.feed(chunk)
             self._read_raw = self._response.raw.read
             self._chunk_size = min(2 * self._chunk_size, self.best_chunk)
+        elif self._flight.is_aborted:
+            raise self._flight.explain(self.truncated(EOFError()))
         return bool(chunk)

@@ -1,40 +1,71 @@
-"""The policy of both transports: when a request is sent again, how long to wait before, and how many at a time."""
+"""The policy of both transports: which responses pass by themselves, and when a request is sent again."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+import random
 from typing import Any
 
 import tenacity
 
+from airflow_provider_alloincognito.api.answer import verdict
+from airflow_provider_alloincognito.api.answer.head import AnswerHead
+from airflow_provider_alloincognito.api.backoff import backoff
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.errors import AlloincognitoBusyError, AlloincognitoConnectionError
+from airflow_provider_alloincognito.api.transport.pace import Pace, Turn
+from airflow_provider_alloincognito.api.transport.stop import Stop
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoBusyError,
+    AlloincognitoConnectionError,
+    AlloincognitoError,
+    AlloincognitoSlowError,
+    AlloincognitoTruncatedError,
+)
 
 MOST_CONNECTIONS = 64
-BUSY_STATUSES = frozenset({429, 502, 503, 504})
-# A longer pause is left to Airflow's retry, which does not occupy a worker.
+TOO_FAST = frozenset({429, 503})
+"""Statuses by which a server says that it has too much to do: all requests pause, then return more slowly."""
+PASSING = TOO_FAST | {408, 425, 500, 502, 504, *range(520, 531)}
+"""Statuses of a gateway, or of a server in trouble, that pass by themselves, unless the API's own error comes along."""
 LONGEST_RETRY_AFTER = 300.0
-TOKEN_CALL_PATIENCE = 3
+"""A longer pause is left to Airflow's retry, which does not occupy a worker."""
+MOST_REJECTIONS = 4
+"""How many times more often than ``retries`` one request may be rejected while the server takes others."""
+
+_rng = random.Random()
 
 
-def busy_error(method: str, status: int, headers: Mapping[str, str]) -> AlloincognitoConnectionError:
-    """Return the error for a status of ``BUSY_STATUSES``."""
-    seconds = retry_after(headers.get("Retry-After"), datetime.now(UTC))
-    happened = f"{method}: The server is busy (HTTP {status})"
+def note_response(pace: Pace, turn: Turn, head: AnswerHead) -> None:
+    """
+    Tell the pace what a response says of the server's load, and raise the error of one that passes by itself.
+
+    :param pace: the client's.
+    :param turn: the request's.
+    :param head: the response.
+    :raises AlloincognitoConnectionError: for an HTTP status of ``PASSING`` without the API's own error.
+    """
+    if head.status not in PASSING or (head.envelope is not None and verdict.has_error(head.envelope)):
+        pace.note_taken()
+        return
+    error = _busy_error(head.method, head.status, head.retry_after)
+    if head.status in TOO_FAST:
+        pace.note_rejected(turn, min(error.retry_after or 0.0, LONGEST_RETRY_AFTER))
+    raise error
+
+
+def _busy_error(method: str, status: int, seconds: float | None) -> AlloincognitoConnectionError:
+    happened = f"{method}: {'The server is busy' if status in TOO_FAST else 'The server or a gateway failed'}"
+    happened = f"{happened} (HTTP {status})"
     if seconds is None:
-        return AlloincognitoConnectionError(f"{happened}. Try again later.")
+        return AlloincognitoConnectionError(f"{happened}. Try again later.", None, status)
     if seconds <= LONGEST_RETRY_AFTER:
         return AlloincognitoConnectionError(
-            f"{happened} and asks clients to wait {seconds:.0f} s. Try again after that.", seconds
+            f"{happened} and asks clients to wait {seconds:.0f} s. Try again after that.", seconds, status
         )
     return AlloincognitoBusyError(
         f"{happened} and asks clients to wait {seconds:.0f} s, longer than a task waits ({LONGEST_RETRY_AFTER:.0f} "
         "s). The request itself is fine: let Airflow retry the task after that time (the task's retry_delay).",
         seconds,
+        status,
     )
 
 
@@ -46,60 +77,68 @@ def no_response_error(method: str, server: str, error: Exception) -> Alloincogni
     )
 
 
-def retry_after(header: str | None, now: datetime) -> float | None:
-    """Return the seconds to wait, from a ``Retry-After`` in seconds or as an HTTP date; None if it is neither."""
-    if not header:
-        return None
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(header) - now).total_seconds())
-    except (ValueError, TypeError):
-        return None
+def check_time(method: str, wait: float, stop: Stop) -> None:
+    """
+    Raise an error if a request's turn comes too late for its deadline.
+
+    :raises AlloincognitoConnectionError: in that case.
+    """
+    if wait >= stop.seconds_left:
+        raise AlloincognitoConnectionError(
+            f"{method}: The server is busy, or requests_per_second is low: the next request can be sent in {wait:.0f} "
+            "s, which is too late for this one. Try again later.",
+            wait,
+        )
 
 
-def policy(settings: Settings, *, is_token_call: bool) -> dict[str, Any]:
-    """Return the arguments of tenacity's ``Retrying`` and ``AsyncRetrying``."""
-    stop: Any = tenacity.stop_after_attempt(settings.retries + 1)
-    if is_token_call:
-        # Other requests wait for it: give up before the right to replace the pair runs out.
-        stop = stop | tenacity.stop_after_delay(TOKEN_CALL_PATIENCE * settings.token_call_seconds)
-    return {"retry": _may_retry, "stop": stop, "wait": _wait, "reraise": True}
+def seconds_for(method: str, settings: Settings, stop: Stop) -> float:
+    """
+    Return how long one attempt may take in all.
+
+    :raises AlloincognitoSlowError: if no time is left.
+    """
+    seconds = min(settings.response_timeout, stop.seconds_left)
+    if seconds <= 0:
+        raise AlloincognitoSlowError(method, 0)
+    return seconds
 
 
-_may_retry = tenacity.retry_all(
-    tenacity.retry_if_exception_type(AlloincognitoConnectionError),
-    tenacity.retry_if_not_exception_type(AlloincognitoBusyError),
-)
-_backoff = tenacity.wait_random_exponential(multiplier=1, max=30)
+def policy(settings: Settings, pace: Pace, stop: Stop) -> dict[str, Any]:
+    """Return the arguments of tenacity's ``Retrying`` and ``AsyncRetrying`` for one request."""
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        return next_wait(_error(state), state.attempt_number, pace)
+
+    def gives_up(state: tenacity.RetryCallState) -> bool:
+        if _is_rejection(_error(state)):
+            # A pause is everybody's, and so is what it says of the server.
+            used_up = pace.pauses_in_vain > settings.retries
+            used_up = used_up or state.attempt_number > MOST_REJECTIONS * (settings.retries + 1)
+        else:
+            used_up = state.attempt_number > settings.retries
+        return used_up or wait(state) >= stop.seconds_left
+
+    return {"retry": tenacity.retry_if_exception(passes), "stop": gives_up, "wait": wait, "reraise": True}
 
 
-def _wait(state: tenacity.RetryCallState) -> float:
+def passes(error: BaseException) -> bool:
+    """Return whether another attempt may succeed without anybody's help, and soon."""
+    return isinstance(error, (AlloincognitoConnectionError, AlloincognitoTruncatedError)) and (
+        error.transient and not isinstance(error, AlloincognitoBusyError | AlloincognitoSlowError)
+    )
+
+
+def next_wait(error: AlloincognitoError | None, failures: int, pace: Pace) -> float:
+    """Return the seconds to wait after so many failures: what the server asks for, or longer."""
+    asked = getattr(error, "retry_after", None) or 0.0
+    own = 0.0 if _is_rejection(error) else backoff(failures, _rng)  # after a rejection it is in the pace's pause
+    return max(asked, own, pace.pause_left)
+
+
+def _is_rejection(error: AlloincognitoError | None) -> bool:
+    return isinstance(error, AlloincognitoConnectionError) and error.status in TOO_FAST
+
+
+def _error(state: tenacity.RetryCallState) -> AlloincognitoError | None:
     error = state.outcome.exception() if state.outcome else None
-    seconds = error.retry_after if isinstance(error, AlloincognitoConnectionError) else None
-    return seconds if seconds is not None else float(_backoff(state))
-
-
-class RateLimit:
-    """
-    A limit on requests per second, for all threads that share the object.
-
-    :param per_second: 0 is no limit.
-    """
-
-    def __init__(self, per_second: float) -> None:
-        self._interval = 1 / per_second if per_second else 0.0
-        self._next = 0.0
-        self._guard = threading.Lock()
-
-    def reserve(self) -> float:
-        """Reserve the next free moment, and return the seconds until it."""
-        if not self._interval:
-            return 0.0
-        with self._guard:
-            now = time.monotonic()
-            moment = max(now, self._next)
-            self._next = moment + self._interval
-        return moment - now
+    return error if isinstance(error, AlloincognitoError) else None
