@@ -16,6 +16,7 @@ Every error that this package raises.
     - AlloincognitoTruncatedError +              the connection broke in the middle of a response
     - AlloincognitoFieldError *                  the rows lack a field that was named
   - AlloincognitoWaitTimeout                     a result was not ready in time
+  - AlloincognitoStoppedError                    the work was stopped from outside: SIGTERM, a time-out
   - AlloincognitoLandingError
     - AlloincognitoFormatError *                 an unknown or contradictory file format
     - AlloincognitoSchemaError *                 an invalid schema
@@ -195,6 +196,10 @@ class AlloincognitoFieldError(AlloincognitoResponseError):
 
 class AlloincognitoWaitTimeout(AlloincognitoError):
     """A result was not ready in time."""
+
+
+class AlloincognitoStoppedError(AlloincognitoError):
+    """The work was stopped from outside before its end."""
 
 
 class AlloincognitoLandingError(AlloincognitoError):
