@@ -8,19 +8,15 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from hashlib import file_digest
 from typing import Protocol, TypeAlias
 
 from airflow_provider_alloincognito.errors import (
-    AlloincognitoApiError,
-    AlloincognitoAuthError,
-    AlloincognitoBusyError,
-    AlloincognitoConnectionError,
     AlloincognitoError,
     AlloincognitoRecordingError,
-    AlloincognitoResponseError,
+    AlloincognitoStoppedError,
     AlloincognitoTruncatedError,
 )
 from airflow_provider_alloincognito.landing.digest import Digest
@@ -32,6 +28,7 @@ from airflow_provider_alloincognito.landing.manifest import (
     read_manifest,
 )
 from airflow_provider_alloincognito.landing.progress import Progress
+from airflow_provider_alloincognito.landing.run_stop import RunStop
 from airflow_provider_alloincognito.landing.stores import Leftovers, leftovers_in, whole_file
 from airflow_provider_alloincognito.landing.stores.targets import Target, address, child, open_for_reading, size_of
 from airflow_provider_alloincognito.scrubbing import scrub
@@ -39,10 +36,6 @@ from airflow_provider_alloincognito.scrubbing import scrub
 WAITING_PER_THREAD = 16
 """So many recordings may be finished or queued behind a long one, whose line comes first in the manifest."""
 
-FEWEST_WITHOUT_RESPONSE = 5
-"""The server is down if so many recordings in a row get no response, or more if more are fetched at a time."""
-_END_AT_ONCE = (AlloincognitoAuthError, AlloincognitoBusyError)
-_RESPONSES = (AlloincognitoApiError, AlloincognitoResponseError)
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -120,6 +113,7 @@ def land_recordings(
     concurrency: int = 4,
     skip_existing: bool = True,
     log: logging.Logger | None = None,
+    stop: threading.Event | None = None,
 ) -> LandedRecordings:
     """
     Land recordings as ``<id>.mp3``. One that fails does not stop the others, but see the errors below.
@@ -133,10 +127,14 @@ def land_recordings(
     :param skip_existing: do not fetch again what an earlier run has landed: a file whose size is in its manifest. A
         file that is in no manifest is read once to compute its SHA-256; under its final name it is whole.
     :param log: gets the progress every few seconds, and each failure.
+    :param stop: set it to stop the run from outside; the run sets it when it ends early. From then on nothing is
+        requested, and recordings that have not landed are given up.
     :raises AlloincognitoAuthError: if the authorization token is not accepted.
     :raises AlloincognitoBusyError: if the server asks for a longer pause than a task waits.
-    :raises AlloincognitoConnectionError: if so many recordings in a row get no response that the server must be down.
-    :raises AlloincognitoTargetError: if the manifest cannot be read or written.
+    :raises AlloincognitoConnectionError: if several recordings in a row get no response.
+    :raises AlloincognitoTargetError: if the store refuses several recordings in a row, or the manifest cannot be read
+        or written.
+    :raises AlloincognitoStoppedError: if the run was stopped from outside.
     """
     if concurrency < 1:
         raise ValueError(f"concurrency is the number of recordings at a time and must be 1 or more, not {concurrency}.")
@@ -150,7 +148,7 @@ def land_recordings(
     if skip_existing:
         known = (line for source in (read_manifest(manifest), journal.read()) for line in source)
         earlier = {line.id: line for line in known if line.status != "failed"}
-    run = _Run(fetch, folder, earlier, skip_existing, progress, journal, RunStop(concurrency))
+    run = _Run(fetch, folder, earlier, skip_existing, progress, journal, RunStop(concurrency, stop))
     counts = {"fetched": 0, "skipped": 0, "failed": 0}
     size = 0
     try:
@@ -162,55 +160,12 @@ def land_recordings(
                 if line.status == "failed":
                     _log_failure(log, line)
     except BaseException:
+        run.stop.stopped.set()
         journal.save()
         raise
     journal.remove()
     log.info("%s. Fetched %d, skipped %d, failed %d", progress.text(), *counts.values())
     return LandedRecordings(address(manifest), **counts, bytes=size)
-
-
-class RunStop:
-    """
-    Decides whether the whole run ends because of an error, and tells its threads.
-
-    Any error fails the recording that it occurred in. It also ends the run if all others would fail as well:
-    ``AlloincognitoAuthError`` (the authorization token is not accepted), ``AlloincognitoBusyError`` (the server asks
-    for a long pause), and ``AlloincognitoConnectionError`` from so many recordings in a row that the server must be
-    down.
-
-    :param concurrency: how many recordings are fetched at a time.
-    """
-
-    def __init__(self, concurrency: int) -> None:
-        self.stopped = threading.Event()
-        """Set once the run has ended, by an error in it or from outside."""
-        self.reason: Exception | None = None
-        """The error that ended the run."""
-        self._limit = max(concurrency, FEWEST_WITHOUT_RESPONSE)
-        self._without_response = 0
-        self._lock = threading.Lock()
-
-    def ends_run(self, error: Exception) -> bool:
-        """Count an error of one recording and return whether it ends the run."""
-        with self._lock:
-            if isinstance(error, AlloincognitoConnectionError):
-                self._without_response += 1
-            elif isinstance(error, _RESPONSES):
-                self._without_response = 0
-            ends = isinstance(error, _END_AT_ONCE) or self._without_response >= self._limit
-            if ends:
-                self.reason = self.reason or error
-                self.stopped.set()
-        return ends
-
-    def server_responded(self) -> None:
-        """Note that the server is not down."""
-        with self._lock:
-            self._without_response = 0
-
-
-class _RunStopped(Exception):
-    """The run has ended. This recording was neither landed nor failed; the next run lands it."""
 
 
 @dataclass
@@ -246,7 +201,7 @@ class _Run:
             except BaseException as error:
                 self.stop.stopped.set()
                 threads.shutdown(wait=True, cancel_futures=True)
-                if isinstance(error, _RunStopped) and self.stop.reason is not None:
+                if isinstance(error, AlloincognitoStoppedError) and self.stop.reason is not None:
                     raise self.stop.reason from None
                 raise
 
@@ -258,21 +213,21 @@ class _Run:
         return line
 
     def _land_or_fail(self, record_file_id: str) -> ManifestLine:
-        try:
-            self._on_bytes(0)
-            return self._skip_or_fetch(record_file_id)
-        except _RunStopped:
-            raise
-        except Exception as error:  # one failure must not stop the rest
-            if self.stop.ends_run(error):
-                raise
-            # Only the texts of this package's errors are scrubbed.
-            text = f"{type(error).__name__}: {error}" if isinstance(error, AlloincognitoError) else type(error).__name__
-            return ManifestLine(record_file_id, None, None, None, None, "failed", text)
-        finally:
-            self.progress.add_recording()
+        with ExitStack() as turn:  # ends after an error has been counted
+            try:
+                self.stop.raise_if_stopped()
+                return self._skip_or_fetch(record_file_id, turn)
+            except Exception as error:  # noqa: BLE001 - one failure must not stop the rest
+                self.stop.raise_if_stopped()
+                if self.stop.ends_run(error, _without_personal_id(str(error), record_file_id)):
+                    raise (self.stop.reason or error) from None
+                # Only the texts of this package's errors are scrubbed.
+                text = f": {error}" if isinstance(error, AlloincognitoError) else ""
+                return ManifestLine(record_file_id, None, None, None, None, "failed", type(error).__name__ + text)
+            finally:
+                self.progress.add_recording()
 
-    def _skip_or_fetch(self, record_file_id: str) -> ManifestLine:
+    def _skip_or_fetch(self, record_file_id: str, turn: ExitStack) -> ManifestLine:
         if not _SAFE_ID.fullmatch(record_file_id):
             raise AlloincognitoRecordingError(
                 "The id is not a safe file name, so the recording was not fetched. It may have up to 128 letters, "
@@ -287,12 +242,22 @@ class _Run:
                 name
             )  # an upload is begun twice if the response to its first request is lost
             return line
-        try:
-            line = self._fetch(record_file_id, path)
-        except AlloincognitoTruncatedError:  # retried once, as other connection errors are
-            line = self._fetch(record_file_id, path)
-        self.stop.server_responded()
-        return line
+        may_be_truncated = True
+        while True:
+            turn.enter_context(self.stop.turn())
+            try:
+                line = self._fetch(record_file_id, path)
+            except AlloincognitoTruncatedError:  # retried once, as other connection errors are
+                if not may_be_truncated:
+                    raise
+                may_be_truncated = False
+            except Exception as error:
+                if not self.stop.fewer_at_a_time(error):
+                    raise
+            else:
+                self.stop.landed()
+                return line
+            turn.close()
 
     def _fetch(self, record_file_id: str, path: Target) -> ManifestLine:
         return land_recording(self.fetch, record_file_id, path, leftovers=self._leftovers, on_bytes=self._on_bytes)
@@ -312,8 +277,7 @@ class _Run:
         return ManifestLine(record_file_id, address(path), known.file_name, size, known.sha256, "skipped")
 
     def _on_bytes(self, count: int) -> None:
-        if self.stop.stopped.is_set():
-            raise _RunStopped
+        self.stop.raise_if_stopped()
         self.progress.add_bytes(count)
 
 
@@ -326,11 +290,22 @@ def _without_repeats(ids: Iterable[str]) -> Iterator[str]:
 
 
 def _log_failure(log: logging.Logger, line: ManifestLine) -> None:
-    """Log a failure without an id that may be personal data: the field with the phone numbers may have been named."""
+    error = line.error or ""
     if not _SAFE_ID.fullmatch(line.id):
-        log.warning("Recording with an unusable id failed: %s", line.error)
-    elif scrub(line.id) != line.id and not _UUID.fullmatch(line.id):
-        text = (line.error or "").replace(line.id, "<id>")  # as part of a path
-        log.warning("Recording whose id looks like a phone number or a token failed: %s", text)
+        log.warning("Recording with an unusable id failed: %s", error)
+    elif _may_be_personal(line.id):
+        log.warning(
+            "Recording whose id looks like a phone number or a token failed: %s", _without_personal_id(error, line.id)
+        )
     else:
-        log.warning("Recording %s failed: %s", line.id, line.error)
+        log.warning("Recording %s failed: %s", line.id, error)
+
+
+def _without_personal_id(text: str, record_file_id: str) -> str:
+    """Take the id out of a text, as part of a path, if it should not be shown."""
+    return text.replace(record_file_id, "<id>") if _may_be_personal(record_file_id) else text
+
+
+def _may_be_personal(record_file_id: str) -> bool:
+    """Suspect an id that looks like a phone number: the field with the numbers may have been named."""
+    return scrub(record_file_id) != record_file_id and not _UUID.fullmatch(record_file_id)

@@ -378,11 +378,6 @@ NOT_YET: frozenset[str] = frozenset(
         "leak-own-error-create",
         "leak-404",
         "leak-bad-pair",
-        # D1
-        "D1-full-disk-1",
-        "D1-refusing-store-1",
-        "D1-full-disk-4",
-        "D1-refusing-store-4",
         # D2
         "D2-eperm-call-list",
         "D2-eperm-recordings",
@@ -394,8 +389,6 @@ NOT_YET: frozenset[str] = frozenset(
         "D3-journal-for-everybody",
         # D4
         "D4-leftover-of-another-id",
-        # D5
-        "D5-64-descriptors-32-at-a-time",
         # D6
         "D6-proxy-password-in-settings",
         "D6-token-store-redis-url",

@@ -1,13 +1,15 @@
-"""Which errors end a run of recordings, and the progress that it logs; code: landing/recordings.py, "
-"landing/progress.py."""
+"""Which errors end a run of recordings, and its progress; code: landing/run_stop.py, landing/progress.py."""
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,8 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoBusyError,
     AlloincognitoConnectionError,
+    AlloincognitoStoppedError,
+    AlloincognitoTargetError,
     AlloincognitoTruncatedError,
 )
 from airflow_provider_alloincognito.landing import progress as progress_module
@@ -93,8 +97,7 @@ def test_a_server_that_is_down_ends_the_run_after_a_few_recordings(
 
         with pytest.raises(AlloincognitoConnectionError, match=r"(?i)no (answer|response) from http"):
             land_recordings(fetch, IDS, tmp_path, concurrency=concurrency)
-    most = max(concurrency, 5)
-    assert most <= len(tried) < most + concurrency
+    assert len(tried) == 5
     landed = land_recordings(fetching(new_client(up.url, store=store)), IDS, tmp_path)
     assert (landed.skipped, landed.fetched, landed.failed) == (1, 199, 0)
 
@@ -121,6 +124,127 @@ def test_a_recording_that_was_not_requested_does_not_show_that_the_server_is_up(
 def test_few_recordings_without_a_response_do_not_end_the_run(tmp_path: Path) -> None:
     server = FakeServer(dict.fromkeys(IDS[:4], AlloincognitoConnectionError("no response")))
     assert land_recordings(server, IDS[:4], tmp_path).failed == 4
+
+
+@pytest.mark.parametrize("concurrency", [1, 4, 16])
+@pytest.mark.parametrize("landed_before", [0, 1])
+def test_a_store_that_refuses_every_file_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, concurrency: int, landed_before: int
+) -> None:
+    replace, landed = os.replace, 0
+
+    def refuse(old: str, new: str) -> None:
+        nonlocal landed
+        if new.endswith(".mp3") and (landed := landed + 1) > landed_before:
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    server = FakeServer(dict.fromkeys(IDS, b"mp3"))
+    with pytest.raises(AlloincognitoTargetError, match=rf"5 recordings in a row .* {tmp_path}/id-\d+.mp3: Disk quota"):
+        land_recordings(server, IDS, tmp_path, concurrency=concurrency)
+    assert len(server.requested) <= 5 + (concurrency if landed_before else 0)
+    assert len(list(tmp_path.glob("*.mp3"))) == landed_before
+    assert not list(tmp_path.glob(".*.part"))
+    monkeypatch.setattr(os, "replace", replace)
+    assert land_recordings(server, IDS, tmp_path).fetched == 200 - landed_before
+
+
+def test_a_folder_that_takes_no_files_costs_no_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = os.open
+
+    def refuse(path: Any, *rest: Any, **named: Any) -> int:
+        if "recordings" in str(path):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+        return create(path, *rest, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+    server = FakeServer(dict.fromkeys(IDS, b"mp3"))
+    with pytest.raises(AlloincognitoTargetError, match="Read-only file system"):
+        land_recordings(server, IDS, tmp_path / "recordings", manifest=tmp_path / "day.jsonl", concurrency=16)
+    assert server.requested == []
+
+
+def test_files_refused_now_and_then_do_not_end_the_run(tmp_path: Path) -> None:
+    for one in IDS[::2]:
+        (tmp_path / f"{one}.mp3").mkdir()
+    landed = land_recordings(FakeServer(dict.fromkeys(IDS, b"mp3")), IDS, tmp_path, concurrency=4)
+    assert (landed.fetched, landed.failed) == (100, 100)
+
+
+def test_a_refused_id_that_looks_like_a_phone_number_is_not_shown(tmp_path: Path) -> None:
+    ids = [f"7912000000{number}" for number in range(5)]
+    (tmp_path / "file").touch()
+    with pytest.raises(AlloincognitoTargetError, match=r"<id>\.mp3: Not a directory") as raised:
+        land_recordings(FakeServer({}), ids, tmp_path / "file", manifest=tmp_path / "day.jsonl")
+    assert "7912000000" not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_run_that_is_stopped_from_outside_requests_nothing_more(tmp_path: Path, concurrency: int) -> None:
+    stop = threading.Event()
+    requested: list[str] = []
+
+    @contextmanager
+    def fetch(one: str) -> Iterator[Mp3]:
+        requested.append(one)
+        if len(requested) == 20:
+            stop.set()
+        yield Mp3([b"mp3"])
+
+    with pytest.raises(AlloincognitoStoppedError, match="stopped"):
+        land_recordings(fetch, IDS, tmp_path, concurrency=concurrency, stop=stop)
+    assert 20 <= len(requested) < 20 + concurrency
+    assert not list(tmp_path.glob(".*.part"))
+    assert not (tmp_path / "manifest.jsonl").exists()
+    landed = land_recordings(FakeServer(dict.fromkeys(IDS, b"mp3")), IDS, tmp_path)
+    assert landed.failed == 0
+    assert landed.skipped >= 20 - concurrency
+
+
+def test_a_run_that_ends_tells_all_its_threads_at_once(tmp_path: Path) -> None:
+    """As the client waits for the event, wherever it waits."""
+    stop = threading.Event()
+    waiting = threading.Barrier(4)
+
+    @contextmanager
+    def fetch(one: str) -> Iterator[Mp3]:
+        if one == "first":
+            yield Mp3([b"mp3"])
+            return
+        waiting.wait(10)
+        if one == "id-0":
+            raise AlloincognitoBusyError("Come back later.", 3600)
+        assert stop.wait(10)
+        raise AlloincognitoConnectionError("The connection was closed.")
+
+    began = time.monotonic()
+    with pytest.raises(AlloincognitoBusyError):
+        land_recordings(fetch, ["first", *IDS], tmp_path, concurrency=4, stop=stop)
+    assert time.monotonic() - began < 5
+
+
+def test_recordings_are_fetched_again_with_fewer_at_a_time_where_descriptors_are_few(tmp_path: Path) -> None:
+    lock, fetching, most, ids = threading.Lock(), 0, 0, IDS[:100]
+
+    @contextmanager
+    def fetch(one: str) -> Iterator[Mp3]:
+        nonlocal fetching, most
+        with lock:
+            fetching += 1
+            most = max(most, fetching)
+        try:
+            if fetching > 12:
+                raise AlloincognitoConnectionError("No response.") from OSError(errno.EMFILE, "Too many open files")
+            time.sleep(0.005)
+            yield Mp3([b"mp3"])
+        finally:
+            with lock:
+                fetching -= 1
+
+    landed = land_recordings(fetch, ids, tmp_path, concurrency=32)
+    assert (landed.fetched, landed.failed) == (100, 0)
+    assert most > 12
 
 
 def test_the_progress_has_rate_and_time_left() -> None:

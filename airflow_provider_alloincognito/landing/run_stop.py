@@ -1,0 +1,144 @@
+"""When a run of recordings ends before its last, and how many are fetched at a time until then."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoApiError,
+    AlloincognitoAuthError,
+    AlloincognitoBusyError,
+    AlloincognitoConnectionError,
+    AlloincognitoMissingExtraError,
+    AlloincognitoResponseError,
+    AlloincognitoRotationError,
+    AlloincognitoSettingsError,
+    AlloincognitoStoppedError,
+    AlloincognitoTargetError,
+    AlloincognitoTokenStoreError,
+)
+
+MOST_IN_A_ROW = 5
+"""After so many failures in a row for the same reason, the server is down, or the store takes no files."""
+_END_AT_ONCE = (
+    AlloincognitoAuthError,
+    AlloincognitoBusyError,
+    AlloincognitoMissingExtraError,
+    AlloincognitoSettingsError,
+)
+_NO_RESPONSE = (AlloincognitoConnectionError, AlloincognitoRotationError, AlloincognitoTokenStoreError)
+_RESPONSES = (AlloincognitoApiError, AlloincognitoResponseError)
+_OF_ONE_NAME = frozenset({errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ})
+_TOO_MANY_OPEN = frozenset({errno.EMFILE, errno.ENFILE})
+
+
+class RunStop:
+    """
+    Decides whether the whole run ends because of an error, tells its threads, and lets them take turns.
+
+    Any error fails the recording that it occurred in. It also ends the run if all others would fail as well: at once
+    if the authorization token is not accepted, a setting is invalid, or the server asks for a long pause; after
+    ``MOST_IN_A_ROW`` in a row if there is no response or no token pair, or if the store refuses the files.
+
+    Until the first recording has landed, and while failures count, no more are fetched at a time than may fail: a
+    store that takes no files costs few downloads, whatever the concurrency.
+
+    :param concurrency: how many recordings are fetched at a time.
+    :param stop: set by whoever stops the run from outside, and by the run when it ends early.
+    """
+
+    def __init__(self, concurrency: int, stop: threading.Event | None = None) -> None:
+        self.stopped = stop or threading.Event()
+        """Set once the run has ended, by an error in it or from outside. From then on nothing is sent."""
+        self.reason: Exception | None = None
+        """The error that ended the run, unless it was stopped from outside."""
+        self._most = concurrency
+        self._fetching = 0
+        self._has_landed = False
+        self._without_response = 0
+        self._refused = 0
+        self._changed = threading.Condition()
+
+    def raise_if_stopped(self) -> None:
+        """Leave a recording that is neither landed nor failed: the next run lands it."""
+        if self.stopped.is_set():
+            raise AlloincognitoStoppedError(
+                "The run of recordings was stopped before its end. Those that landed are kept: run the task again to "
+                "fetch only the others."
+            )
+
+    def ends_run(self, error: Exception, text: str) -> bool:
+        """
+        Count an error of one recording and return whether it ends the run, for the ``reason``.
+
+        :param text: what may be shown of the error.
+        """
+        with self._changed:
+            if isinstance(error, _NO_RESPONSE):
+                self._without_response += 1
+            elif isinstance(error, _RESPONSES):
+                self._without_response = 0
+            elif isinstance(error, AlloincognitoTargetError) and not _has_errno(error, _OF_ONE_NAME):
+                self._refused += 1
+                if self._refused >= MOST_IN_A_ROW:
+                    error = AlloincognitoTargetError(
+                        f"{self._refused} recordings in a row could not be written, so the run ended without asking "
+                        f"for the others. The last error: {text.rstrip('.')}. Run the task again once that is mended: "
+                        "it fetches only what is missing."
+                    )
+            ends = isinstance(error, _END_AT_ONCE) or self._in_a_row >= MOST_IN_A_ROW
+            if ends:
+                self.reason = self.reason or error
+                self.stopped.set()
+        return ends
+
+    def landed(self) -> None:
+        """Note that the server responds and the store takes files."""
+        with self._changed:
+            self._has_landed = True
+            self._without_response = self._refused = 0
+            self._changed.notify_all()
+
+    def fewer_at_a_time(self, error: Exception) -> bool:
+        """Return whether a fetch failed for want of a file descriptor, which fewer at a time leave free."""
+        with self._changed:
+            if self._fetching < 2 or not _has_errno(error, _TOO_MANY_OPEN):
+                return False
+            self._most = self._fetching - 1
+        return True
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait until one more recording may be fetched."""
+        with self._changed:
+            while not self._may_fetch():
+                self._changed.wait(0.2)  # the run may be stopped from outside meanwhile
+            self._fetching += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._fetching -= 1
+                self._changed.notify_all()
+
+    def _may_fetch(self) -> bool:
+        self.raise_if_stopped()
+        is_trusted = self._has_landed and not self._in_a_row
+        most = self._most if is_trusted else min(self._most, MOST_IN_A_ROW - self._in_a_row)
+        return self._fetching < most
+
+    @property
+    def _in_a_row(self) -> int:
+        return max(self._without_response, self._refused)
+
+
+def _has_errno(error: BaseException | None, numbers: frozenset[int]) -> bool:
+    """Look for a system error among an error and those that it came from."""
+    while error is not None:
+        if getattr(error, "errno", None) in numbers:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
