@@ -11,6 +11,7 @@ Every error that this package raises.
   - AlloincognitoRotationError +                 no valid token pair in time
   - AlloincognitoConnectionError +               no response, or "busy", until the retries were used up
     - AlloincognitoBusyError +                   the server asks for a longer pause than a task waits
+    - AlloincognitoNetworkSetupError             its certificate is not trusted, or the proxy refuses
   - AlloincognitoApiError                        the API's own error
   - AlloincognitoResponseError                   a response that the API's description does not allow
     - AlloincognitoTruncatedError +              the connection broke in the middle of a response
@@ -147,6 +148,12 @@ class AlloincognitoConnectionError(AlloincognitoError):
 
 class AlloincognitoBusyError(AlloincognitoConnectionError):
     """The server asks for a longer pause than a task waits; Airflow's retry may come after it."""
+
+
+class AlloincognitoNetworkSetupError(AlloincognitoConnectionError):
+    """The server's certificate is not trusted, or the proxy refuses: somebody must change the set-up first."""
+
+    transient = False
 
 
 class AlloincognitoApiError(AlloincognitoError):

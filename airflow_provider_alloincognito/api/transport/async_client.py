@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import ssl
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -21,7 +20,9 @@ from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
 from airflow_provider_alloincognito.api.tokens.steps import Join, Lock, Send, Sleep, Step, StoreStep, Unlock
 from airflow_provider_alloincognito.api.tokens.stores import TokenStore, perform
-from airflow_provider_alloincognito.api.transport import retries
+from airflow_provider_alloincognito.api.transport import network, retries
+from airflow_provider_alloincognito.api.transport.failures import no_response_error
+from airflow_provider_alloincognito.api.transport.network import Network
 from airflow_provider_alloincognito.api.transport.retries import MOST_CONNECTIONS
 from airflow_provider_alloincognito.errors import AlloincognitoConnectionError, AlloincognitoError
 
@@ -55,12 +56,15 @@ class AsyncClient:
         self._rate = retries.RateLimit(settings.requests_per_second)
         # Before the pool's own queue, whose cost grows with the square of its length.
         self._free_connections = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._network = network.resolve(settings)
         self._http = httpx.AsyncClient(
             timeout=httpx.Timeout(settings.timeout, pool=None),
             limits=httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS),
-            verify=_tls(settings.verify),
-            mounts=_mounts(settings),
+            verify=self._network.tls,
+            proxy=_proxy(self._network),
+            trust_env=False,
             follow_redirects=False,
+            event_hooks={"response": [_drop_redirect]},
         )
 
     async def close(self) -> None:
@@ -152,8 +156,8 @@ class AsyncClient:
                 if response.status_code in retries.BUSY_STATUSES:
                     raise retries.busy_error(request.method, response.status_code, response.headers)
                 return await self._read_head(response, send)
-        except httpx.TransportError as error:
-            raise retries.no_response_error(request.method, self.settings.server, error) from None
+        except (httpx.TransportError, ssl.SSLError) as error:
+            raise no_response_error(request.method, self._network, error) from None
 
     async def _read_head(self, response: httpx.Response, send: Send) -> AnswerHead:
         method, status = send.request.method, response.status_code
@@ -163,7 +167,7 @@ class AsyncClient:
                 head.feed(chunk)
                 if head.head_complete:
                     return head
-        except (httpx.TransportError, httpx.DecodingError) as error:
+        except (httpx.TransportError, httpx.DecodingError, ssl.SSLError) as error:
             raise head.truncated(error) from None
         head.finish()
         return head
@@ -176,20 +180,13 @@ async def _join(flight: Future[TokenPair], timeout: float) -> None:
         future.exception()  # the token logic handles it; asyncio warns unless it is retrieved here
 
 
-def _tls(verify: bool | str) -> ssl.SSLContext | bool:
-    """Choose the CA bundle as ``requests`` does, so that triggers and tasks trust the same servers."""
-    if verify is False:
-        return False
-    bundle = verify if isinstance(verify, str) else os.environ.get("REQUESTS_CA_BUNDLE")
-    if not bundle:
-        return True
-    if os.path.isdir(bundle):
-        return ssl.create_default_context(capath=bundle)
-    return ssl.create_default_context(cafile=bundle)
+def _proxy(reached: Network) -> httpx.Proxy | None:
+    proxy = reached.proxy
+    if proxy is None:
+        return None
+    return httpx.Proxy(proxy.url, headers=proxy.headers, ssl_context=reached.tls if proxy.has_tls else None)
 
 
-def _mounts(settings: Settings) -> dict[str, httpx.AsyncBaseTransport | None]:
-    return {
-        f"{scheme}://": httpx.AsyncHTTPTransport(proxy=proxy, verify=_tls(settings.verify))
-        for scheme, proxy in settings.proxies.items()
-    }
+async def _drop_redirect(response: httpx.Response) -> None:
+    """``httpx`` parses the target of a redirect that it does not follow, and fails if it is not a URL."""
+    response.headers.pop("Location", None)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import requests
-import requests.adapters
 import tenacity
 import urllib3
 
@@ -20,7 +19,9 @@ from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.steps import Join, Lock, Send, Sleep, Step, Unlock
 from airflow_provider_alloincognito.api.tokens.stores import TokenStore, perform
-from airflow_provider_alloincognito.api.transport import retries
+from airflow_provider_alloincognito.api.transport import network, retries
+from airflow_provider_alloincognito.api.transport.failures import no_response_error
+from airflow_provider_alloincognito.api.transport.session import ServerSession
 from airflow_provider_alloincognito.errors import AlloincognitoError
 
 # Freed at once. From then on glibc keeps freed buffers of up to this size, where it would return each to the kernel and
@@ -59,15 +60,9 @@ class Client:
         self._store = store
         self._keeper = keeper
         self._rate = retries.RateLimit(settings.requests_per_second)
-        self._session = requests.Session()
-        adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=retries.MOST_CONNECTIONS)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
-        # Proxies and CA bundle of the environment, read once: to read them for each request takes a sixth of its time.
-        self._environment = self._session.merge_environment_settings(
-            settings.server, dict(settings.proxies), True, settings.verify, None
-        )
-        self._session.trust_env = False
+        self._network = network.resolve(settings)
+        self._session = ServerSession(self._network, retries.MOST_CONNECTIONS)
+        self._session.stream = True
 
     def close(self) -> None:
         """Close all connections."""
@@ -145,10 +140,9 @@ class Client:
                 auth=BearerAuth(send.token),
                 timeout=settings.timeout,
                 allow_redirects=False,
-                **self._environment,
             )
         except requests.RequestException as error:
-            raise retries.no_response_error(request.method, settings.server, error) from None
+            raise no_response_error(request.method, self._network, error) from None
         if response.status_code in retries.BUSY_STATUSES:
             response.close()
             raise retries.busy_error(request.method, response.status_code, response.headers)

@@ -12,7 +12,11 @@ from typing import Any
 import tenacity
 
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.errors import AlloincognitoBusyError, AlloincognitoConnectionError
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoBusyError,
+    AlloincognitoConnectionError,
+    AlloincognitoNetworkSetupError,
+)
 
 MOST_CONNECTIONS = 64
 BUSY_STATUSES = frozenset({429, 502, 503, 504})
@@ -35,14 +39,6 @@ def busy_error(method: str, status: int, headers: Mapping[str, str]) -> Alloinco
         f"{happened} and asks clients to wait {seconds:.0f} s, longer than a task waits ({LONGEST_RETRY_AFTER:.0f} "
         "s). The request itself is fine: let Airflow retry the task after that time (the task's retry_delay).",
         seconds,
-    )
-
-
-def no_response_error(method: str, server: str, error: Exception) -> AlloincognitoConnectionError:
-    """Return the error for a failed connection, without the transport's own text, which may quote a URL."""
-    return AlloincognitoConnectionError(
-        f"{method}: No response from {server} ({type(error).__name__}). Check that this worker can reach it (firewall, "
-        "proxy, port 4431), and the Connection's timeout and verify."
     )
 
 
@@ -71,7 +67,7 @@ def policy(settings: Settings, *, is_token_call: bool) -> dict[str, Any]:
 
 _may_retry = tenacity.retry_all(
     tenacity.retry_if_exception_type(AlloincognitoConnectionError),
-    tenacity.retry_if_not_exception_type(AlloincognitoBusyError),
+    tenacity.retry_if_not_exception_type((AlloincognitoBusyError, AlloincognitoNetworkSetupError)),
 )
 _backoff = tenacity.wait_random_exponential(multiplier=1, max=30)
 
