@@ -12,6 +12,7 @@ Every error that this package raises.
   - AlloincognitoConnectionError +               no response, or "busy", until the retries were used up
     - AlloincognitoBusyError +                   the server asks for a longer pause than a task waits
     - AlloincognitoSlowError +                   no whole response in time
+    - AlloincognitoNetworkSetupError             its certificate is not trusted, or the proxy refuses
   - AlloincognitoApiError                        the API's own error
   - AlloincognitoResponseError                   a response that the API's description does not allow
     - AlloincognitoTruncatedError +              the connection broke in the middle of a response
@@ -168,6 +169,12 @@ class AlloincognitoSlowError(AlloincognitoConnectionError):
             "again later. If responses really take that long, raise the Connection's response_timeout (for create and "
             "refresh: token_call_seconds)."
         )
+
+
+class AlloincognitoNetworkSetupError(AlloincognitoConnectionError):
+    """The server's certificate is not trusted, or the proxy refuses: somebody must change the set-up first."""
+
+    transient = False
 
 
 class AlloincognitoApiError(AlloincognitoError):

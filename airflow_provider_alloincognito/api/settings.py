@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import logging
 import math
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -19,6 +21,11 @@ PROD_SERVER = "https://webapi.alloincognito.ru:4431"
 TEST_SERVER = "https://test-webapi.alloincognito.ru:4431"
 API_PORT = 4431
 DEFAULT_PORTS = {"https": 443, "http": 80}
+LAST_PORT = 65535
+HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?")
+# What users copy along with the server's address.
+OWN_PATH = re.compile(r"/(docs|api/v1)(/.*)?$")
+GATEWAY_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[^/]+)*")
 PATHS = ("call_list_path", "create_path", "refresh_path", "record_file_path", "request_result_path")
 SECONDS = ("timeout", "response_timeout", "token_store_seconds", "token_call_seconds")
 NOT_NEGATIVE = ("retries", "requests_per_second", "max_response_bytes", "refresh_before_expiry")
@@ -44,7 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """
     What a client must know about a server. "Assumed" marks what the API's text does not say.
 
-    :param server: scheme, host and port of the server. From the API's text.
+    :param server: scheme, host and port of the server, and the path of a gateway. From the API's text.
     :param call_list_path: path of the call list, requested by POST. Assumed: missing in the text.
     :param create_path: path that makes a token pair. From the API's text.
     :param refresh_path: path that renews a token pair. The prefix ``/api/v1`` is assumed: the text omits it.
@@ -168,9 +175,10 @@ def _from_form(name: str, value: Any) -> Any:
 
 def server_url(host: str | None = None, port: int | None = None, schema: str | None = None) -> str:
     """
-    Return a server's scheme, lower-case host and explicit port: the same text however a Connection spells it.
+    Return a server's scheme, host, explicit port and path: the same text however a Connection spells it.
 
-    :param host: empty for the PROD environment; a URL, or a host name.
+    :param host: empty for the PROD environment; a URL, or a host name. The path of a gateway is kept; that of the
+        API's own pages and methods is removed, since users copy it along.
     :param port: the port, unless the host contains one; 0 and None mean the default.
     :param schema: ``https`` by default.
     :raises AlloincognitoSettingsError: if it is not a valid http(s) address.
@@ -179,16 +187,43 @@ def server_url(host: str | None = None, port: int | None = None, schema: str | N
     if not host:
         return PROD_SERVER
     try:
+        if _is_ipv6(host):  # of a Connection's URI, which has lost its brackets
+            host = f"[{host}]"
         parts = urlsplit(host if "://" in host else f"{(schema or 'https').strip()}://{host}")
-        scheme = parts.scheme.lower()
-        known_port = parts.port or port or None
-    except ValueError:
-        parts, scheme, known_port = urlsplit(""), "", None
-    if scheme not in DEFAULT_PORTS or not parts.hostname or parts.username:
+        address = f"{parts.scheme}://{canonical_host(parts.hostname or '')}"
+        path = OWN_PATH.sub("", quote(parts.path, safe="/%:@!$&'()*+,;=~")).rstrip("/")
+        if "@" in parts.netloc or parts.query or not GATEWAY_PATH.fullmatch(path):
+            raise ValueError
+        is_known = f"{address}:{API_PORT}" in (PROD_SERVER, TEST_SERVER)
+        known_port = parts.port or port or (API_PORT if is_known else DEFAULT_PORTS[parts.scheme])
+        if parts.scheme not in DEFAULT_PORTS or not 0 < known_port <= LAST_PORT:
+            raise ValueError
+    except (KeyError, ValueError):
         raise AlloincognitoSettingsError(
             "The AlloIncognito Connection's host is not a valid server address. Leave it empty for the PROD "
-            f"environment, or set it to a URL such as {TEST_SERVER} (http or https, no user or password in it)."
-        )
-    address = f"{scheme}://[{parts.hostname}]" if ":" in parts.hostname else f"{scheme}://{parts.hostname}"
-    is_known = f"{address}:{API_PORT}" in (PROD_SERVER, TEST_SERVER)
-    return f"{address}:{known_port or (API_PORT if is_known else DEFAULT_PORTS[scheme])}"
+            f"environment, or set it to a URL such as {TEST_SERVER} (http or https, followed by the path of a gateway "
+            "if there is one; no user, password or query in it)."
+        ) from None
+    return f"{address}:{known_port}{path}"
+
+
+def canonical_host(host: str) -> str:
+    """
+    Return a host as it stands in a URL: lower case, an IPv6 address in brackets, a name in ASCII.
+
+    :param host: a name or an address, without brackets.
+    :raises ValueError: if it is neither.
+    """
+    if _is_ipv6(host):
+        return f"[{ipaddress.IPv6Address(host)}]"
+    name = host.encode("idna").decode().lower()
+    if not HOST_NAME.fullmatch(name):
+        raise ValueError
+    return name
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return ipaddress.IPv6Address(host).scope_id is None
+    except ValueError:
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import mask_secret
 
 from airflow_provider_alloincognito.api.settings import Settings, read_settings, server_url
-from airflow_provider_alloincognito.errors import AlloincognitoAuthError, AlloincognitoSettingsError
+from airflow_provider_alloincognito.errors import AlloincognitoAuthError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -44,11 +43,6 @@ def read_connection(connection: Connection, extra: Mapping[str, Any] | None = No
     """
     server = server_url(connection.host, connection.port, connection.schema)
     settings = read_settings(server, connection.extra_dejson if extra is None else extra)
-    if isinstance(settings.verify, str) and not os.path.exists(settings.verify):
-        raise AlloincognitoSettingsError(
-            "The setting verify of the Connection names a CA bundle that does not exist on this machine: "
-            f"{settings.verify!r}. Correct the path, or put the file there."
-        )
     token = BEARER.sub("", (connection.password or "").strip())
     mask_secret(token)  # Airflow masks only the whole password, with "Bearer" and spaces
     if not token:

@@ -8,7 +8,10 @@ from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.answer import verdict
 from airflow_provider_alloincognito.api.tokens.pair import jwt_expiry, utc_now
 from airflow_provider_alloincognito.api.tokens.steps import Send
+from airflow_provider_alloincognito.api.transport import network
 from airflow_provider_alloincognito.api.transport.client import Client
+from airflow_provider_alloincognito.api.transport.failures import no_response_error
+from airflow_provider_alloincognito.api.transport.session import ServerSession
 from airflow_provider_alloincognito.errors import AlloincognitoError
 from airflow_provider_alloincognito.hooks.connection import Access
 from airflow_provider_alloincognito.hooks.shared import shared_pair
@@ -44,19 +47,12 @@ def _check_token(access: Access) -> tuple[bool, str]:
 
 def _check_server(access: Access) -> tuple[bool, str]:
     settings = access.settings
+    reached = network.resolve(settings)
     try:
-        status = requests.get(
-            f"{settings.server}/docs",
-            timeout=min(settings.timeout, 10),
-            verify=settings.verify,
-            proxies=settings.proxies,
-            allow_redirects=False,
-        ).status_code
+        with ServerSession(reached) as session:
+            status = session.get(f"{settings.server}/docs", timeout=min(settings.timeout, 10)).status_code
     except requests.RequestException as error:
-        return False, (
-            f"The server {settings.server} did not respond ({type(error).__name__}). Check the Connection's host, and "
-            "the firewall or proxy between it and this machine."
-        )
+        return False, str(no_response_error("/docs", reached, error))
     return True, f"The server {settings.server} responds (HTTP status {status} for its /docs page)."
 
 

@@ -208,10 +208,13 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
             retry=tenacity.retry_if_exception_type(AlloincognitoTruncatedError),
             stop=tenacity.stop_after_attempt(self.hook.settings.retries + 1),
             wait=tenacity.wait_random_exponential(max=LONGEST_BACKOFF),
-            before_sleep=lambda state: self.log.warning("Requesting it again: %s", state.outcome.exception()),
+            before_sleep=self._log_truncated,
             reraise=True,
         )
         return retrying(land)
+
+    def _log_truncated(self, state: tenacity.RetryCallState) -> None:
+        self.log.warning("Requesting it again: %s", state.outcome and state.outcome.exception())
 
     def _trigger(
         self, request_hash: str, deadline: float, request_hashes: Sequence[str | None]

@@ -455,7 +455,7 @@ def test_a_server_that_stops_sending_is_given_up(
 
 def test_a_late_response_is_a_timeout(start_sandbox: StartSandbox, new_client: NewClient) -> None:
     sandbox = start_sandbox(latency={"getcalllist": 5.0})
-    assert "Timeout" in str(error_of(new_client(sandbox, timeout=0.2), AlloincognitoConnectionError))
+    assert "timed out" in str(error_of(new_client(sandbox, timeout=0.2), AlloincognitoConnectionError))
 
 
 def test_requests_per_second_is_a_limit(sandbox: Sandbox, new_client: NewClient) -> None:
@@ -501,7 +501,7 @@ def other_bundle(tmp_path: Path) -> str:
 
 def test_an_untrusted_certificate_is_an_error(tls_server: PlainServer, new_client: NewClient) -> None:
     error = error_of_hash(new_client(tls_server.url), AlloincognitoConnectionError)
-    assert "SSLError" in str(error)
+    assert "issuer" in str(error)
     assert "verify" in str(error)
     assert tls_server.asked == []
 
@@ -514,7 +514,6 @@ def test_a_bundle_in_verify_overrides_the_environment(
     assert calls_by_hash(new_client(tls_server.url, verify=bundle), UNKNOWN_HASH) == []
 
 
-@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 def test_verify_false_overrides_the_environment(
     tls_server: PlainServer, new_client: NewClient, other_bundle: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,15 +117,6 @@ def _busy() -> None:
     raise retries.busy_error("create", 503, {})
 
 
-def test_a_connection_error_is_named_without_its_text() -> None:
-    text = str(
-        retries.no_response_error("getcalllist", "https://server:1", OSError("http://server?requestHash=secret"))
-    )
-    assert "OSError" in text
-    assert "https://server:1" in text
-    assert "secret" not in text
-
-
 def test_a_rate_limit_is_shared_by_all_threads() -> None:
     rate = retries.RateLimit(1000)
     reserved: list[float] = []

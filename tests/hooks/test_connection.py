@@ -95,7 +95,6 @@ def test_an_unknown_extra_warns(write: Write, caplog: pytest.LogCaptureFixture) 
         ({"timezone": "Mars"}, "timezone"),
         ({"timeout": "-1"}, "timeout"),
         ({"period_end": "maybe"}, "period_end"),
-        ({"verify": "/nowhere/ca.pem"}, "verify"),
         ({"create_path": "create"}, "create_path"),
     ],
 )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
-import os
-import ssl
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -23,7 +21,9 @@ from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
 from airflow_provider_alloincognito.api.tokens.steps import Join, Lock, Send, Sleep, Step, StoreStep, Unlock
 from airflow_provider_alloincognito.api.tokens.stores import TokenStore, perform
-from airflow_provider_alloincognito.api.transport import retries
+from airflow_provider_alloincognito.api.transport import network, retries
+from airflow_provider_alloincognito.api.transport.failures import no_response_error
+from airflow_provider_alloincognito.api.transport.network import Network
 from airflow_provider_alloincognito.api.transport.pace import Pace
 from airflow_provider_alloincognito.api.transport.retries import MOST_CONNECTIONS
 from airflow_provider_alloincognito.api.transport.stop import Stop
@@ -60,12 +60,15 @@ class AsyncClient:
         self._never = threading.Event()  # a task of an event loop is stopped by being cancelled
         # Before the pool's own queue, whose cost grows with the square of its length.
         self._free_connections = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._network = network.resolve(settings)
         self._http = httpx.AsyncClient(
             timeout=httpx.Timeout(settings.timeout, pool=None),
             limits=httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS),
-            verify=_tls(settings.verify),
-            mounts=_mounts(settings),
+            verify=self._network.tls,
+            proxy=_proxy(self._network),
+            trust_env=False,
             follow_redirects=False,
+            event_hooks={"response": [_drop_redirect]},
         )
 
     async def close(self) -> None:
@@ -155,7 +158,7 @@ class AsyncClient:
         except TimeoutError:
             raise AlloincognitoSlowError(method, seconds) from None
         except (httpx.HTTPError, OSError) as error:  # OSError: TLS errors that httpx lets through
-            raise retries.no_response_error(method, self.settings.server, error) from None
+            raise no_response_error(method, self._network, error) from None
         retries.note_response(self._pace, turn, head)
         return head
 
@@ -194,20 +197,13 @@ async def _join(flight: Future[TokenPair], timeout: float) -> None:
         future.exception()  # the token logic handles it; asyncio warns unless it is retrieved here
 
 
-def _tls(verify: bool | str) -> ssl.SSLContext | bool:
-    """Choose the CA bundle as ``requests`` does, so that triggers and tasks trust the same servers."""
-    if verify is False:
-        return False
-    bundle = verify if isinstance(verify, str) else os.environ.get("REQUESTS_CA_BUNDLE")
-    if not bundle:
-        return True
-    if os.path.isdir(bundle):
-        return ssl.create_default_context(capath=bundle)
-    return ssl.create_default_context(cafile=bundle)
+def _proxy(reached: Network) -> httpx.Proxy | None:
+    proxy = reached.proxy
+    if proxy is None:
+        return None
+    return httpx.Proxy(proxy.url, headers=proxy.headers, ssl_context=reached.tls if proxy.has_tls else None)
 
 
-def _mounts(settings: Settings) -> dict[str, httpx.AsyncBaseTransport | None]:
-    return {
-        f"{scheme}://": httpx.AsyncHTTPTransport(proxy=proxy, verify=_tls(settings.verify))
-        for scheme, proxy in settings.proxies.items()
-    }
+async def _drop_redirect(response: httpx.Response) -> None:
+    """``httpx`` parses the target of a redirect that it does not follow, and fails if it is not a URL."""
+    response.headers.pop("Location", None)

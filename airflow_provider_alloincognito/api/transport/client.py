@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import requests
-import requests.adapters
 import tenacity
 import urllib3
 
@@ -20,9 +19,11 @@ from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.steps import Join, Lock, Send, Sleep, Step, Unlock
 from airflow_provider_alloincognito.api.tokens.stores import TokenStore, perform
-from airflow_provider_alloincognito.api.transport import retries
-from airflow_provider_alloincognito.api.transport.in_flight import Flight, InFlight, WatchedAdapter
+from airflow_provider_alloincognito.api.transport import network, retries
+from airflow_provider_alloincognito.api.transport.failures import no_response_error
+from airflow_provider_alloincognito.api.transport.in_flight import Flight, InFlight
 from airflow_provider_alloincognito.api.transport.pace import Pace
+from airflow_provider_alloincognito.api.transport.session import ServerSession
 from airflow_provider_alloincognito.api.transport.stop import Stop
 from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoStoppedError
 
@@ -68,15 +69,9 @@ class Client:
         self._keeper = keeper
         self._pace = Pace(settings.requests_per_second)
         self._in_flight = InFlight(self.stopped)
-        self._session = requests.Session()
-        adapter = WatchedAdapter(pool_connections=1, pool_maxsize=retries.MOST_CONNECTIONS)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
-        # Proxies and CA bundle of the environment, read once: to read them for each request takes a sixth of its time.
-        self._environment = self._session.merge_environment_settings(
-            settings.server, dict(settings.proxies), True, settings.verify, None
-        )
-        self._session.trust_env = False
+        self._network = network.resolve(settings)
+        self._session = ServerSession(self._network, retries.MOST_CONNECTIONS)
+        self._session.stream = True
 
     def close(self) -> None:
         """Close all connections."""
@@ -177,11 +172,10 @@ class Client:
                     auth=BearerAuth(send.token),
                     timeout=min(self.settings.timeout, seconds),
                     allow_redirects=False,
-                    **self._environment,
                 )
         except READ_ERRORS as error:
             flight.end()
-            raise flight.explain(retries.no_response_error(request.method, self.settings.server, error)) from None
+            raise flight.explain(no_response_error(request.method, self._network, error)) from None
         except BaseException:
             flight.end()
             raise

@@ -69,14 +69,6 @@ def _busy_error(method: str, status: int, seconds: float | None) -> Alloincognit
     )
 
 
-def no_response_error(method: str, server: str, error: Exception) -> AlloincognitoConnectionError:
-    """Return the error for a failed connection, without the transport's own text, which may quote a URL."""
-    return AlloincognitoConnectionError(
-        f"{method}: No response from {server} ({type(error).__name__}). Check that this worker can reach it (firewall, "
-        "proxy, port 4431), and the Connection's timeout and verify."
-    )
-
-
 def check_time(method: str, wait: float, stop: Stop) -> None:
     """
     Raise an error if a request's turn comes too late for its deadline.
