@@ -15,7 +15,7 @@ LONGEST_SENSIBLE_PAUSE = 30 * 86400.0
 
 def backoff(failures: int, rng: random.Random) -> float:
     """Return the seconds to wait after so many failures in a row, with jitter."""
-    return min(LONGEST_BACKOFF, 2.0 ** min(failures - 1, 10)) * rng.uniform(0.5, 1.0)
+    return min(LONGEST_BACKOFF, 2.0 ** min(failures - 1, 10)) * rng.uniform(0.75, 1.0)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

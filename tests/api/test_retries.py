@@ -1,140 +1,191 @@
-"""When a request is sent again, and after which pause: ``api/transport/retries.py``."""
+"""Which responses and errors pass by themselves, and when a request is sent again: ``api/transport/retries.py``."""
 
 from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from typing import Any
 
 import pytest
 import tenacity
-from hypothesis import given
-from hypothesis import strategies as st
 
+from airflow_provider_alloincognito.api.answer.head import AnswerHead
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.transport import retries
+from airflow_provider_alloincognito.api.transport.pace import Pace
+from airflow_provider_alloincognito.api.transport.stop import Stop
 from airflow_provider_alloincognito.errors import (
+    AlloincognitoApiError,
     AlloincognitoBusyError,
     AlloincognitoConnectionError,
     AlloincognitoResponseError,
+    AlloincognitoSlowError,
     AlloincognitoTruncatedError,
 )
 
-NOW = datetime(2025, 6, 2, 12, tzinfo=UTC)
+PAGE = b"<html><h1>Sorry</h1></html>"
+OWN_ERROR = b'{"error": {"errorCode": 17, "errorMessage": "blocked"}}'
+NO_RESPONSE = AlloincognitoConnectionError("No response.")
 
 
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("0", 0),
-        ("7", 7),
-        ("1.5", 1.5),
-        ("-3", 0),
-        (None, None),
-        ("", None),
-        ("soon", None),
-        ("nan", 0),
-        ("Mon, 02 Jun 2025 12:00:20 GMT", 20),
-        ("Mon, 02 Jun 2025 11:00:00 GMT", 0),
-        ("Mon, 02 Jun 2025 12:00:20 -0000", None),
-        ("Mon, 99 Jun 2025 12:00:20 GMT", None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
-    assert retries.retry_after(header, NOW) == seconds
+class Attempts:
+    """Attempts in simulated time: each sleep only moves the clock on."""
+
+    def __init__(self, times: int = 4, left: float = float("inf")) -> None:
+        self.now = time.monotonic()
+        self.slept: list[float] = []
+        self.pace = Pace(clock=lambda: self.now)
+        self._settings = Settings(retries=times)
+        self._stop = Stop(threading.Event(), self.now + left)
+
+    def make(self, *outcomes: Exception | tuple[int, dict[str, str], bytes]) -> None:
+        """Make attempts until one succeeds; each meets the next of ``outcomes``, the last ones the last."""
+        left = list(outcomes)
+
+        def attempt() -> None:
+            turn = self.pace.turn()
+            while wait := turn.seconds_left():
+                self.now += wait
+            outcome = left.pop(0) if len(left) > 1 else left[0]
+            if isinstance(outcome, Exception):
+                raise outcome
+            retries.note_response(self.pace, turn, head(*outcome))
+
+        tenacity.Retrying(**retries.policy(self._settings, self.pace, self._stop), sleep=self._sleep)(attempt)
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
 
 
-@given(st.integers(0, 10**6))
-def test_a_date_is_the_seconds_until_it(seconds: int) -> None:
-    date = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
-    assert retries.retry_after(date, NOW) == seconds
+def head(status: int, headers: dict[str, str], body: bytes) -> AnswerHead:
+    answer = AnswerHead("getcalllist", status, headers, Settings(), is_small=True)
+    answer.feed(body)
+    answer.finish()
+    return answer
 
 
-@given(st.text())
-def test_any_header_is_seconds_or_ignored(header: str) -> None:
-    seconds = retries.retry_after(header, NOW)
-    assert seconds is None or seconds >= 0
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 520, 522, 524])
+def test_a_gateways_error_passes(status: int) -> None:
+    attempts = Attempts()
+    attempts.make((status, {}, PAGE), (200, {}, b"{}"))
+    assert len(attempts.slept) == 1
 
 
-def waits(error: Exception, *, times: int = 4, is_token_call: bool = False, **settings: float) -> list[float]:
-    """Return the pauses between the attempts of a function that always raises ``error``, without waiting."""
-    slept: list[float] = []
-    policy = retries.policy(Settings(retries=times, **settings), is_token_call=is_token_call)  # type: ignore[arg-type]
-    retrying = tenacity.Retrying(**policy, sleep=slept.append)
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+def test_other_statuses_are_judged_elsewhere(status: int) -> None:
+    attempts = Attempts()
+    attempts.make((status, {}, PAGE))
+    assert attempts.slept == []
 
-    def fail() -> None:
-        raise error
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_the_apis_own_error_does_not_pass_whatever_its_status(status: int) -> None:
+    attempts = Attempts()
+    attempts.make((status, {}, OWN_ERROR))
+    assert attempts.slept == []
+
+
+def test_retry_after_is_the_shortest_pause() -> None:
+    attempts = Attempts()
+    with pytest.raises(AlloincognitoConnectionError, match="wait 17 s") as raised:
+        attempts.make((429, {"Retry-After": "17"}, b""))
+    assert len(attempts.slept) == 4
+    assert all(17 <= seconds <= 17.1 for seconds in attempts.slept)
+    assert raised.value.retry_after == 17
+    assert raised.value.status == 429
+
+
+def test_a_short_retry_after_does_not_replace_the_backoff() -> None:
+    attempts = Attempts()
+    with pytest.raises(AlloincognitoConnectionError):
+        attempts.make((503, {"Retry-After": "0"}, b""))
+    assert attempts.slept == sorted(attempts.slept)
+    assert attempts.slept[0] >= 0.75
+    assert attempts.slept[-1] >= 6
+
+
+@pytest.mark.parametrize("error", [NO_RESPONSE, AlloincognitoTruncatedError("cut")])
+def test_a_connection_that_failed_or_broke_is_tried_again_after_growing_pauses(error: Exception) -> None:
+    attempts = Attempts(times=8)
     with pytest.raises(type(error)):
-        retrying(fail)
-    return slept
-
-
-def test_retry_after_is_the_pause() -> None:
-    assert waits(retries.busy_error("m", 429, {"Retry-After": "17"})) == [17] * 4
-
-
-def test_pauses_grow_up_to_a_limit() -> None:
-    slept = waits(retries.busy_error("m", 503, {}), times=12)
-    assert len(slept) == 12
-    assert all(0 <= pause <= 30 for pause in slept)
-    assert max(slept[6:]) > max(slept[:2]), "1 in 10^9 by chance"
+        attempts.make(error)
+    assert len(attempts.slept) == 8
+    assert attempts.slept[:4] == sorted(attempts.slept[:4])
+    assert max(attempts.slept) <= 30
 
 
 @pytest.mark.parametrize(
     "error",
     [
-        AlloincognitoResponseError("cut"),
-        AlloincognitoTruncatedError("cut"),
+        AlloincognitoApiError("getcalllist", 17, "blocked"),
+        AlloincognitoResponseError("no JSON"),
         AlloincognitoBusyError("busy"),
+        AlloincognitoSlowError("getcalllist", 1800),
         ValueError(),
     ],
 )
-def test_no_other_error_is_retried(error: Exception) -> None:
-    assert waits(error) == []
+def test_no_other_error_is_tried_again(error: Exception) -> None:
+    attempts = Attempts()
+    with pytest.raises(type(error)):
+        attempts.make(error)
+    assert attempts.slept == []
 
 
-def test_zero_retries_is_a_single_attempt() -> None:
-    assert waits(retries.busy_error("m", 503, {}), times=0) == []
+@pytest.mark.parametrize("outcome", [NO_RESPONSE, (503, {}, b"")])
+def test_zero_retries_is_a_single_attempt(outcome: Any) -> None:
+    attempts = Attempts(times=0)
+    with pytest.raises(AlloincognitoConnectionError):
+        attempts.make(outcome)
+    assert attempts.slept == []
 
 
 def test_a_long_retry_after_is_left_to_airflow() -> None:
-    assert waits(retries.busy_error("m", 503, {"Retry-After": "301"})) == []
-    assert waits(retries.busy_error("m", 503, {"Retry-After": "300"})) == [300] * 4
-    assert waits(retries.busy_error("m", 503, {"Retry-After": "inf"})) == []
+    attempts = Attempts()
+    with pytest.raises(AlloincognitoBusyError, match="retry_delay"):
+        attempts.make((503, {"Retry-After": "301"}, b""))
+    assert attempts.slept == []
 
 
-def test_a_token_call_is_given_up_before_others_time_out() -> None:
-    policy = retries.policy(Settings(retries=100, token_call_seconds=0.02), is_token_call=True)
-    began = time.monotonic()
+@pytest.mark.parametrize("outcome", [(429, {"Retry-After": "15"}, b""), NO_RESPONSE])
+def test_no_pause_outlasts_the_deadline(outcome: Any) -> None:
+    attempts = Attempts(times=40, left=0.5)
     with pytest.raises(AlloincognitoConnectionError):
-        tenacity.Retrying(**{**policy, "wait": tenacity.wait_fixed(0.2)})(_busy)
-    assert time.monotonic() - began < 10
+        attempts.make(outcome)
+    assert attempts.slept == []
 
 
-def _busy() -> None:
-    raise retries.busy_error("create", 503, {})
+def test_what_one_request_found_out_others_need_not() -> None:
+    """A server that is down is found once, not by each thread after retries of its own; a response ends that."""
+    attempts = Attempts()
+    for expected in (4, 0):
+        attempts.slept.clear()
+        with pytest.raises(AlloincognitoConnectionError):
+            attempts.make(NO_RESPONSE)
+        assert len(attempts.slept) == expected
+    attempts.make((200, {}, b"{}"))
+    with pytest.raises(AlloincognitoConnectionError):
+        attempts.make(NO_RESPONSE)
+    assert len(attempts.slept) == 4
 
 
-def test_a_rate_limit_is_shared_by_all_threads() -> None:
-    rate = retries.RateLimit(1000)
-    reserved: list[float] = []
-    began = time.monotonic()
+def test_rejections_do_not_use_up_the_retries_while_the_server_takes_other_requests() -> None:
+    attempts = Attempts(times=1)
 
-    def take() -> None:
-        for _ in range(50):
-            pause = rate.reserve()
-            reserved.append(time.monotonic() + pause)
+    def others_are_taken(seconds: float) -> None:
+        attempts._sleep(seconds)
+        attempts.pace.note_taken()
 
-    threads = [threading.Thread(target=take) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert max(reserved) - began >= 199 / 1000
+    policy = retries.policy(Settings(retries=1), attempts.pace, Stop(threading.Event()))
+    sent = 0
 
+    def attempt() -> None:
+        nonlocal sent
+        sent += 1
+        turn = attempts.pace.turn()
+        while wait := turn.seconds_left():
+            attempts.now += wait
+        retries.note_response(attempts.pace, turn, head(429 if sent < 5 else 200, {}, b""))
 
-def test_no_rate_limit_means_no_pause() -> None:
-    rate = retries.RateLimit(0)
-    assert [rate.reserve() for _ in range(3)] == [0, 0, 0]
+    tenacity.Retrying(**policy, sleep=others_are_taken)(attempt)
+    assert sent == 5

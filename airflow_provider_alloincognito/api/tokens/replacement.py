@@ -177,7 +177,7 @@ class Replacement(ABC):
         self._failures += 1
         at = now + max(backoff(self._failures, self._state.rng), asked or 0.0)
         # Other requests wait for this one. A server that does not respond, and does not ask to wait, may be down.
-        used_up = asked is None and at > self._first_failure_at + self._patience
+        used_up = asked is None and self._failures > 1 and at > self._first_failure_at + self._patience
         if used_up or self._failures > self._state.settings.retries or isinstance(error, AlloincognitoBusyError):
             raise error
         return at

@@ -52,10 +52,13 @@ class Pace:
         self._pauses = 0
         self._paused_until = -math.inf
         self._rejected_at: float | None = None  # until the pause is over: then the new rate is decided
+        self._rejected_rate = math.inf
         self._resumed_at = clock()
         self._taken_at: deque[float] = deque(maxlen=MOST_MEASURED)
         self.pauses_in_vain = 0
         """Pauses since the server last took a request of anybody."""
+        self.is_down = False
+        """Whether a request was given up since then, so that others need not find out for themselves."""
 
     def turn(self) -> Turn:
         """Return the turn of one attempt."""
@@ -99,6 +102,7 @@ class Pace:
         with self._guard:
             self._taken_at.append(self.now())
             self.pauses_in_vain = 0
+            self.is_down = False
 
     def note_rejected(self, turn: Turn, retry_after: float | None) -> None:
         """
@@ -112,7 +116,7 @@ class Pace:
             if turn.pause_number == self._pauses:
                 self._pauses += 1
                 self.pauses_in_vain += 1
-                self._rejected_at = now
+                self._rejected_at, self._rejected_rate = now, self.rate
                 self._paused_until = now + backoff(self.pauses_in_vain, self._rng)
             self._paused_until = max(self._paused_until, now + (retry_after or 0.0))
 
@@ -123,8 +127,8 @@ class Pace:
         seconds = min(self._rejected_at - self._resumed_at, MEASURED_SECONDS)
         taken = sum(moment >= self._rejected_at - MEASURED_SECONDS for moment in self._taken_at)
         if taken:
-            self._capacity = max(LOWEST_RATE, min(self.rate, taken / max(1.0, seconds)))
-            self._is_measured = seconds >= 1.0
+            self._capacity = max(LOWEST_RATE, min(self._rejected_rate, taken / max(1.0, seconds)))
+            self._is_measured = seconds >= 0.5
         elif self._capacity == math.inf:
             self._capacity = LOWEST_RATE
         self._growing_since = self._resumed_at = self._next_turn = now

@@ -107,7 +107,8 @@ def policy(settings: Settings, pace: Pace, stop: Stop) -> dict[str, Any]:
             used_up = pace.pauses_in_vain > settings.retries
             used_up = used_up or state.attempt_number > MOST_REJECTIONS * (settings.retries + 1)
         else:
-            used_up = state.attempt_number > settings.retries
+            used_up = state.attempt_number > settings.retries or pace.is_down
+            pace.is_down = used_up
         return used_up or wait(state) >= stop.seconds_left
 
     return {"retry": tenacity.retry_if_exception(passes), "stop": gives_up, "wait": wait, "reraise": True}
