@@ -20,6 +20,7 @@ from airflow_provider_alloincognito.errors import (
     rebuild,
 )
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
+from airflow_provider_alloincognito.scrubbing import scrub_hash, without_locals
 
 try:
     from airflow.sdk.exceptions import AirflowTaskTerminated
@@ -39,7 +40,8 @@ WAIT_TIMEOUT = 3600.0
 def fail_without_retry() -> Iterator[None]:
     """Have Airflow fail the task at once where an error says that another try cannot help."""
     try:
-        yield
+        with without_locals():
+            yield
     except AlloincognitoError as error:
         if error.retryable or isinstance(error, AirflowFailException):
             raise
@@ -165,10 +167,10 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         self.raise_if_stopped()
         if time.time() + self.poll_interval > deadline:
             raise AlloincognitoWaitTimeout(
-                f"The result of request {request_hash} was not ready within {self.wait_timeout:.0f} s. Raise "
-                "wait_timeout, or wait with AlloincognitoRequestResultSensor."
+                f"The result of request {scrub_hash(request_hash)} was not ready within {self.wait_timeout:.0f} s. "
+                "Raise wait_timeout, or wait with AlloincognitoRequestResultSensor."
             )
-        self.log.info("Result %s is not ready; polling again in %.0f s", request_hash, self.poll_interval)
+        self.log.info("Result %s is not ready; polling again in %.0f s", scrub_hash(request_hash), self.poll_interval)
         time.sleep(self.poll_interval)
 
     def _trigger(

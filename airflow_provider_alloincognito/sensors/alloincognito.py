@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_alloincognito.errors import AlloincognitoWaitTimeout
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.operators.base import StopOnSigterm, fail_without_retry
+from airflow_provider_alloincognito.scrubbing import scrub_hash
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -86,14 +87,14 @@ class AlloincognitoRequestResultSensor(StopOnSigterm, BaseSensorOperator):
         except AlloincognitoWaitTimeout as error:
             skips = self.soft_fail or self.never_fail
             raise (AirflowSkipException if skips else AirflowSensorTimeout)(str(error)) from None
-        self.log.info("Result %s is ready", self.request_hash)
+        self.log.info("Result %s is ready", scrub_hash(self.request_hash))
 
     def poke(self, context: Context) -> bool:
         """Poll once; only the head of the response is read."""
         self.raise_if_stopped()
         with self.hook.get_request_result(self.request_hash) as result:
             is_ready = not result.is_pending
-        self.log.info("Result %s is %s", self.request_hash, "ready" if is_ready else "not ready yet")
+        self.log.info("Result %s is %s", scrub_hash(self.request_hash), "ready" if is_ready else "not ready yet")
         return is_ready
 
     def _trigger(self) -> AlloincognitoRequestResultTrigger:
