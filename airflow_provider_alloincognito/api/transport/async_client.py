@@ -6,7 +6,7 @@ import asyncio
 import functools
 import os
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -24,6 +24,10 @@ from airflow_provider_alloincognito.api.tokens.stores import TokenStore, perform
 from airflow_provider_alloincognito.api.transport import retries
 from airflow_provider_alloincognito.api.transport.retries import MOST_CONNECTIONS
 from airflow_provider_alloincognito.errors import AlloincognitoConnectionError, AlloincognitoError
+from airflow_provider_alloincognito.scrubbing import without_locals
+
+READ_AT_ONCE = 1 << 14
+DECOMPRESSED_AT_ONCE = 1 << 10  # gzip makes up to a thousand times as much of it
 
 InThread = Callable[..., Awaitable[Any]]
 
@@ -73,9 +77,10 @@ class AsyncClient:
 
         :raises AlloincognitoError: if the response is neither a success nor "not ready yet".
         """
-        answer = await self._run(request)
-        verdict.raise_for_error(request.method, answer, self.settings, self._keeper.secrets)
-        return answer
+        with without_locals():
+            answer = await self._run(request)
+            verdict.raise_for_error(request.method, answer, self.settings, self._keeper.secrets)
+            return answer
 
     async def _run(self, request: ApiRequest) -> AnswerHead:
         """Drive the token logic."""
@@ -158,15 +163,36 @@ class AsyncClient:
     async def _read_head(self, response: httpx.Response, send: Send) -> AnswerHead:
         method, status = send.request.method, response.status_code
         head = AnswerHead(method, status, response.headers, self.settings, is_small=send.is_token_call)
+        response.stream = _SmallChunks(response.stream)
         try:
-            async for chunk in response.aiter_bytes():
+            async for chunk in response.aiter_bytes(READ_AT_ONCE):
                 head.feed(chunk)
                 if head.head_complete:
                     return head
+                await asyncio.sleep(0)
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise head.truncated(error) from None
         head.finish()
         return head
+
+
+class _SmallChunks(httpx.AsyncByteStream):
+    """
+    A body in chunks of which none is decompressed to more than 1 MB: the loop is not held, nor the memory filled.
+
+    :param stream: the body as it arrives.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            for start in range(0, len(chunk), DECOMPRESSED_AT_ONCE):
+                yield chunk[start : start + DECOMPRESSED_AT_ONCE]
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 async def _join(flight: Future[TokenPair], timeout: float) -> None:
