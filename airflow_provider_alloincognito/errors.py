@@ -23,8 +23,8 @@ Every error that this package raises.
     - AlloincognitoFormatError *                 an unknown or contradictory file format
     - AlloincognitoSchemaError *                 an invalid schema
     - AlloincognitoTooFewRowsError               fewer rows than ``min_rows``
-    - AlloincognitoValueError                    a value that does not fit its column's type
-    - AlloincognitoUnknownFieldError             a field that the schema does not name
+    - AlloincognitoValueError *                  a value that does not fit its column's type
+    - AlloincognitoUnknownFieldError *           a field that the schema does not name
     - AlloincognitoTargetError                   the file's place cannot be read or written
     - AlloincognitoRecordingError                a recording that cannot become a file
     - AlloincognitoRecordingsFailedError         some of many recordings could not be fetched
@@ -42,7 +42,7 @@ from __future__ import annotations
 import sys
 from typing import Any, ClassVar
 
-from airflow_provider_alloincognito.scrubbing import scrub
+from airflow_provider_alloincognito.scrubbing import scrub, scrub_hash
 
 
 class AlloincognitoError(Exception):
@@ -182,7 +182,7 @@ class AlloincognitoApiError(AlloincognitoError):
     The API's own error.
 
     :param method: the API's method, such as ``getcalllist``.
-    :param code: ``errorCode`` as it came, or the HTTP status where no envelope came with it.
+    :param code: ``errorCode``, scrubbed, or the HTTP status where no envelope came with it.
     :param message: ``errorMessage``, scrubbed.
     :param request_hash: the response's ``requestHash``, if there was one.
     """
@@ -201,7 +201,7 @@ class AlloincognitoApiError(AlloincognitoError):
         self.request_hash = request_hash
         what = "an error without a code" if code is None else f"error {code}"
         why = f": {message.rstrip('.')}" if message else " without a message"
-        handle = f" (requestHash {request_hash})" if request_hash else ""
+        handle = f" (requestHash {scrub_hash(request_hash)})" if request_hash else ""
         super().__init__(f"AlloIncognito's {method} responded with {what}{why}{handle}.")
 
 
@@ -263,6 +263,7 @@ class AlloincognitoValueError(AlloincognitoLandingError, ValueError):
     :param row: the row's number in the response, from 1.
     """
 
+    retryable = False
     column: str | None = None
     row: int | None = None
 
@@ -283,6 +284,7 @@ class AlloincognitoUnknownFieldError(AlloincognitoLandingError):
     :param row: the row's number in the response, from 1.
     """
 
+    retryable = False
     field: str | None = None
     row: int | None = None
 

@@ -50,6 +50,10 @@ CONNECTION_FIELDS = {
     "pending_error_codes": _text(
         "Error codes: not ready yet", "Values of errorCode, with commas between them. Empty: none."
     ),
+    "success_codes": _text(
+        "Error codes: success",
+        "Values of errorCode that are no error whatever the message says. Empty: 0 and none, without a real message.",
+    ),
     "null_rowset": _choice(
         'Meaning of "rowset": null', "empty: there are no calls. pending: the result is not ready.", "empty", "pending"
     ),

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from traceback import clear_frames
+from urllib.parse import unquote
 
+LONGEST_TEXT = 1 << 14
 LONGEST_MESSAGE = 300
+LONGEST_HASH = 160
+MOST_ENCODINGS = 3
 
-TOKEN = re.compile(r"eyJ[\w-]{5,}(?:\.[\w-]*)*|(?<=Bearer )\S+|[\w.+/=-]{60,}", re.IGNORECASE)
-# Seven digits or more, in any groups. A date is kept. A UUID may lose a part: better that than to keep a number.
-PHONE_NUMBER = re.compile(
-    r"(?<!\d)(?!(?:19|20)\d\d-[01]\d-[0-3]\d(?![-\d]))\+?\d(?:[\s().\u2010-\u2015\u2212-]*\d){6,}(?!\d)"
+ANSI_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+TOKEN = re.compile(r"eyJ[\w-]{5,}(?:\.[\w-]*)*|(?<=Bearer )\S+", re.IGNORECASE)
+LONG_WORD = re.compile(r"[\w.+/=-]{60,}")
+# A date or a time of day is kept. Seven digits or more are removed, in groups of any kind: what is between two of them
+# is neither a letter nor a digit, or the escape of such a character. A UUID may lose a part: better that than to keep
+# a number.
+DATE_OR_NUMBER = re.compile(
+    r"""
+    (?<!\d)
+    (?P<date>
+        (?:19|20)\d\d-[01]\d-[0-3]\d (?:[T ][0-2]\d:[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:[+-]\d\d:?\d\d)?)?
+      | [0-3]\d\.[01]\d\.(?:19|20)\d\d (?:[ ][0-2]\d:[0-5]\d(?::[0-5]\d)?)?
+      | [0-2]\d:[0-5]\d:[0-5]\d(?:\.\d{1,9})?
+    ) (?![-_./:]?\d)
+  | (?<!\d) \+?\d (?: (?:\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|\\[nrt]|%[0-9a-f]{2}|[\W_])* \d ){6,}
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 
 
@@ -18,13 +38,57 @@ def scrub(text: str, secrets: Iterable[str] = ()) -> str:
     """
     Return ``text`` with ``<token>`` and ``<number>`` in place of tokens and phone numbers, on one line, shortened.
 
-    :param text: any text of the server.
+    :param text: any text of the server. Percent-encoding and HTML's entities are undone.
     :param secrets: tokens to remove besides all that look like one.
     """
+    if len(text) > LONGEST_TEXT:
+        text = " ".join(text[:LONGEST_TEXT].split()[:-1])  # without a last word, which may be half a token
+    secrets = [secret for secret in secrets if secret]
+    text = _replaced(text, secrets)
+    for _ in range(MOST_ENCODINGS):
+        text = _replaced(html.unescape(unquote(text)), secrets)
+    text = LONG_WORD.sub("<token>", TOKEN.sub("<token>", _one_line(text)))
+    return _shortened(_without_numbers(text), LONGEST_MESSAGE)
+
+
+def scrub_hash(request_hash: str | None) -> str:
+    """Return a ``requestHash`` as it may be shown: it is base64, in which a long word and a percent sign are usual."""
+    text = TOKEN.sub("<token>", _one_line((request_hash or "None")[:LONGEST_TEXT]))
+    return _shortened(_without_numbers(text), LONGEST_HASH)
+
+
+@contextmanager
+def without_locals() -> Iterator[None]:
+    """
+    Let errors through without the local variables of the frames they came from.
+
+    Tracebacks may be logged with local variables, as Airflow does; those of this package hold tokens and rows.
+    """
+    try:
+        yield
+    except BaseException as error:
+        link: BaseException | None = error
+        while link is not None:
+            clear_frames(link.__traceback__)
+            link = link.__context__
+        raise
+
+
+def _replaced(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
-        if secret:
-            text = text.replace(secret, "<token>")
-    text = TOKEN.sub("<token>", text)
-    text = PHONE_NUMBER.sub("<number>", text)
-    text = " ".join(text.split())
-    return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}..."
+        text = text.replace(secret, "<token>")
+    return text
+
+
+def _one_line(text: str) -> str:
+    """Return ``text`` without control characters and line breaks."""
+    text = ANSI_SEQUENCE.sub("", text)
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+
+
+def _without_numbers(text: str) -> str:
+    return DATE_OR_NUMBER.sub(lambda found: found["date"] or "<number>", text)
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}..."

@@ -13,6 +13,7 @@ import msgspec
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
 from airflow_provider_alloincognito.api.times import parse_api_time
 from airflow_provider_alloincognito.errors import AlloincognitoFieldError, AlloincognitoResponseError
+from airflow_provider_alloincognito.scrubbing import scrub_hash
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.transport.client import StreamedAnswer
@@ -58,7 +59,7 @@ class Result:
     def _require_ready(self) -> None:
         if self.is_pending:
             raise AlloincognitoResponseError(
-                f"The result is not ready yet. Poll for it by its requestHash ({self.request_hash}) with "
+                f"The result is not ready yet. Poll for it by its requestHash ({scrub_hash(self.request_hash)}) with "
                 "get_request_result until is_pending is False."
             )
 

@@ -64,6 +64,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     :param period_end: whether ``periodEnd`` is inside the period: ``unknown``, ``inclusive`` or ``exclusive``.
     :param auth_error_codes: ``errorCode`` values that mean "your token is not valid" with HTTP 200. Assumed.
     :param pending_error_codes: ``errorCode`` values that mean "not ready yet". None are known.
+    :param success_codes: ``errorCode`` values that mean success, whatever ``errorMessage`` says. Without it a code of 0
+        or none is a success unless it comes with a message other than "OK". None are known.
     :param null_rowset: what ``rowset: null`` means: ``empty`` (no calls) or ``pending``. Assumed.
     :param refresh_before_expiry: seconds before the access token's expiry at which to renew it; by default a tenth of
         its life, at most 10 minutes.
@@ -94,6 +96,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     period_end: Literal["unknown", "inclusive", "exclusive"] = "unknown"
     auth_error_codes: tuple[str, ...] = ("401", "403")
     pending_error_codes: tuple[str, ...] = ()
+    success_codes: tuple[str, ...] = ()
     null_rowset: Literal["empty", "pending"] = "empty"
     refresh_before_expiry: float | None = None
     token_store: str = "variable"
@@ -163,7 +166,7 @@ def _invalid(name: str) -> AlloincognitoSettingsError:
 
 def _from_form(name: str, value: Any) -> Any:
     """Convert a form's text: a list with commas, a mapping in JSON, true or false."""
-    if name in ("auth_error_codes", "pending_error_codes"):
+    if name in ("auth_error_codes", "pending_error_codes", "success_codes"):
         parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
         return [str(part).strip() for part in parts if str(part).strip()]
     if name == "proxies" and isinstance(value, str):

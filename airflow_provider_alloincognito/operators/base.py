@@ -23,6 +23,7 @@ from airflow_provider_alloincognito.errors import (
     rebuild,
 )
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
+from airflow_provider_alloincognito.scrubbing import scrub_hash, without_locals
 
 try:
     from airflow.sdk.exceptions import AirflowTaskTerminated
@@ -44,7 +45,8 @@ WAIT_TIMEOUT = 3600.0
 def fail_without_retry() -> Iterator[None]:
     """Have Airflow fail the task at once where an error says that another try cannot help."""
     try:
-        yield
+        with without_locals():
+            yield
     except AlloincognitoError as error:
         if error.retryable or isinstance(error, AirflowFailException):
             raise
@@ -190,11 +192,11 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         seconds = max(self.poll_interval, getattr(trouble, "retry_after", None) or 0.0)
         if time.monotonic() + seconds > deadline:
             raise trouble or AlloincognitoWaitTimeout(
-                f"The result of request {request_hash} was not ready within {self.wait_timeout:.0f} s. Raise "
-                "wait_timeout, or wait with AlloincognitoRequestResultSensor."
+                f"The result of request {scrub_hash(request_hash)} was not ready within {self.wait_timeout:.0f} s. "
+                "Raise wait_timeout, or wait with AlloincognitoRequestResultSensor."
             )
         reason = trouble or "it is not ready"
-        self.log.info("Result %s: polling again in %.0f s: %s", request_hash, seconds, reason)
+        self.log.info("Result %s: polling again in %.0f s: %s", scrub_hash(request_hash), seconds, reason)
         time.sleep(seconds)
 
     def again_if_truncated(self, land: Callable[[], Landed]) -> Landed:

@@ -29,7 +29,7 @@ from airflow_provider_alloincognito.operators.base import (
 )
 from airflow_provider_alloincognito.operators.period import resolve_period
 from airflow_provider_alloincognito.operators.submitted import SubmittedRequests
-from airflow_provider_alloincognito.scrubbing import scrub
+from airflow_provider_alloincognito.scrubbing import scrub, scrub_hash
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -267,7 +267,9 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         try:
             return self.wait_until_ready(None, request_hash, query=window, request_hashes=submitted.hashes)
         except (AlloincognitoApiError, AlloincognitoResponseError) as error:
-            self.log.info("Submitting request %s again, since its result is not available: %s", request_hash, error)
+            self.log.info(
+                "Submitting request %s again, since its result is not available: %s", scrub_hash(request_hash), error
+            )
             submitted.forget(index)
             return None
 

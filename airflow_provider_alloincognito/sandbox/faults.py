@@ -56,7 +56,7 @@ class Fault(StrictModel):
 
     ``status``: the HTTP ``status``, with ``retry_after``. ``reset``: the connection is reset, at once, or after
     ``after_bytes`` or ``after_fraction`` of the body. ``cut``: the body ends there, unfinished. ``stall``: nothing
-    more is sent from there on for ``seconds``, then the connection is closed. ``malformed_json``: there, a byte that
+    more is sent from there on for ``seconds``, then the connection is closed. ``malformed_json``: there, bytes that
     JSON does not allow. ``short_json``: the body ends there, but is complete as HTTP. ``trailing_junk``: more bytes
     after the JSON's end. ``empty_body``. ``html``: a page with status 200. ``no_result``: JSON without ``result``.
     ``content_type``: the right body with the wrong ``content_type``. ``error``: the API's own error with ``code`` and

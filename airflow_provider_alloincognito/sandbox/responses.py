@@ -163,7 +163,7 @@ async def spoil(response: Response, fault: Fault) -> Response:
     whole = await asyncio.to_thread(lambda: b"".join(response.body()))
     at = fault.cut_at(len(whole))
     if fault.kind == "malformed_json":
-        whole = whole[:at] + b"\x00" + whole[at:]
+        whole = whole[:at] + b"\x01\\x" + whole[at:]
     elif fault.kind == "short_json":
         whole = whole[:at]
     elif fault.kind == "trailing_junk":

@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoWaitTimeout
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.operators.base import StopOnSigterm, fail_without_retry
+from airflow_provider_alloincognito.scrubbing import scrub_hash
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -92,7 +93,7 @@ class AlloincognitoRequestResultSensor(StopOnSigterm, BaseSensorOperator):
         except AlloincognitoWaitTimeout as error:
             skips = self.soft_fail or self.never_fail
             raise (AirflowSkipException if skips else AirflowSensorTimeout)(str(error)) from None
-        self.log.info("Result %s is ready", self.request_hash)
+        self.log.info("Result %s is ready", scrub_hash(self.request_hash))
 
     def poke(self, context: Context) -> bool:
         """Poll once; only the head of the response is read. What passes by itself is waited out."""
@@ -103,9 +104,9 @@ class AlloincognitoRequestResultSensor(StopOnSigterm, BaseSensorOperator):
         except AlloincognitoError as error:
             if not error.transient:
                 raise
-            self.log.warning("Result %s: polling again after an error: %s", self.request_hash, error)
+            self.log.warning("Result %s: polling again after an error: %s", scrub_hash(self.request_hash), error)
             return False
-        self.log.info("Result %s is %s", self.request_hash, "ready" if is_ready else "not ready yet")
+        self.log.info("Result %s is %s", scrub_hash(self.request_hash), "ready" if is_ready else "not ready yet")
         return is_ready
 
     def _poke_deadline(self, context: Context) -> float:

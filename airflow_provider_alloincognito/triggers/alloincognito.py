@@ -22,6 +22,7 @@ from airflow_provider_alloincognito.errors import (
     error_named,
 )
 from airflow_provider_alloincognito.hooks.shared import shared_async_client
+from airflow_provider_alloincognito.scrubbing import scrub_hash
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class AlloincognitoRequestResultTrigger(BaseTrigger):
                 trouble = error
                 if isinstance(error, AlloincognitoConnectionError) and error.retry_after is not None:
                     pause = error.retry_after
-                log.warning("Result %s: polling again after an error: %s", self.request_hash, error)
+                log.warning("Result %s: polling again after an error: %s", scrub_hash(self.request_hash), error)
             seconds = polling.next_interval(time.time(), pause)
             if seconds is None:
                 if trouble is not None:
@@ -212,7 +213,7 @@ def ready_event(event: Any) -> ResultEvent:
         return known
     if known.status == "timeout":
         raise AlloincognitoWaitTimeout(
-            f"The result of request {known.request_hash} was not ready in time. Wait longer, or submit the request "
-            "again."
+            f"The result of request {scrub_hash(known.request_hash)} was not ready in time. Wait longer, or submit the "
+            "request again."
         )
     raise error_named(known.error, known.message or "The trigger failed without a message.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from airflow_provider_alloincognito.api.answer.envelope import Envelope
 from airflow_provider_alloincognito.api.answer.head import AnswerHead
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
 from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.errors import AlloincognitoResponseError, AlloincognitoTruncatedError
 
 ROWS = b'{"error": null, "result": {"requestHash": "h==", "rowset": [{"a": 1}]}}'
 
@@ -49,8 +51,13 @@ def test_a_head_is_complete_at_the_first_row() -> None:
     assert head.envelope.request_hash == "h=="
 
 
-@pytest.mark.parametrize("body", [b"", b"<html></html>", ROWS[:-1], b"x" * (1 << 21)])
-@pytest.mark.parametrize("status", [202, 404, 500])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        *itertools.product([202, 404, 500], [b"", b"<html></html>", b"x" * (1 << 21)]),
+        *itertools.product([404, 500], [ROWS[:-1]]),
+    ],
+)
 def test_a_small_body_need_not_be_an_envelope(body: bytes, status: int) -> None:
     head = head_of(body, status)
     assert head.envelope is None
@@ -64,6 +71,56 @@ def test_the_servers_time_and_retry_after_are_read_from_the_headers() -> None:
     assert head.retry_after == "7"
     assert head_of(ROWS).server_time is None
     assert head_of(ROWS, headers={"Date": "yesterday"}).server_time is None
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 GMT", "Wed, 01 Jan 1000 00:00:00 GMT"])
+def test_a_clock_at_the_end_of_the_calendar_is_none(date: str) -> None:
+    assert head_of(ROWS, headers={"Date": date}).server_time is None
+
+
+@pytest.mark.parametrize(("body", "status"), [(ROWS[:-1], 200), (ROWS[:-1], 202), (b"{", 200), (b"", 200)])
+def test_json_that_ends_early_is_truncated(body: bytes, status: int) -> None:
+    with pytest.raises(AlloincognitoTruncatedError, match="truncated"):
+        head_of(body, status)
+
+
+@pytest.mark.parametrize("body", [b"", b"OK", b"<html></html>"])
+def test_what_is_whole_but_no_json_is_not_truncated(body: bytes) -> None:
+    with pytest.raises(AlloincognitoResponseError) as caught:
+        head_of(body, headers={"Content-Length": str(len(body))})
+    assert not isinstance(caught.value, AlloincognitoTruncatedError)
+
+
+RUSSIAN = '{"result": {"rowset": [{"a": "Звонок"}, {"b": "клиента"}]}}'
+
+
+@pytest.mark.parametrize(
+    ("encoding", "charset"),
+    [
+        ("cp1251", "windows-1251"),
+        ("koi8-r", '"KOI8-R"'),
+        ("utf-16", "utf-16"),
+        ("utf-16-le", "utf-16le"),
+        ("utf-16", None),
+        ("utf-16-be", None),
+        ("utf-32", None),
+        ("utf-8-sig", None),
+        ("utf-8", "windows-1251"),
+        ("utf-8", "iso-8859-1"),
+        ("utf-8", "x-unknown"),
+        ("utf-8", "base64"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_a_body_is_read_in_its_encoding(encoding: str, charset: str | None, size: int) -> None:
+    headers = {"Content-Type": f"application/json; charset={charset}"} if charset else {}
+    for status in (200, 202):
+        head = AnswerHead("getcalllist", status, headers, Settings(), is_small=False)
+        body = RUSSIAN.encode(encoding)
+        for start in range(0, len(body), size):
+            head.feed(body[start : start + size])
+        head.finish()
+        assert rows_of(head) == [{"a": "Звонок"}, {"b": "клиента"}]
 
 
 def test_a_truncated_response_is_named_without_the_transports_text() -> None:

@@ -49,7 +49,7 @@ class Attempts:
             outcome = left.pop(0) if len(left) > 1 else left[0]
             if isinstance(outcome, Exception):
                 raise outcome
-            retries.note_response(self.pace, turn, head(*outcome))
+            retries.note_response(self._settings, self.pace, turn, head(*outcome))
 
         tenacity.Retrying(**retries.policy(self._settings, self.pace, self._stop), sleep=self._sleep)(attempt)
 
@@ -185,7 +185,7 @@ def test_rejections_do_not_use_up_the_retries_while_the_server_takes_other_reque
         turn = attempts.pace.turn()
         while wait := turn.seconds_left():
             attempts.now += wait
-        retries.note_response(attempts.pace, turn, head(429 if sent < 5 else 200, {}, b""))
+        retries.note_response(Settings(), attempts.pace, turn, head(429 if sent < 5 else 200, {}, b""))
 
     tenacity.Retrying(**policy, sleep=others_are_taken)(attempt)
     assert sent == 5

@@ -98,6 +98,15 @@ def test_the_codes_for_not_ready_are_a_setting() -> None:
         ({"error_code": "0"}, False),
         ({"error_code": ""}, False),
         ({"error_code": 0, "error_message": ""}, False),
+        ({"error_code": 0.0, "error_message": ""}, False),
+        ({"error_code": "00"}, False),
+        ({"error_code": False}, False),
+        ({"error_code": " ", "error_message": " "}, False),
+        ({"error_code": 0, "error_message": "OK"}, False),
+        ({"error_code": "OK", "error_message": "Success."}, False),
+        ({"error_code": 0, "error_message": "Успешно"}, False),
+        ({"error_code": 200, "error_message": "OK"}, True),
+        ({"error_code": True}, True),
         ({"error_code": 0, "error_message": "no"}, True),
         ({"error_message": "no"}, True),
         ({"error_code": 5}, True),
@@ -108,12 +117,29 @@ def test_the_codes_for_not_ready_are_a_setting() -> None:
 def test_which_envelopes_are_errors(envelope: dict[str, Any], is_error: bool) -> None:
     answer = answer_with(**envelope)
     assert answer.envelope is not None
-    assert verdict.has_error(answer.envelope) is is_error
+    assert verdict.has_error(answer.envelope, Settings()) is is_error
     if is_error:
         with pytest.raises(AlloincognitoApiError):
             verdict.raise_for_error("m", answer, Settings())
     else:
         verdict.raise_for_error("m", answer, Settings())
+
+
+def test_the_codes_that_mean_success_are_a_setting() -> None:
+    settings = Settings(success_codes=("200",))
+    assert not verdict.has_error(Envelope(error_code=200.0, error_message="2 calls"), settings)
+    assert not verdict.has_error(Envelope(error_code=0), settings)
+    assert verdict.has_error(Envelope(error_code=5, error_message="OK"), settings)
+
+
+@pytest.mark.parametrize("code", [79161234567, "79161234567", "17\nINJECTED", "\x1b[31m17", 10**400, "9" * 10_000])
+def test_a_code_is_shown_on_one_line_without_numbers(code: Any) -> None:
+    with pytest.raises(AlloincognitoApiError) as caught:
+        verdict.raise_for_error("getcalllist", answer_with(error_code=code, error_message="no"), Settings())
+    error = caught.value
+    assert "9161234567" not in f"{error} {error.code}"
+    assert str(error).isprintable()
+    assert len(str(error)) < 200
 
 
 def test_an_error_has_code_message_method_and_hash() -> None:

@@ -17,15 +17,19 @@ from typing import Any, Literal
 import ijson
 
 from airflow_provider_alloincognito.api.answer import LargeValue
+from airflow_provider_alloincognito.api.answer.mending import TextMender
 from airflow_provider_alloincognito.api.answer.recording import RecordingContentReader
 from airflow_provider_alloincognito.api.answer.rows import RowBatch, RowReader
-from airflow_provider_alloincognito.errors import AlloincognitoResponseError
+from airflow_provider_alloincognito.errors import AlloincognitoResponseError, AlloincognitoTruncatedError
 
 Scalar = str | int | float | bool | None
 Piece = RowBatch | bytes
 Path = tuple[str, ...]
 
 CHUNK = 1 << 16
+LONGEST_ENVELOPE = 1 << 18
+"""Bytes besides the rows or the recording. The parser's work on a long text grows with the square of its length."""
+LONGEST_HASH = 2048
 
 _TEXT_FIELDS = {
     ("result", "requestHash"): "request_hash",
@@ -46,7 +50,6 @@ _LARGE_FIELDS: dict[Path, tuple[str, str, bytes, Callable[[int | None], LargeVal
     ("result", "fileContent"): ("file_content", "string", b'"', RecordingContentReader),
 }
 _KNOWN_PATHS: set[Path] = {("error",), ("result",), *_LARGE_FIELDS, *_TEXT_FIELDS, *_SCALAR_FIELDS}
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _KEY_END = re.compile(rb'(?<!\\)"')  # not within a longer text: the parser copies that again with every piece
 _PARSER_ERRORS = (ijson.JSONError, ValueError, ArithmeticError, SystemError)  # the last three: huge numbers
 
@@ -71,7 +74,7 @@ class Envelope:
 
 class EnvelopeReader:
     """
-    Reader of one response, from the chunks of its body, cut anywhere.
+    Reader of one response, from the chunks of its body in UTF-8, cut anywhere.
 
     :param max_bytes: a longer body is an error; no limit by default.
     :param block: how many bytes of rows or a recording to gather before they are parsed; by default what is fastest.
@@ -83,7 +86,8 @@ class EnvelopeReader:
         self._max_bytes = max_bytes
         self._block = block
         self._bytes = 0
-        self._start: bytes | None = b""
+        self._envelope_bytes = 0
+        self._mended = TextMender()
         self._facts = EnvelopeFacts()
         self._events = ijson.sendable_list()
         self._parser = ijson.basic_parse_coro(self._events)
@@ -95,6 +99,11 @@ class EnvelopeReader:
         return self._large_value.best_chunk if self._large_value is not None else CHUNK
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing has arrived."""
+        return not self._bytes
+
+    @property
     def envelope(self) -> Envelope:
         """The envelope as far as it has been read."""
         return Envelope(**self._facts.attributes)
@@ -103,7 +112,7 @@ class EnvelopeReader:
         """
         Read the next chunk of the body, and return the pieces that it completes.
 
-        :param chunk: bytes of the body, after its Content-Encoding has been undone.
+        :param chunk: bytes of the body, after its Content-Encoding and its charset have been undone.
         """
         self._bytes += len(chunk)
         if self._max_bytes is not None and self._bytes > self._max_bytes:
@@ -119,18 +128,13 @@ class EnvelopeReader:
         try:
             self._parser.close()
         except _PARSER_ERRORS:
-            raise AlloincognitoResponseError(
+            raise AlloincognitoTruncatedError(
                 f"Response truncated: incomplete JSON after {self._bytes} bytes. Another try may get all of it."
             ) from None
         self._process_events()
         return pieces
 
     def _read(self, data: bytes, *, last: bool) -> list[Piece]:
-        if self._start is not None:  # until it is long enough to recognise a byte order mark
-            self._start += data
-            if len(self._start) < len(_BYTE_ORDER_MARK) and not last:
-                return []
-            data, self._start = self._start.removeprefix(_BYTE_ORDER_MARK), None
         pieces: list[Piece] = []
         while True:
             if self._large_value is None:
@@ -168,8 +172,12 @@ class EnvelopeReader:
         return b""
 
     def _parse(self, data: bytes, start: int, end: int) -> int:
+        self._envelope_bytes += end - start
+        if self._envelope_bytes > LONGEST_ENVELOPE:
+            raise _unexpected(f"more than {LONGEST_ENVELOPE} bytes besides the rows or the recording")
         try:
-            self._parser.send(data[start:end])
+            if piece := self._mended(data[start:end]):  # an empty one would be the end
+                self._parser.send(piece)
         except _PARSER_ERRORS:
             raise _unexpected(f"the first {self._bytes} bytes are not valid JSON") from None
         self._process_events()
@@ -245,6 +253,10 @@ class EnvelopeFacts:
                     raise _wrong_type(place)
             case ("error", "errorCode" | "errorMessage") if nested:
                 raise _wrong_type(place)
+            case ("error", ""):  # in an array, which is no error while it is empty
+                raise _wrong_type(("error",))
+            case ("result", "requestHash") if len(str(value)) > LONGEST_HASH or not str(value).isprintable():
+                pass  # it cannot be one
             case _ if place in _TEXT_FIELDS and value is not None:
                 self.attributes[_TEXT_FIELDS[place]] = str(value)
             case _ if place in _SCALAR_FIELDS:
@@ -256,7 +268,7 @@ class EnvelopeFacts:
             self.attributes["error_message"] = value
         elif event == "number":
             self.attributes["error_code"] = _as_scalar(value)
-        elif event == "start_array" or value is True:
+        elif value is True:
             raise _wrong_type(("error",))
 
 

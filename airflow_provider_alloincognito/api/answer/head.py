@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from airflow_provider_alloincognito.api.answer import verdict
+from airflow_provider_alloincognito.api.answer.encoding import BodyDecoder
 from airflow_provider_alloincognito.api.answer.envelope import Envelope, EnvelopeReader, Piece
 from airflow_provider_alloincognito.api.backoff import http_date, retry_after
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.errors import AlloincognitoResponseError, AlloincognitoTruncatedError
 
-LARGEST_SMALL_BODY = 1 << 20
+LARGEST_SMALL_BODY = 1 << 18
+PLAUSIBLE_YEARS = range(1970, 9999)  # a token's lifetime can be added to any moment of these
 
 
 class AnswerHead:
@@ -37,6 +39,7 @@ class AnswerHead:
         self.ended = False
         self._headers = headers
         self._settings = settings
+        self._decoder = BodyDecoder(headers.get("Content-Type"))
         self._reader = EnvelopeReader(max_bytes=settings.max_response_bytes or None)
         self._has_envelope = True
         # Rows may come with any status of success; "not ready yet" and failures are small.
@@ -44,25 +47,48 @@ class AnswerHead:
 
     def feed(self, chunk: bytes) -> None:
         """Read the next chunk of the body."""
+        chunk = self._decoder.decode(chunk)
         if self._is_small:
             self.body += chunk
-        else:
-            self.pieces += self._reader.feed(chunk)
+        self._read(chunk)
 
     @property
     def head_complete(self) -> bool:
         """Whether enough of the body has arrived to judge the response."""
         return len(self.body) > LARGEST_SMALL_BODY if self._is_small else self._reader.head_complete
 
-    def finish(self) -> None:
-        """Note that the body has ended, or is longer than a small one may be."""
-        self.ended = True
+    def _read(self, chunk: bytes, *, last: bool = False) -> None:
+        if not self._has_envelope:
+            return
         try:
-            self.pieces += self._reader.feed(self.body) + self._reader.finish()
-        except AlloincognitoResponseError:
-            if not self._is_small:
+            self.pieces += self._reader.feed(chunk)
+            if last:
+                self.pieces += self._reader.finish()
+        except AlloincognitoResponseError as error:
+            is_cut = isinstance(error, AlloincognitoTruncatedError)
+            if is_cut and not self._promises_a_body and not self._is_small:
+                raise AlloincognitoResponseError(
+                    f"Unexpected response: the response to {self.method} is empty. Check that the method's path in the "
+                    "Connection is the one on the server's /docs page."
+                ) from None
+            if not self._is_small or (is_cut and self._promises_a_body):
                 raise
             self._has_envelope = False
+
+    @property
+    def _promises_a_body(self) -> bool:
+        """Whether a body that ends early, or is missing, was cut: a failure or "not ready yet" may come without one."""
+        if self._reader.is_empty:
+            return self.status == verdict.OK and self._headers.get("Content-Length") != "0"
+        return 200 <= self.status < 300
+
+    def finish(self) -> None:
+        """Note that the body has ended."""
+        self.ended = True
+        rest = self._decoder.decode(b"", last=True)
+        if self._is_small:
+            self.body += rest
+        self._read(rest, last=True)
 
     def truncated(self, error: Exception) -> AlloincognitoTruncatedError:
         """Return the error for a connection that broke, without the transport's own text, which may quote a URL."""
@@ -84,7 +110,8 @@ class AnswerHead:
     @property
     def server_time(self) -> datetime | None:
         """The server's clock, from the header ``Date``."""
-        return http_date(self._headers.get("Date"))
+        moment = http_date(self._headers.get("Date"))
+        return moment if moment is not None and moment.year in PLAUSIBLE_YEARS else None
 
     @property
     def retry_after(self) -> float | None:

@@ -3,8 +3,7 @@ The rows of ``result.rowset``: blocks of raw rows, cut by the JSON decoder itsel
 
 A block of bytes is cut at its last ``}``, and msgspec decides whether ``[block]`` is a complete array. A block that
 starts at a row's boundary and is accepted also ends at one, so nothing here has to parse strings or escapes. Rows
-remain slices of the server's bytes; most are never decoded. Only lone surrogates (half of a surrogate pair) are
-replaced: JSON can contain them, no file format can.
+remain slices of the server's bytes; most are never decoded. Only what cannot be decoded is mended (``mending.py``).
 """
 
 from __future__ import annotations
@@ -19,24 +18,24 @@ from typing import Any
 import msgspec
 
 from airflow_provider_alloincognito.api.answer import LargeValue
+from airflow_provider_alloincognito.api.answer.encoding import foreign_encoding
+from airflow_provider_alloincognito.api.answer.mending import field_of_fault, mend
 from airflow_provider_alloincognito.errors import AlloincognitoResponseError
 
 log = logging.getLogger(__name__)
 
 BLOCK = 1 << 18
 CHUNK = 1 << 17  # bytes that are read several times should stay in the processor's cache
+LONGEST_ROW = 16 << 20
+DEEPEST = 1000  # more than the decoder takes
 CUT_ATTEMPTS = 16  # cuts to try where a block ends inside a nested value, before a scan, which is 40 times slower
 
 _FIRST_BYTE = struct.Struct("c").unpack_from  # of any buffer, at the price of a call
 _OPENING_BRACE = {(b"{",)}
+_GAP = re.compile(rb"[ \t\n\r]*+(,?)[ \t\n\r]*+")
 _ARRAY_END = re.compile(rb"[ \t\n\r]*+\]")
 # White space, scalars and strings, even an incomplete one, up to the next bracket or the end.
 _NEXT_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.?)*+(?:"|\Z))*+([{}\[\]]|\Z)', re.DOTALL)
-_HIGH = rb"u[dD][89abAB][0-9a-fA-F]{2}"
-_LOW = rb"u[dD][c-fC-F][0-9a-fA-F]{2}"
-# Escaped backslashes and whole pairs match too, so that the group has only lone surrogates.
-_SURROGATE = re.compile(rb"\\(?:\\|%b\\%b|(%b|%b))" % (_HIGH, _LOW, _HIGH, _LOW))
-_REPLACEMENT = rb"\ufffd"  # Unicode's own for what cannot be represented
 _DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _RAW_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 _ROWS = msgspec.json.Decoder(list[dict[str, Any]])
@@ -93,7 +92,13 @@ class RowReader(LargeValue[RowBatch]):
         self._block = block or BLOCK
         super().__init__(self._block)
         self._prefix = b"["
+        self._rows = 0
         self._warned = False
+
+    def feed(self, data: bytes, *, last: bool = False) -> Sequence[RowBatch]:
+        """Add the next bytes. What follows an empty array is not gathered as a block of rows."""
+        ends = not self._pending and _ARRAY_END.match(data) is not None
+        return super().feed(data, last=last or ends)
 
     @property
     def best_chunk(self) -> int:
@@ -108,8 +113,10 @@ class RowReader(LargeValue[RowBatch]):
                 break
             batch, cut = self._complete_rows()
             if not cut:
+                self._check_open_row()
                 break
             batches.append(batch)
+            self._rows += len(batch)
             # A placeholder for the rows before, so that the decoder checks that one comma follows them.
             self._prefix = b"[{}"
             del self._pending[:cut]
@@ -127,72 +134,105 @@ class RowReader(LargeValue[RowBatch]):
                 return self._batch(cut + 1), cut + 1
             except _DECODE_ERRORS:
                 continue
-        cut = _last_boundary(self._pending)
-        return (self._repaired_batch(cut), cut) if cut else (RowBatch([]), 0)
+        *_, cut = (0, *_boundaries(self._pending))
+        return self._repaired_batch(cut) if cut else (RowBatch([]), 0)
 
-    def _repaired_batch(self, cut: int) -> RowBatch:
-        """Return the rows up to a boundary found by the scan; if invalid, without their lone surrogates."""
+    def _check_open_row(self) -> None:
+        """Check what has arrived of a row that is not complete; drop white space before it, which may be endless."""
+        gap = _GAP.match(self._pending)
+        if gap is not None:
+            self._pending[: gap.end()] = gap[1]
+        if bytes(self._pending[:2]).removeprefix(b",")[:1] not in (b"", b"{", b"]"):
+            raise _not_an_object()
+        if len(self._pending) > LONGEST_ROW:
+            raise AlloincognitoResponseError(
+                f"Unexpected response: a row is longer than {LONGEST_ROW >> 20} MB, the most that is held in memory. "
+                "Nothing was kept. Ask AlloIncognito's support if it happens again."
+            )
+
+    def _repaired_batch(self, cut: int) -> tuple[RowBatch, int]:
+        """Return the rows up to a boundary found by the scan, and that boundary; if invalid, mended."""
         with suppress(*_DECODE_ERRORS):
-            return self._batch(cut)
-        self._pending[:cut] = replace_lone_surrogates(bytes(self._pending[:cut]))
+            return self._batch(cut), cut
+        if (encoding := foreign_encoding(bytes(self._pending[:cut]))) is not None:
+            raise AlloincognitoResponseError(
+                f"Unexpected response: its texts are not UTF-8 but look like {encoding}, which its header Content-Type "
+                "does not declare. Nothing was kept. Ask AlloIncognito's support to declare the charset or to send "
+                "UTF-8."
+            )
+        length = len(self._pending)
+        self._pending[:cut] = mend(bytes(self._pending[:cut]))
+        cut += len(self._pending) - length
         try:
             batch = self._batch(cut)
         except _DECODE_ERRORS:
-            raise AlloincognitoResponseError(
-                "Unexpected response: result.rowset is not a valid JSON array, or is nested too deeply. It may be "
-                "damaged: try again later."
-            ) from None
+            raise self._invalid_row(cut) from None
         if not self._warned:
             self._warned = True
             log.warning(
-                "Some texts in the response's rows contain lone surrogates (halves of a character), which no file "
-                "format can store; each is replaced by U+FFFD"
+                "Some of the response's rows are not valid JSON and were mended, the first of them after row %d: what "
+                "is not valid Unicode (such as lone surrogates, halves of a character) is replaced by U+FFFD, raw "
+                "control characters are escaped, NaN and Infinity are null",
+                self._rows,
             )
-        return batch
+        return batch, cut
+
+    def _invalid_row(self, cut: int) -> AlloincognitoResponseError:
+        """Return the error for rows that cannot be mended. It names row and field, if they can be told."""
+        start = 0
+        for number, end in enumerate(_boundaries(self._pending[:cut]), self._rows + 1):
+            row = bytes(self._pending[start:end]).lstrip(b", \t\r\n")
+            if (field := field_of_fault(row)) is not None:
+                return AlloincognitoResponseError(
+                    f"Unexpected response: row {number} is not valid JSON, at or after its field {field!r}, and cannot "
+                    "be mended. Nothing was kept. Try again later; if it happens again, ask AlloIncognito's support."
+                )
+            start = end
+        return AlloincognitoResponseError(
+            "Unexpected response: result.rowset is not a valid JSON array. It may be damaged: try again later."
+        )
 
     def _batch(self, cut: int) -> RowBatch:
-        array = b"".join((self._prefix, memoryview(self._pending)[:cut], b"]"))
+        return self._batch_of(b"".join((self._prefix, memoryview(self._pending)[:cut], b"]")))
+
+    def _batch_of(self, array: bytes) -> RowBatch:
         rows = _RAW_ROWS.decode(array)
         if not array.isascii():
             array.decode()  # msgspec checks the encoding only of strings that it decodes
         if self._prefix != b"[":
             del rows[0]
         if not set(map(_FIRST_BYTE, rows)) <= _OPENING_BRACE:
-            raise AlloincognitoResponseError(
-                "Unexpected response: result.rowset contains something that is not an object. Check that "
-                "call_list_path in the Connection is the path of the call list on the server's /docs page."
-            )
+            raise _not_an_object()
         return RowBatch(rows, one_line=not _has_line_break(array))
 
 
-def replace_lone_surrogates(json: bytes) -> bytearray:
-    """
-    Write U+FFFD in place of every lone surrogate; no other byte changes, nor does the length.
-
-    :param json: JSON that neither starts nor ends within a string.
-    """
-    replaced = bytearray(json)
-    for escape in _SURROGATE.finditer(json):
-        if escape[1]:
-            replaced[slice(*escape.span())] = _REPLACEMENT
-    return replaced
+def _not_an_object() -> AlloincognitoResponseError:
+    return AlloincognitoResponseError(
+        "Unexpected response: result.rowset contains something that is not an object. Check that call_list_path in the "
+        "Connection is the path of the call list on the server's /docs page."
+    )
 
 
 def _has_line_break(text: bytes) -> bool:
     return b"\n" in text or b"\r" in text
 
 
-def _last_boundary(array: bytearray) -> int:
-    """Return where the last complete value of an open array ends, or where the array itself does."""
-    depth = boundary = 0
+def _boundaries(array: bytearray) -> Iterator[int]:
+    """Yield where each complete value of an open array ends, and where the array itself does."""
+    depth = 0
     for found in _NEXT_BRACKET.finditer(array):
         match found[1]:
             case b"{" | b"[":
                 depth += 1
+                if depth > DEEPEST:
+                    raise AlloincognitoResponseError(
+                        "Unexpected response: a row in result.rowset is nested too deeply. It may be damaged: try "
+                        "again later."
+                    )
             case b"}" | b"]" if depth:
                 depth -= 1
                 if not depth:
-                    boundary = found.end()
+                    yield found.end()
             case b"}" | b"]":
-                return found.start(1)
-    return boundary
+                yield found.start(1)
+                return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pkgutil import resolve_name
@@ -22,7 +23,12 @@ OK = 200
 ACCEPTED = 202
 UNAUTHORIZED = 401
 FORBIDDEN = 403
-NO_ERROR_CODES = ("None", "0", "")
+# What some servers say where there is no error.
+NO_CODES = ("", "0", "none", "null", "false", "ok")
+NO_MESSAGES = (*NO_CODES, "success", "no error", "ок", "успешно", "нет ошибок")
+NO_FRACTION = re.compile(r"(?<=\d)\.0+\Z")
+ZERO = re.compile(r"\A0+\Z")
+LONGEST_CODE = 40
 
 
 class Answer(Protocol):
@@ -52,21 +58,32 @@ def token_is_rejected(answer: Answer, settings: Settings) -> bool:
     """Return whether the response means "your token is not valid": HTTP 401, 403 or one of ``auth_error_codes``."""
     if answer.status in (UNAUTHORIZED, FORBIDDEN):
         return True
-    return answer.envelope is not None and str(answer.envelope.error_code) in settings.auth_error_codes
+    return answer.envelope is not None and error_code(answer.envelope) in settings.auth_error_codes
 
 
 def may_lack_right(answer: Answer) -> bool:
     """Return whether a rejection may also mean that the token lacks a right: 403 as status or ``errorCode``."""
-    code = answer.envelope.error_code if answer.envelope is not None else None
-    return answer.status == FORBIDDEN or (answer.status == OK and str(code) == str(FORBIDDEN))
+    code = error_code(answer.envelope) if answer.envelope is not None else ""
+    return answer.status == FORBIDDEN or (answer.status == OK and code == str(FORBIDDEN))
 
 
 # Errors
 
 
-def has_error(envelope: Envelope) -> bool:
-    """Return whether ``error`` is more than null, absent, or code 0 without a message."""
-    return str(envelope.error_code) not in NO_ERROR_CODES or bool(envelope.error_message)
+def error_code(envelope: Envelope) -> str:
+    """Return ``errorCode`` as the settings write one: ``17`` for 17.0; ``0`` for 0.0, ``"00"`` and false."""
+    code = envelope.error_code
+    text = "" if code is None else str(int(code) if isinstance(code, bool) else code).strip()
+    return ZERO.sub("0", NO_FRACTION.sub("", text))
+
+
+def has_error(envelope: Envelope, settings: Settings) -> bool:
+    """Return whether ``error`` is more than null, absent, one of ``success_codes``, or code 0 with no real message."""
+    code = error_code(envelope)
+    if code in settings.success_codes:
+        return False
+    message = " ".join((envelope.error_message or "").rstrip(" .!").split())
+    return code.casefold() not in NO_CODES or message.casefold() not in NO_MESSAGES
 
 
 def raise_for_error(method: str, answer: Answer, settings: Settings, secrets: Iterable[str] = ()) -> None:
@@ -81,9 +98,9 @@ def raise_for_error(method: str, answer: Answer, settings: Settings, secrets: It
     :raises AlloincognitoResponseError: if there is neither ``error`` nor ``result``.
     """
     envelope = answer.envelope
-    if envelope is not None and str(envelope.error_code) in settings.pending_error_codes:
+    if envelope is not None and error_code(envelope) in settings.pending_error_codes:
         return
-    if envelope is not None and has_error(envelope):
+    if envelope is not None and has_error(envelope, settings):
         raise_api_error(method, envelope, secrets)
     if not 200 <= answer.status < 300:
         raise AlloincognitoApiError(method, answer.status, "an HTTP status without a message")
@@ -97,9 +114,10 @@ def raise_for_error(method: str, answer: Answer, settings: Settings, secrets: It
 def raise_api_error(method: str, envelope: Envelope, secrets: Iterable[str] = ()) -> None:
     """Raise the ``error`` of an envelope, scrubbed."""
     code = envelope.error_code
+    shown = scrub(str(code), secrets)[:LONGEST_CODE]
     raise AlloincognitoApiError(
         method,
-        scrub(code, secrets) if isinstance(code, str) else code,
+        code if shown == str(code) or code is None else shown,
         scrub(envelope.error_message or "", secrets),
         envelope.request_hash,
     )
@@ -123,9 +141,9 @@ def is_ready(answer: Answer, settings: Settings, ready_check: str | None = None)
         return answer.status != ACCEPTED
     if ready_check is not None:
         return bool(_import_function(ready_check)(envelope))
-    if answer.status == ACCEPTED or str(envelope.error_code) in settings.pending_error_codes:
+    if answer.status == ACCEPTED or error_code(envelope) in settings.pending_error_codes:
         return False
-    if has_error(envelope) or not envelope.has_result:
+    if has_error(envelope, settings) or not envelope.has_result:
         return True
     if envelope.rowset == "null":
         return settings.null_rowset == "empty"

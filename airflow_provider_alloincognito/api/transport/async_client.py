@@ -6,7 +6,7 @@ import asyncio
 import functools
 import math
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -28,6 +28,10 @@ from airflow_provider_alloincognito.api.transport.pace import Pace
 from airflow_provider_alloincognito.api.transport.retries import MOST_CONNECTIONS
 from airflow_provider_alloincognito.api.transport.stop import Stop
 from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoSlowError
+from airflow_provider_alloincognito.scrubbing import without_locals
+
+READ_AT_ONCE = 1 << 14
+DECOMPRESSED_AT_ONCE = 1 << 10  # gzip makes up to a thousand times as much of it
 
 InThread = Callable[..., Awaitable[Any]]
 
@@ -83,9 +87,10 @@ class AsyncClient:
         :param deadline: monotonic seconds at which the response is no longer needed.
         :raises AlloincognitoError: if the response is neither a success nor "not ready yet".
         """
-        answer = await self._run(request, Stop(self._never, deadline))
-        verdict.raise_for_error(request.method, answer, self.settings, self._keeper.secrets)
-        return answer
+        with without_locals():
+            answer = await self._run(request, Stop(self._never, deadline))
+            verdict.raise_for_error(request.method, answer, self.settings, self._keeper.secrets)
+            return answer
 
     async def _run(self, request: ApiRequest, stop: Stop) -> AnswerHead:
         """Drive the token logic."""
@@ -159,7 +164,7 @@ class AsyncClient:
             raise AlloincognitoSlowError(method, seconds) from None
         except (httpx.HTTPError, OSError) as error:  # OSError: TLS errors that httpx lets through
             raise no_response_error(method, self._network, error) from None
-        retries.note_response(self._pace, turn, head)
+        retries.note_response(self.settings, self._pace, turn, head)
         return head
 
     async def _exchange(self, send: Send) -> AnswerHead:
@@ -179,15 +184,36 @@ class AsyncClient:
     async def _read_head(self, response: httpx.Response, send: Send) -> AnswerHead:
         method, status = send.request.method, response.status_code
         head = AnswerHead(method, status, response.headers, self.settings, is_small=send.is_token_call)
+        response.stream = _SmallChunks(response.stream)
         try:
-            async for chunk in response.aiter_bytes():
+            async for chunk in response.aiter_bytes(READ_AT_ONCE):
                 head.feed(chunk)
                 if head.head_complete:
                     return head
+                await asyncio.sleep(0)
         except (httpx.HTTPError, OSError) as error:
             raise head.truncated(error) from None
         head.finish()
         return head
+
+
+class _SmallChunks(httpx.AsyncByteStream):
+    """
+    A body in chunks of which none is decompressed to more than 1 MB: the loop is not held, nor the memory filled.
+
+    :param stream: the body as it arrives.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            for start in range(0, len(chunk), DECOMPRESSED_AT_ONCE):
+                yield chunk[start : start + DECOMPRESSED_AT_ONCE]
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 async def _join(flight: Future[TokenPair], timeout: float) -> None:

@@ -26,6 +26,7 @@ from airflow_provider_alloincognito.api.transport.pace import Pace
 from airflow_provider_alloincognito.api.transport.session import ServerSession
 from airflow_provider_alloincognito.api.transport.stop import Stop
 from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoStoppedError
+from airflow_provider_alloincognito.scrubbing import without_locals
 
 # Freed at once. From then on glibc keeps freed buffers of up to this size, where it would return each to the kernel and
 # get it back with a page fault for every 4 KB: a fifth of the CPU time of a first call list (`benchmarks/calls`).
@@ -77,6 +78,7 @@ class Client:
         """Close all connections."""
         self._session.close()
 
+    @without_locals()
     def open(self, request: ApiRequest, *, deadline: float = math.inf) -> StreamedAnswer:
         """
         Send a request, and return the response as soon as its head is complete.
@@ -153,7 +155,7 @@ class Client:
         answer = self._request(send, retries.seconds_for(send.request.method, self.settings, stop))
         try:
             answer.read_head()
-            retries.note_response(self._pace, turn, answer)
+            retries.note_response(self.settings, self._pace, turn, answer)
         except BaseException:
             answer.close()
             raise
@@ -232,14 +234,15 @@ class StreamedAnswer(AnswerHead):
         :raises AlloincognitoResponseError: if the body is truncated or is not what the API describes.
         :raises AlloincognitoApiError: if an error follows the rows.
         """
-        yield from self._pop_pieces()
-        while not self.ended and self._read_chunk():
+        with without_locals():
             yield from self._pop_pieces()
-        if not self.ended:
-            self._finish()
-            yield from self._pop_pieces()
-        if self.envelope is not None and verdict.has_error(self.envelope):
-            verdict.raise_api_error(self.method, self.envelope, self._secrets)
+            while not self.ended and self._read_chunk():
+                yield from self._pop_pieces()
+            if not self.ended:
+                self._finish()
+                yield from self._pop_pieces()
+            if self.envelope is not None and verdict.has_error(self.envelope, self._settings):
+                verdict.raise_api_error(self.method, self.envelope, self._secrets)
 
     def _pop_pieces(self) -> list[Piece]:
         pieces, self.pieces = self.pieces, []

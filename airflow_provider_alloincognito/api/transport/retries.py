@@ -34,16 +34,17 @@ MOST_REJECTIONS = 4
 _rng = random.Random()
 
 
-def note_response(pace: Pace, turn: Turn, head: AnswerHead) -> None:
+def note_response(settings: Settings, pace: Pace, turn: Turn, head: AnswerHead) -> None:
     """
     Tell the pace what a response says of the server's load, and raise the error of one that passes by itself.
 
+    :param settings: the server's.
     :param pace: the client's.
     :param turn: the request's.
     :param head: the response.
     :raises AlloincognitoConnectionError: for an HTTP status of ``PASSING`` without the API's own error.
     """
-    if head.status not in PASSING or (head.envelope is not None and verdict.has_error(head.envelope)):
+    if head.status not in PASSING or (head.envelope is not None and verdict.has_error(head.envelope, settings)):
         pace.note_taken()
         return
     error = _busy_error(head.method, head.status, head.retry_after)
