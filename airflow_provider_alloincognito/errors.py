@@ -213,6 +213,8 @@ class AlloincognitoTruncatedError(AlloincognitoResponseError):
     """The connection broke in the middle of a response; another request may get all of it."""
 
     transient = True
+    retries_used_up = False
+    """Whether it has been requested again already, as often as ``retries`` says."""
 
 
 class AlloincognitoFieldError(AlloincognitoResponseError):

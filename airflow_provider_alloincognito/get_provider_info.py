@@ -67,6 +67,7 @@ CONNECTION_FIELDS = {
         "Longest request for tokens (s)", "Seconds. Empty: 3. Raise it if the server takes longer to make tokens."
     ),
     "timeout": _number("Timeout (s)", "Seconds to wait for a connection, and for each part of a response. Empty: 60."),
+    "response_timeout": _number("Longest response (s)", "Seconds that a whole response may take. Empty: 1800."),
     "retries": _number("Retries", "How often to repeat a request if the server is busy or unreachable. Empty: 4."),
     "requests_per_second": _number("Requests per second", "Limit of one task. Empty or 0: no limit."),
     "max_response_bytes": _number("Largest response (bytes)", "A larger one is an error. Empty or 0: no limit."),

@@ -55,6 +55,10 @@ def fail_without_retry() -> Iterator[None]:
         raise failed.with_traceback(error.__traceback__) from None
 
 
+def _may_be_whole_next_time(error: BaseException) -> bool:
+    return isinstance(error, AlloincognitoTruncatedError) and not error.retries_used_up
+
+
 @functools.cache
 def _not_retried(kind: type[AlloincognitoError]) -> type[AlloincognitoError]:
     """The same class for an ``except``, and one that Airflow does not retry: errors.py does not import Airflow."""
@@ -207,7 +211,7 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         :raises AlloincognitoTruncatedError: if that happens more often than the Connection's ``retries``.
         """
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(AlloincognitoTruncatedError),
+            retry=tenacity.retry_if_exception(_may_be_whole_next_time),
             stop=tenacity.stop_after_attempt(self.hook.settings.retries + 1),
             wait=tenacity.wait_random_exponential(max=LONGEST_BACKOFF),
             before_sleep=self._log_truncated,

@@ -68,7 +68,7 @@ def test_a_small_body_need_not_be_an_envelope(body: bytes, status: int) -> None:
 def test_the_servers_time_and_retry_after_are_read_from_the_headers() -> None:
     head = head_of(ROWS, headers={"Date": "Mon, 02 Jun 2025 12:00:20 GMT", "Retry-After": "7"})
     assert head.server_time == datetime(2025, 6, 2, 12, 0, 20, tzinfo=UTC)
-    assert head.retry_after == "7"
+    assert head.retry_after == 7
     assert head_of(ROWS).server_time is None
     assert head_of(ROWS, headers={"Date": "yesterday"}).server_time is None
 

@@ -14,7 +14,7 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoQueryError,
     AlloincognitoResponseError,
 )
-from airflow_provider_alloincognito.sandbox import Sandbox
+from airflow_provider_alloincognito.sandbox import Fault, Sandbox
 from airflow_provider_alloincognito.sensors.alloincognito import AlloincognitoRequestResultSensor
 
 pytestmark = pytest.mark.usefixtures("airflow_database")
@@ -91,11 +91,13 @@ class TestErrorsFailTheTask:
         assert sandbox.requests == []
 
 
-def test_a_transient_error_is_retried(sandbox: Sandbox, wait: Wait) -> None:
-    sandbox.add_fault("status", method="getrequestresultbyhash", status=503)
-    run = wait(sandbox, retries=1, retry_delay=0)
-    assert run.state == "success"
-    assert run.tries == 2
+@pytest.mark.parametrize(
+    "fault", [Fault(kind="status", status=503), Fault(kind="status", status=500), Fault(kind="reset")]
+)
+def test_what_passes_by_itself_is_waited_out(fault: Fault, sandbox: Sandbox, wait: Wait) -> None:
+    sandbox.add_fault(Fault(**{**fault.to_json(), "method": "getrequestresultbyhash", "times": 2}))
+    run = wait(sandbox, extra={"retries": 0}, retries=1, retry_delay=0)
+    assert (run.state, run.tries) == ("success", 1)
 
 
 def test_execution_timeout_is_retried(start_sandbox: StartSandbox, wait: Wait) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import format_datetime
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,13 +32,10 @@ def test_the_last_interval_ends_at_the_deadline_and_none_follows() -> None:
     assert polling.next_interval(NOW + 9999) is None
 
 
-def test_retry_after_is_obeyed_in_seconds_and_as_a_date_but_not_past_the_deadline() -> None:
-    date = format_datetime(datetime.fromtimestamp(NOW + 90, UTC), usegmt=True)
-    assert Polling(1, NOW + 1000).next_interval(NOW, "90") == 90
-    assert Polling(1, NOW + 1000).next_interval(NOW, date) == 90
-    assert Polling(1, NOW + 30).next_interval(NOW, "90") == 30
-    assert Polling(10, NOW + 1000).next_interval(NOW, "soon") == pytest.approx(10, rel=JITTER)
-    assert Polling(10, NOW + 1000).next_interval(NOW, "0") == pytest.approx(10, rel=JITTER)
+def test_the_pause_that_the_server_asks_for_is_kept_to_but_not_past_the_deadline() -> None:
+    assert Polling(1, NOW + 1000).next_interval(NOW, 90.0) == 90
+    assert Polling(1, NOW + 30).next_interval(NOW, 90.0) == 30
+    assert Polling(10, NOW + 1000).next_interval(NOW, 0.0) == pytest.approx(10, rel=JITTER)
 
 
 @given(
@@ -49,10 +43,10 @@ def test_retry_after_is_obeyed_in_seconds_and_as_a_date_but_not_past_the_deadlin
     factor=st.floats(1, 10),
     ceiling=st.floats(0, 1e6),
     left=st.floats(0.01, 1e6),
-    asked=st.none() | st.text(max_size=20) | st.floats().map(str) | st.integers().map(str),
+    asked=st.none() | st.floats(0, 1e7),
 )
 def test_no_interval_goes_beyond_the_deadline(
-    start: float, factor: float, ceiling: float, left: float, asked: str | None
+    start: float, factor: float, ceiling: float, left: float, asked: float | None
 ) -> None:
     polling = Polling(start, NOW + left, factor=factor, ceiling=ceiling)
     for _ in range(5):

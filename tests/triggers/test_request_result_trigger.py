@@ -167,7 +167,7 @@ class TestErrors:
         sandbox = connected_sandbox()
         request_hash = new_hash()
         sandbox.add_fault("status", method=METHOD, status=503, times=None)
-        event = run(trigger_on(request_hash, seconds=1.0))
+        event = run(trigger_on(request_hash, seconds=2.0))
         assert event["status"] == "error"
         assert "503" in event["message"]
         assert sandbox.count(METHOD) > 1

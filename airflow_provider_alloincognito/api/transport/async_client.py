@@ -154,7 +154,7 @@ class AsyncClient:
         method = send.request.method
         turn = self._pace.turn()
         while wait := turn.seconds_left():
-            retries.check_time(method, wait, stop)
+            retries.check_time(self._pace, method, wait, stop)
             await asyncio.sleep(wait)
         seconds = retries.seconds_for(method, self.settings, stop)
         try:

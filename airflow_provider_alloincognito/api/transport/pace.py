@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from airflow_provider_alloincognito.api.backoff import backoff
+from airflow_provider_alloincognito.errors import AlloincognitoError
 
 SECONDS_TO_RECOVER = 30.0
 """From a rejection until the rate that the server took before is reached again; above it the rate grows faster."""
@@ -57,6 +58,8 @@ class Pace:
         self._taken_at: deque[float] = deque(maxlen=MOST_MEASURED)
         self.pauses_in_vain = 0
         """Pauses since the server last took a request of anybody."""
+        self.rejection: AlloincognitoError | None = None
+        """The last rejection."""
         self.is_down = False
         """Whether a request was given up since then, so that others need not find out for themselves."""
 

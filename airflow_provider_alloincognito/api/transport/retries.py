@@ -19,6 +19,7 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoError,
     AlloincognitoSlowError,
     AlloincognitoTruncatedError,
+    rebuild,
 )
 
 MOST_CONNECTIONS = 64
@@ -50,6 +51,7 @@ def note_response(settings: Settings, pace: Pace, turn: Turn, head: AnswerHead) 
     error = _busy_error(head.method, head.status, head.retry_after)
     if head.status in TOO_FAST:
         pace.note_rejected(turn, min(error.retry_after or 0.0, LONGEST_RETRY_AFTER))
+        pace.rejection = error
     raise error
 
 
@@ -70,18 +72,21 @@ def _busy_error(method: str, status: int, seconds: float | None) -> Alloincognit
     )
 
 
-def check_time(method: str, wait: float, stop: Stop) -> None:
+def check_time(pace: Pace, method: str, wait: float, stop: Stop) -> None:
     """
     Raise an error if a request's turn comes too late for its deadline.
 
-    :raises AlloincognitoConnectionError: in that case.
+    :raises AlloincognitoConnectionError: in that case: the one that made all requests pause, if they do.
     """
-    if wait >= stop.seconds_left:
-        raise AlloincognitoConnectionError(
-            f"{method}: The server is busy, or requests_per_second is low: the next request can be sent in {wait:.0f} "
-            "s, which is too late for this one. Try again later.",
-            wait,
-        )
+    if wait < stop.seconds_left:
+        return
+    if pace.pause_left and pace.rejection is not None:
+        raise rebuild(type(pace.rejection), pace.rejection.args, pace.rejection.__dict__)
+    raise AlloincognitoConnectionError(
+        f"{method}: requests_per_second allows the next request in {wait:.0f} s, which is too late for this one. Raise "
+        "it in the Connection, or run fewer tasks at a time.",
+        wait,
+    )
 
 
 def seconds_for(method: str, settings: Settings, stop: Stop) -> float:
@@ -103,14 +108,18 @@ def policy(settings: Settings, pace: Pace, stop: Stop) -> dict[str, Any]:
         return next_wait(_error(state), state.attempt_number, pace)
 
     def gives_up(state: tenacity.RetryCallState) -> bool:
-        if _is_rejection(_error(state)):
+        error = _error(state)
+        if _is_rejection(error):
             # A pause is everybody's, and so is what it says of the server.
             used_up = pace.pauses_in_vain > settings.retries
             used_up = used_up or state.attempt_number > MOST_REJECTIONS * (settings.retries + 1)
         else:
             used_up = state.attempt_number > settings.retries or pace.is_down
             pace.is_down = used_up
-        return used_up or wait(state) >= stop.seconds_left
+        used_up = used_up or wait(state) >= stop.seconds_left
+        if isinstance(error, AlloincognitoTruncatedError):
+            error.retries_used_up = used_up
+        return used_up
 
     return {"retry": tenacity.retry_if_exception(passes), "stop": gives_up, "wait": wait, "reraise": True}
 
