@@ -46,9 +46,10 @@ TLS_REASONS = {
     "SSLV3_ALERT_HANDSHAKE_FAILURE": f"{NO_COMMON_PROTOCOL}, or it demands a client certificate",
 }
 CLIENT_CERTIFICATE = "it demands a client certificate, which this package cannot give"
+RESET, TLS_BROKEN, CONNECTION_BROKEN = RESETS = ("connection reset", "TLS connection broken", "connection broken")
 HTTPX_REASONS = {
     # By the names of those that may have no cause of the standard library's.
-    **dict.fromkeys(("ConnectError", "ReadError", "WriteError"), "connection broken"),
+    **dict.fromkeys(("ConnectError", "ReadError", "WriteError"), CONNECTION_BROKEN),
     "RemoteProtocolError": "connection closed, or the response is not HTTP",
 }
 BROKEN = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
@@ -76,9 +77,12 @@ def no_response_error(method: str, network: Network, error: Exception) -> Alloin
             f"{happened}: the TLS connection failed, since {reason}. Check the Connection's host and its setting "
             "verify: see docs/network.md."
         )
+    reason = reason_of(error)
+    # Its alert may be lost when it closes the connection.
+    perhaps = f" Perhaps {CLIENT_CERTIFICATE}." if network.server.startswith("https:") and reason in RESETS else ""
     return AlloincognitoConnectionError(
-        f"{happened} ({reason_of(error)}). Check that this worker can reach it (firewall, proxy, port 4431), and the "
-        "Connection's timeout."
+        f"{happened} ({reason}). Check that this worker can reach it (firewall, proxy, port 4431), and the "
+        f"Connection's timeout.{perhaps}"
     )
 
 
@@ -115,7 +119,7 @@ def reason_of(error: BaseException) -> str:
     for one in causes(error):
         match one:
             case ssl.SSLError():
-                return "the TLS connection broke"
+                return TLS_BROKEN
             case http.client.RemoteDisconnected():
                 return "connection closed without a response"
             case http.client.BadStatusLine():
@@ -123,7 +127,7 @@ def reason_of(error: BaseException) -> str:
             case ConnectionRefusedError():
                 return "connection refused"
             case ConnectionError():
-                return "connection reset"
+                return RESET
             case socket.gaierror():
                 return "the host name could not be resolved"
             case TimeoutError():
