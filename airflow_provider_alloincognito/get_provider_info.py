@@ -72,7 +72,9 @@ CONNECTION_FIELDS = {
     "requests_per_second": _number("Requests per second", "Limit of one task. Empty or 0: no limit."),
     "max_response_bytes": _number("Largest response (bytes)", "A larger one is an error. Empty or 0: no limit."),
     "verify": _text("Check the certificate", "true, false, or the path of a CA bundle. Empty: true."),
-    "proxies": _text("Proxies", 'JSON, such as {"https": "http://proxy.example:3128"}. Empty: none.'),
+    "proxies": _text(
+        "Proxies", 'JSON, such as {"https": "http://proxy.example:3128"}. Empty: HTTPS_PROXY and NO_PROXY.'
+    ),
 }
 UI_FIELD_BEHAVIOUR = {
     "hidden-fields": ["login"],

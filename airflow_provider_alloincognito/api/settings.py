@@ -23,9 +23,11 @@ API_PORT = 4431
 DEFAULT_PORTS = {"https": 443, "http": 80}
 LAST_PORT = 65535
 HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?")
+LONGEST_LABEL = 63
+FOUR_NUMBERS = re.compile(r"\d+(\.\d+){3}")
 # What users copy along with the server's address.
 OWN_PATH = re.compile(r"/(docs|api/v1)(/.*)?$")
-GATEWAY_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[^/]+)*")
+GATEWAY_PATH = re.compile(r"(/(?!(\.|%2e){1,2}(/|$))([^/%]|%[0-9a-f]{2})+)*", re.IGNORECASE)
 PATHS = ("call_list_path", "create_path", "refresh_path", "record_file_path", "request_result_path")
 SECONDS = ("timeout", "response_timeout", "token_store_seconds", "token_call_seconds")
 NOT_NEGATIVE = ("retries", "requests_per_second", "max_response_bytes", "refresh_before_expiry")
@@ -171,8 +173,8 @@ def _from_form(name: str, value: Any) -> Any:
         return [str(part).strip() for part in parts if str(part).strip()]
     if name == "proxies" and isinstance(value, str):
         return msgspec.json.decode(value)
-    if name == "verify" and str(value).lower() in ("true", "false"):
-        return str(value).lower() == "true"
+    if name == "verify" and (text := str(value).strip().lower()) in ("true", "false"):
+        return text == "true"
     return value
 
 
@@ -197,6 +199,8 @@ def server_url(host: str | None = None, port: int | None = None, schema: str | N
         path = OWN_PATH.sub("", quote(parts.path, safe="/%:@!$&'()*+,;=~")).rstrip("/")
         if "@" in parts.netloc or parts.query or not GATEWAY_PATH.fullmatch(path):
             raise ValueError
+        if parts.hostname in DEFAULT_PORTS:  # of https:/host, or of https://https://host
+            raise ValueError
         is_known = f"{address}:{API_PORT}" in (PROD_SERVER, TEST_SERVER)
         known_port = parts.port or port or (API_PORT if is_known else DEFAULT_PORTS[parts.scheme])
         if parts.scheme not in DEFAULT_PORTS or not 0 < known_port <= LAST_PORT:
@@ -219,8 +223,14 @@ def canonical_host(host: str) -> str:
     """
     if _is_ipv6(host):
         return f"[{ipaddress.IPv6Address(host)}]"
-    name = host.encode("idna").decode().lower()
-    if not HOST_NAME.fullmatch(name):
+    name = host.lower()
+    if not name.isascii() or "xn--" in name:
+        import idna  # as both transports do; few hosts need it
+
+        name = idna.encode(name, uts46=True).decode()
+    if FOUR_NUMBERS.fullmatch(name):
+        return str(ipaddress.IPv4Address(name))
+    if not HOST_NAME.fullmatch(name) or ".." in name or max(map(len, name.split("."))) > LONGEST_LABEL:
         raise ValueError
     return name
 

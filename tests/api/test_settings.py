@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from urllib.parse import unquote
 
+import httpx
 import msgspec
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +41,18 @@ def settings(**extra: Any) -> Settings:
         ("server.example", None, None, "https://server.example:443"),
         ("http://webapi.alloincognito.ru", None, None, "http://webapi.alloincognito.ru:80"),
         ("http://[::1]:8080", None, None, "http://[::1]:8080"),
+        ("::1", 8080, "http", "http://[::1]:8080"),  # as Airflow reads it from a URI
+        ("[::1]", None, None, "https://[::1]:443"),
+        ("https://[0:0::1]", None, None, "https://[::1]:443"),
+        ("https://gateway.example/alloincognito", None, None, "https://gateway.example:443/alloincognito"),
+        ("gateway.example:8443/a/b//", None, None, "https://gateway.example:8443/a/b"),
+        ("https://gateway.example/a", 8443, None, "https://gateway.example:8443/a"),
+        ("https://gateway.example/a/docs#/auth", None, None, "https://gateway.example:443/a"),
+        ("https://gateway.example/a/api/v1/auth/integrationapi/create", None, None, "https://gateway.example:443/a"),
+        ("https://gateway.example/docs-gateway", None, None, "https://gateway.example:443/docs-gateway"),
+        ("https://gateway.example/шлюз", None, None, "https://gateway.example:443/%D1%88%D0%BB%D1%8E%D0%B7"),
+        ("https://ПРИМЕР.рф", None, None, "https://xn--e1afmkfd.xn--p1ai:443"),
+        ("xn--e1afmkfd.xn--p1ai", None, None, "https://xn--e1afmkfd.xn--p1ai:443"),
     ],
 )
 def test_a_server_has_one_url_however_it_is_written(host: Any, port: Any, schema: Any, url: str) -> None:
@@ -46,12 +61,49 @@ def test_a_server_has_one_url_however_it_is_written(host: Any, port: Any, schema
 
 @pytest.mark.parametrize(
     "host",
-    ["ftp://server.example", "https://", "https://me:secret@server.example", "https://server:port", "http://[::1"],
+    [
+        "ftp://server.example",
+        "https://",
+        "https:/server.example",
+        "https://https://server.example",
+        "https://me:secret@server.example",
+        "https://:secret@server.example",
+        "me@server.example",
+        "https://server:port",
+        "https://server:99999",
+        "https://server.example?key=secret",
+        "http://[::1",
+        "https://::1",
+        "http://[fe80::1%25eth0]",
+        "server example",
+        "server..example",
+        "-server.example",
+        "10.1.2.300",
+        "xn--0.example",
+        "https://server.example//secret",
+        "https://server.example/../secret",
+        "https://server.example/%2e%2e/secret",
+        "https://server.example/100%",
+        "https://server.example\\secret",
+    ],
 )
 def test_an_invalid_server_is_an_error_without_secrets(host: str) -> None:
     with pytest.raises(AlloincognitoSettingsError, match="host") as caught:
         server_url(host)
     assert "secret" not in str(caught.value)
+
+
+@given(st.text(alphabet=st.sampled_from("htps:/[]@.%?#\\ \n029_-éßпX;~"), max_size=20))
+def test_any_host_is_an_error_or_a_url_that_both_libraries_take(host: str) -> None:
+    try:
+        server = server_url(host)
+    except AlloincognitoSettingsError:
+        return
+    assert server_url(server) == server
+    as_task = httpx.URL(str(requests.Request("GET", f"{server}/api").prepare().url))
+    as_trigger = httpx.URL(f"{server}/api")
+    assert as_task.host == as_trigger.host
+    assert unquote(as_task.path) == unquote(as_trigger.path)
 
 
 def test_texts_from_a_form_are_read() -> None:

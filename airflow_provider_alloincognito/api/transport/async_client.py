@@ -72,7 +72,7 @@ class AsyncClient:
             proxy=_proxy(self._network),
             trust_env=False,
             follow_redirects=False,
-            event_hooks={"response": [_drop_redirect]},
+            event_hooks={"response": [_check_response]},
         )
 
     async def close(self) -> None:
@@ -230,6 +230,8 @@ def _proxy(reached: Network) -> httpx.Proxy | None:
     return httpx.Proxy(proxy.url, headers=proxy.headers, ssl_context=reached.tls if proxy.has_tls else None)
 
 
-async def _drop_redirect(response: httpx.Response) -> None:
-    """``httpx`` parses the target of a redirect that it does not follow, and fails if it is not a URL."""
+async def _check_response(response: httpx.Response) -> None:
+    # httpx parses the target of a redirect that it does not follow, and fails if it is not a URL.
     response.headers.pop("Location", None)
+    if response.status_code == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
+        raise httpx.ProxyError(str(response.status_code))

@@ -37,21 +37,27 @@ TLS_REASONS = {
         (
             "NO_PROTOCOLS_AVAILABLE",
             "NO_SHARED_CIPHER",
-            "SSLV3_ALERT_HANDSHAKE_FAILURE",
             "TLSV1_ALERT_PROTOCOL_VERSION",
             "UNSUPPORTED_PROTOCOL",
             "WRONG_SSL_VERSION",
         ),
         NO_COMMON_PROTOCOL,
     ),
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": f"{NO_COMMON_PROTOCOL}, or it demands a client certificate",
 }
 CLIENT_CERTIFICATE = "it demands a client certificate, which this package cannot give"
+RESET, TLS_BROKEN, CONNECTION_BROKEN = RESETS = ("connection reset", "TLS connection broken", "connection broken")
+HTTPX_REASONS = {
+    # By the names of those that may have no cause of the standard library's.
+    **dict.fromkeys(("ConnectError", "ReadError", "WriteError"), CONNECTION_BROKEN),
+    "RemoteProtocolError": "connection closed, or the response is not HTTP",
+}
 BROKEN = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 # As http.client and as httpcore say it.
 PROXY_STATUS = re.compile(r"(?:Tunnel connection failed: )?([345]\d\d)\b")
 PASSING_STATUSES = (408, 429)
-PROXY_LOGIN_MISSING = 407
+PROXY_LOGIN = 407
 
 
 def no_response_error(method: str, network: Network, error: Exception) -> AlloincognitoConnectionError:
@@ -60,9 +66,10 @@ def no_response_error(method: str, network: Network, error: Exception) -> Alloin
     happened = f"{method}: No response from {network.server}{via}"
     if (status := proxy_status(error)) is not None:
         kind = _kind(passes=status >= 500 or status in PASSING_STATUSES)
-        login = " It wants a user name and a password in its URL." if status == PROXY_LOGIN_MISSING else ""
+        wants = "another" if network.proxy is not None and network.proxy.headers else "a"
+        login = f", since it wants {wants} user name and password in its URL" if status == PROXY_LOGIN else ""
         return kind(
-            f"{happened}: the proxy refused to connect (HTTP {status}).{login} Check the setting proxies and the "
+            f"{happened}: the proxy refused to connect (HTTP {status}){login}. Check the setting proxies and the "
             "environment variables HTTPS_PROXY and NO_PROXY: see docs/network.md."
         )
     if (reason := tls_reason(error)) is not None:
@@ -70,9 +77,12 @@ def no_response_error(method: str, network: Network, error: Exception) -> Alloin
             f"{happened}: the TLS connection failed, since {reason}. Check the Connection's host and its setting "
             "verify: see docs/network.md."
         )
+    reason = reason_of(error)
+    # Its alert may be lost when it closes the connection.
+    perhaps = f" Perhaps {CLIENT_CERTIFICATE}." if network.server.startswith("https:") and reason in RESETS else ""
     return AlloincognitoConnectionError(
-        f"{happened} ({reason_of(error)}). Check that this worker can reach it (firewall, proxy, port 4431), and the "
-        "Connection's timeout."
+        f"{happened} ({reason}). Check that this worker can reach it (firewall, proxy, port 4431), and the "
+        f"Connection's timeout.{perhaps}"
     )
 
 
@@ -109,20 +119,22 @@ def reason_of(error: BaseException) -> str:
     for one in causes(error):
         match one:
             case ssl.SSLError():
-                return "the TLS connection broke"
+                return TLS_BROKEN
             case http.client.RemoteDisconnected():
                 return "connection closed without a response"
+            case http.client.BadStatusLine():
+                return "the response is not HTTP"
             case ConnectionRefusedError():
                 return "connection refused"
             case ConnectionError():
-                return "connection reset"
+                return RESET
             case socket.gaierror():
                 return "the host name could not be resolved"
             case TimeoutError():
                 return "timed out"
             case OSError(errno=number) if number in UNREACHABLE:
                 return os.strerror(number).lower()
-    return type(error).__name__
+    return HTTPX_REASONS.get(type(error).__name__, type(error).__name__)
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

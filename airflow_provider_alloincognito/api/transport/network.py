@@ -28,7 +28,6 @@ CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CE
 PROXY_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 SOCKS_PACKAGES = {"socks": "PySocks", "socksio": "socksio"}
 """By the name of their module: what requests and httpx need for a SOCKS proxy."""
-PROXY_KEY = re.compile(r"(https?|all)(://[^/]+)?")
 HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+")
 SETTING = "The setting {} of the AlloIncognito Connection"
 VARIABLE = "The environment variable {}"
@@ -91,29 +90,22 @@ def resolve(settings: Settings) -> Network:
 def _proxy(settings: Settings) -> Proxy | None:
     server = urlsplit(settings.server)
     host, scheme = server.hostname or "", server.scheme
-    given = {}
-    for key, value in settings.proxies.items():
-        if not PROXY_KEY.fullmatch(key):
-            raise AlloincognitoSettingsError(
-                f"{SETTING.format('proxies')} has the invalid key {key!r}. Its keys are http, https and all. To "
-                "reach a server without the proxy of the environment, name the server in the environment variable "
-                "NO_PROXY."
-            )
-        given[key] = _parse_proxy(value, SETTING.format("proxies"))
-    for key in (f"{scheme}://{host}", scheme, f"all://{host}", "all"):
-        if key in given:
-            return given[key]
+    if not settings.proxies.keys() <= {"http", "https", "all"}:
+        raise AlloincognitoSettingsError(
+            f"{SETTING.format('proxies')} has a key other than http, https and all. To reach a server without the "
+            "proxy of the environment, name the server in the environment variable NO_PROXY: see docs/network.md."
+        )
+    given = {key: _parse_proxy(value, SETTING.format("proxies")) for key, value in settings.proxies.items()}
+    if scheme in given or "all" in given:
+        return given.get(scheme) or given["all"]
     environment = getproxies_environment()
     if _is_exception(host, server.port, environment.get("no", "")):
         return None
     for key in (scheme, "all"):
-        if key in environment:
-            return _parse_proxy(environment[key], VARIABLE.format(_variable(f"{key}_proxy")))
+        if value := environment.get(key, "").strip():
+            name = f"{key}_proxy"
+            return _parse_proxy(value, VARIABLE.format(name if name in os.environ else name.upper()))
     return None
-
-
-def _variable(name: str) -> str:
-    return name if name in os.environ else name.upper()
 
 
 def _parse_proxy(value: str, source: str) -> Proxy:
@@ -129,7 +121,7 @@ def _parse_proxy(value: str, source: str) -> Proxy:
         raise AlloincognitoSettingsError(
             f"{source} is not the address of a proxy. It must be a URL such as http://proxy.example:3128 or "
             "http://user:password@proxy.example:3128. Percent-encode special characters of the user name and the "
-            "password: %2F for a slash."
+            "password, such as %2F for a slash: see docs/network.md."
         ) from None
     address = f"{host}:{port}"
     login = parts.netloc.rpartition("@")[0]
@@ -155,7 +147,7 @@ def _is_exception(host: str, port: int | None, no_proxy: str) -> bool:
     entries = re.split(r"[\s,]+", no_proxy.lower())
     if "*" in entries:
         return True
-    names = ",".join(entry.removeprefix("*") for entry in entries)
+    names = ",".join(entry.rpartition("://")[2].removeprefix("*") for entry in entries)
     bracketed = f"[{host}]" if ":" in host else host
     if proxy_bypass_environment(f"{bracketed}:{port}", {"no": names}):
         return True
@@ -208,21 +200,22 @@ def _tls(settings: Settings, *, has_tls: bool) -> ssl.SSLContext:
 
 def _trusting(path: str, source: str) -> ssl.SSLContext:
     """Return a context that trusts the authorities of a file, or of a folder (of several, with colons)."""
+    folders = [folder for folder in path.split(os.pathsep) if os.path.isdir(folder)]
     try:
-        folders = [folder for folder in path.split(os.pathsep) if os.path.isdir(folder)]
         if folders:
-            if not any(HASHED_NAME.fullmatch(name) for folder in folders for name in os.listdir(folder)):
-                raise _unusable(source, path, "has no certificates under the names that 'openssl rehash' gives them")
-            return ssl.create_default_context(capath=path)
-        context = ssl.create_default_context(cafile=path)
+            has_some = any(HASHED_NAME.fullmatch(name) for folder in folders for name in os.listdir(folder))
+            context = ssl.create_default_context(capath=path)
+        else:
+            context = ssl.create_default_context(cafile=path)
+            has_some = context.cert_store_stats()["x509"] > 0  # a file may hold nothing but revocations
     except ssl.SSLError:
         raise _unusable(source, path, "is not a file of certificates in PEM form") from None
     except FileNotFoundError:
         raise _unusable(source, path, "does not exist on this machine") from None
     except (OSError, ValueError) as error:
         raise _unusable(source, path, f"cannot be read ({type(error).__name__})") from None
-    if not context.cert_store_stats()["x509"]:
-        raise _unusable(source, path, "has no certificate")
+    if not has_some:
+        raise _unusable(source, path, "holds no certificate (in a folder, 'openssl rehash' gives them their names)")
     return context
 
 

@@ -31,6 +31,7 @@ class ServerSession(requests.Session):
             self.proxies = {"all": network.proxy.url}
         if not self.verify:
             _silence_urllib3(network)
+        self.hooks["response"].append(_raise_for_proxy)
         adapter = _Adapter(network, connections)
         self.mount("http://", adapter)
         self.mount("https://", adapter)
@@ -57,6 +58,13 @@ class _Adapter(WatchedAdapter):
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the context alone: requests would have it trust its own authorities as well."""
+
+
+def _raise_for_proxy(response: requests.Response, **_: Any) -> None:
+    """Treat a proxy's demand for a login as it is treated where the proxy connects, for ``https://``."""
+    if response.status_code == requests.codes.proxy_authentication_required:
+        response.close()
+        raise requests.exceptions.ProxyError(str(response.status_code))
 
 
 def _silence_urllib3(network: Network) -> None:
