@@ -167,12 +167,7 @@ NOT_YET: frozenset[str] = frozenset(
         "A12-retry-after-9999-trigger",
         "A12-date-9999-create-without-expiry",
         "A12-date-nonsense-create-without-expiry",
-        "A12-torn-calls-parquet",
-        "A12-torn-calls-csv.gz",
-        "A12-torn-calls-jsonl.gz",
         "A12-out-of-memory",
-        "A12-full-spool-parquet",
-        "A12-full-spool-csv",
         # B1
         "B1-no-proxy-cidr-trigger",
         "B1-no-proxy-ipv6-cidr-trigger",
@@ -378,17 +373,6 @@ NOT_YET: frozenset[str] = frozenset(
         "leak-own-error-create",
         "leak-404",
         "leak-bad-pair",
-        # D2
-        "D2-eperm-call-list",
-        "D2-eperm-recordings",
-        "D2-enotsup-call-list",
-        "D2-enotsup-recordings",
-        # D3
-        "D3-symlink",
-        "D3-symlink-and-a-run-that-ends",
-        "D3-journal-for-everybody",
-        # D4
-        "D4-leftover-of-another-id",
         # D6
         "D6-proxy-password-in-settings",
         "D6-token-store-redis-url",
