@@ -31,8 +31,8 @@ _END_AT_ONCE = (
 )
 _NO_RESPONSE = (AlloincognitoConnectionError, AlloincognitoRotationError, AlloincognitoTokenStoreError)
 _RESPONSES = (AlloincognitoApiError, AlloincognitoResponseError)
-_OF_ONE_NAME = frozenset({errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ})
 _TOO_MANY_OPEN = frozenset({errno.EMFILE, errno.ENFILE})
+_NOT_THE_STORE = _TOO_MANY_OPEN | {errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ}
 
 
 class RunStop:
@@ -81,7 +81,7 @@ class RunStop:
                 self._without_response += 1
             elif isinstance(error, _RESPONSES):
                 self._without_response = 0
-            elif isinstance(error, AlloincognitoTargetError) and not _has_errno(error, _OF_ONE_NAME):
+            elif isinstance(error, AlloincognitoTargetError) and not _has_errno(error, _NOT_THE_STORE):
                 self._refused += 1
                 if self._refused >= MOST_IN_A_ROW:
                     error = AlloincognitoTargetError(

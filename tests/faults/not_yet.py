@@ -167,7 +167,6 @@ NOT_YET: frozenset[str] = frozenset(
         "A12-retry-after-9999-trigger",
         "A12-date-9999-create-without-expiry",
         "A12-date-nonsense-create-without-expiry",
-        "A12-out-of-memory",
         # B1
         "B1-no-proxy-cidr-trigger",
         "B1-no-proxy-ipv6-cidr-trigger",
@@ -373,12 +372,5 @@ NOT_YET: frozenset[str] = frozenset(
         "leak-own-error-create",
         "leak-404",
         "leak-bad-pair",
-        # D6
-        "D6-proxy-password-in-settings",
-        "D6-token-store-redis-url",
-        "D6-token-store-redis-user",
-        "D6-token-store-unknown",
-        # D7
-        "D7-warehouse-of-the-example-dag",
     }
 )
