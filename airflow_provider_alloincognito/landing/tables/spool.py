@@ -78,8 +78,8 @@ def _explain_errors() -> Iterator[None]:
     except OSError as error:
         raise AlloincognitoTargetError(
             f"Cannot keep the rows in a temporary file in {tempfile.tempdir or 'any temporary folder'}: "
-            f"{error.strerror}. They wait there until all of them have been read, which takes about a tenth of their "
-            "size as JSON. Free space, or set the worker's environment variable TMPDIR to a folder with room."
+            f"{error.strerror}. They wait there, compressed, until all of them have been read. Free space, or set the "
+            "worker's environment variable TMPDIR to a folder with room."
         ) from error
 
 
