@@ -85,9 +85,9 @@ class RunStop:
                 self._refused += 1
                 if self._refused >= MOST_IN_A_ROW:
                     error = AlloincognitoTargetError(
-                        f"{self._refused} recordings in a row could not be written, so the run ended without requesting "
-                        f"the others. The last error: {text.rstrip('.')}. Run the task again once that is fixed: "
-                        "it fetches only what is missing."
+                        f"{self._refused} recordings in a row could not be written, so the run ended without "
+                        f"requesting the others. The last error: {text.rstrip('.')}. Run the task again once that is "
+                        "fixed: it fetches only what is missing."
                     )
             ends = isinstance(error, _END_AT_ONCE) or self._in_a_row >= MOST_IN_A_ROW
             if ends:
