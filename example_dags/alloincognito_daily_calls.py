@@ -65,6 +65,7 @@ def load(date: str, calls: str, manifest: str, warehouse: str) -> dict[str, str 
     recordings = [paths.get(record_file_id) for record_file_id in day["record_file_id"].to_pylist()]
     day = day.append_column("recording", pyarrow.array(recordings, pyarrow.string()))
 
+    os.umask(0o077)  # the warehouse is for its owner alone, as the files are
     with duckdb.connect(warehouse) as db:
         db.register("day", day)
         db.begin()

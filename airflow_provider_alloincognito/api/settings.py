@@ -31,12 +31,18 @@ GATEWAY_PATH = re.compile(r"(/(?!(\.|%2e){1,2}(/|$))([^/%]|%[0-9a-f]{2})+)*", re
 PATHS = ("call_list_path", "create_path", "refresh_path", "record_file_path", "request_result_path")
 SECONDS = ("timeout", "response_timeout", "token_store_seconds", "token_call_seconds")
 NOT_NEGATIVE = ("retries", "requests_per_second", "max_response_bytes", "refresh_before_expiry")
+# A URL with a host and a password in it would be taken for the id of a Connection, and shown as one.
+TOKEN_STORE = re.compile(r"variable|memory|redis://[^\s/:@?#]+/?")
+# What comes before the host of a proxy: a user and a password.
+LOGIN = re.compile(r"^(?P<scheme>[^@/]*//)?.*@", re.DOTALL)
 # What errors say of a setting that is not just a text.
 ALLOWED = {
     **dict.fromkeys(PATHS, "a path on the server that starts with a slash"),
     **dict.fromkeys(SECONDS, "a number of seconds above 0"),
     "timezone": "an IANA time zone, such as 'Europe/Moscow'",
     "period_end": "'unknown', 'inclusive' or 'exclusive'",
+    "token_store": "'variable', 'redis://<connection id>' or 'memory'. Host and password of a Redis belong in its own "
+    "Connection",
     "null_rowset": "'empty' or 'pending'",
     "refresh_before_expiry": "a number of seconds, 0 or more",
     "retries": "a whole number, 0 or more",
@@ -118,6 +124,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             **{name: 0 <= (getattr(self, name) or 0) < math.inf for name in NOT_NEGATIVE},
             # Anything else would become part of the URL's host, which the token is sent to.
             **{name: getattr(self, name).startswith("/") for name in PATHS},
+            "token_store": TOKEN_STORE.fullmatch(self.token_store) is not None,
         }
         for name, is_valid in valid.items():
             if not is_valid:
@@ -126,6 +133,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise _invalid("timezone") from None
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Name and value of each setting, without the passwords of proxies."""
+        proxies = {scheme: LOGIN.sub(r"\g<scheme>***@", url) for scheme, url in self.proxies.items()}
+        return [(name, proxies if name == "proxies" else getattr(self, name)) for name in self.__struct_fields__]
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
     def replace(self, **changes: Any) -> Settings:
         """Return the same settings with some changes."""

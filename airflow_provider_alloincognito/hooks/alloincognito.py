@@ -182,8 +182,9 @@ class AlloincognitoHook(BaseHook):
             return False, str(error)
 
     def _moment(self, argument: str, given: datetime | str) -> datetime:
+        zone = self.settings.zone  # an invalid setting is a ValueError, too
         try:
-            return parse_moment(given, self.settings.zone)
+            return parse_moment(given, zone)
         except ValueError:
             raise AlloincognitoQueryError(
                 f"{argument} is not a valid time. Give a datetime or a text such as '2026-03-01 00:00:00' or "

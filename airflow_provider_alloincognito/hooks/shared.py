@@ -26,7 +26,6 @@ from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
 from airflow_provider_alloincognito.api.tokens.stores import LockingTokenStore, MemoryTokenStore, TokenStore
-from airflow_provider_alloincognito.errors import AlloincognitoSettingsError
 from airflow_provider_alloincognito.hooks.connection import Access, read_connection
 from airflow_provider_alloincognito.hooks.encryption import mask_pair
 
@@ -67,26 +66,20 @@ def token_store_for(name: str, server: str, authorization_token: str) -> TokenSt
     :param name: ``variable``, ``redis://<conn id>`` or ``memory``.
     :param server: scheme, lower-case host and port; with the authorization token, the key of the pair.
     :param authorization_token: also what the entries are encrypted with.
-    :raises AlloincognitoSettingsError: if there is no such store.
     """
     if name == "variable":
         from airflow_provider_alloincognito.hooks.variable_store import VariableTokenStore
 
         return VariableTokenStore(server, authorization_token)
-    if name.startswith(REDIS) and name != REDIS:
+    if name.startswith(REDIS):
         from airflow_provider_alloincognito.hooks.redis_store import RedisTokenStore
 
         return RedisTokenStore(name.removeprefix(REDIS).rstrip("/"), server, authorization_token)
-    if name == "memory":
-        log.warning(
-            "The token store 'memory' does not share its pair with other processes: each process that uses it "
-            "invalidates the pair of all others with the same authorization token. Use it for scripts and tests only"
-        )
-        return MaskedMemoryTokenStore()
-    raise AlloincognitoSettingsError(
-        f"The setting token_store of the Connection is {name!r}. Allowed are 'variable', 'redis://<connection id>' "
-        "and 'memory'."
+    log.warning(
+        "The token store 'memory' does not share its pair with other processes: each process that uses it "
+        "invalidates the pair of all others with the same authorization token. Use it for scripts and tests only"
     )
+    return MaskedMemoryTokenStore()
 
 
 class MaskedMemoryTokenStore(MemoryTokenStore):

@@ -18,7 +18,7 @@ from airflow_provider_alloincognito.errors import (
 )
 from airflow_provider_alloincognito.landing.formats import Metadata, file_format_of
 from airflow_provider_alloincognito.landing.stores import whole_file
-from airflow_provider_alloincognito.landing.stores.targets import Target, address
+from airflow_provider_alloincognito.landing.stores.targets import Target, address, explain_memory_errors
 from airflow_provider_alloincognito.landing.tables.inference import infer_schema
 from airflow_provider_alloincognito.landing.tables.schema import Schema, SchemaArgument, read_schema
 from airflow_provider_alloincognito.landing.tables.spool import SpooledBlocks, cut_blocks
@@ -42,6 +42,7 @@ class LandedCalls:
     bytes: int
 
 
+@explain_memory_errors()
 def land_calls(
     batches: Iterable[RowBatch],
     path: Target,

@@ -7,10 +7,11 @@ the manifest, keeps the same lines. So a run that was killed is resumed, not sta
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, cast
@@ -70,9 +71,13 @@ def read_manifest(path: Target) -> Iterator[ManifestLine]:
         explain_local_errors(address(path), "read", FileNotFoundError),
         open_for_reading(path) as file,
     ):
-        for line in file:
-            with suppress(ValueError):  # a killed run may leave half a line in its journal
-                yield _DECODER.decode(line)
+        yield from _read_lines(file)
+
+
+def _read_lines(file: Iterable[bytes]) -> Iterator[ManifestLine]:
+    for line in file:
+        with suppress(ValueError):  # a killed run may leave half a line in its journal
+            yield _DECODER.decode(line)
 
 
 CHECKPOINT_SECONDS = 30.0
@@ -147,22 +152,35 @@ def _journal_name(manifest_name: str) -> str:
 
 
 class _LocalJournal:
-    """A local file that gets a line for each recording. Its errors are ``AlloincognitoTargetError``."""
+    """
+    A local file that gets a line for each recording. Its errors are ``AlloincognitoTargetError``.
+
+    Its name is known beforehand, so somebody else may have put a link or a file of their own there: a run never writes
+    to what it finds, but replaces it.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._file: BinaryIO | None = None
+        self._earlier: list[ManifestLine] = []
 
     def read(self) -> Iterator[ManifestLine]:
-        return read_manifest(self._path)
+        with (
+            suppress(FileNotFoundError),
+            explain_local_errors(self._path, "read", FileNotFoundError),
+            open(self._path, "rb", opener=_open_no_link) as file,
+        ):
+            for line in _read_lines(file):
+                self._earlier.append(line)
+                yield line
 
     def add(self, line: ManifestLine) -> None:
         with explain_local_errors(self._path):
             if self._file is None:
-                os.makedirs(os.path.dirname(self._path) or ".", exist_ok=True)
-                descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-                self._file = open(descriptor, "ab", buffering=0)  # noqa: SIM115 - closed by save
-                self._file.write(b"\n")  # ends the half line of a killed run
+                with whole_file(self._path) as file:
+                    file.writelines(map(encode_line, self._earlier))
+                    # The same file, which soon has the journal's name.
+                    self._file = open(os.dup(file.fileno()), "ab", buffering=0)  # noqa: SIM115 - closed by save
             self._file.write(encode_line(line))
 
     def save(self) -> None:
@@ -175,6 +193,16 @@ class _LocalJournal:
             self.save()
         with suppress(FileNotFoundError), explain_local_errors(self._path, "remove", FileNotFoundError):
             os.unlink(self._path)
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    """Open a file, but no symbolic link, and without waiting for the other end of a pipe."""
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise FileNotFoundError from error
+        raise
 
 
 class _RemoteJournal:

@@ -30,7 +30,14 @@ from airflow_provider_alloincognito.landing.manifest import (
 from airflow_provider_alloincognito.landing.progress import Progress
 from airflow_provider_alloincognito.landing.run_stop import RunStop
 from airflow_provider_alloincognito.landing.stores import Leftovers, leftovers_in, whole_file
-from airflow_provider_alloincognito.landing.stores.targets import Target, address, child, open_for_reading, size_of
+from airflow_provider_alloincognito.landing.stores.targets import (
+    Target,
+    address,
+    child,
+    explain_memory_errors,
+    open_for_reading,
+    size_of,
+)
 from airflow_provider_alloincognito.scrubbing import scrub
 
 WAITING_PER_THREAD = 16
@@ -73,6 +80,7 @@ class LandedRecordings:
     bytes: int
 
 
+@explain_memory_errors()
 def land_recording(
     fetch: Fetch,
     record_file_id: str,

@@ -31,8 +31,8 @@ _END_AT_ONCE = (
 )
 _NO_RESPONSE = (AlloincognitoConnectionError, AlloincognitoRotationError, AlloincognitoTokenStoreError)
 _RESPONSES = (AlloincognitoApiError, AlloincognitoResponseError)
-_OF_ONE_NAME = frozenset({errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ})
 _TOO_MANY_OPEN = frozenset({errno.EMFILE, errno.ENFILE})
+_NOT_THE_STORE = _TOO_MANY_OPEN | {errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ}
 
 
 class RunStop:
@@ -81,13 +81,13 @@ class RunStop:
                 self._without_response += 1
             elif isinstance(error, _RESPONSES):
                 self._without_response = 0
-            elif isinstance(error, AlloincognitoTargetError) and not _has_errno(error, _OF_ONE_NAME):
+            elif isinstance(error, AlloincognitoTargetError) and not _has_errno(error, _NOT_THE_STORE):
                 self._refused += 1
                 if self._refused >= MOST_IN_A_ROW:
                     error = AlloincognitoTargetError(
-                        f"{self._refused} recordings in a row could not be written, so the run ended without asking "
-                        f"for the others. The last error: {text.rstrip('.')}. Run the task again once that is mended: "
-                        "it fetches only what is missing."
+                        f"{self._refused} recordings in a row could not be written, so the run ended without "
+                        f"requesting the others. The last error: {text.rstrip('.')}. Run the task again once that is "
+                        "fixed: it fetches only what is missing."
                     )
             ends = isinstance(error, _END_AT_ONCE) or self._in_a_row >= MOST_IN_A_ROW
             if ends:

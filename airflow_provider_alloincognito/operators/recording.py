@@ -19,8 +19,8 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     """
     Land recordings as ``<recordFileId>.mp3``, and a manifest with a line for each.
 
-    A recording that fails does not stop the others, but a server that is down, or asks for a long pause, ends the task.
-    Another run fetches only what is missing.
+    A recording that fails does not stop the others. What would fail them all ends the task: a server that is down or
+    asks for a long pause, a store that takes no files. Another run fetches only what is missing.
 
     :param output_path: the folder (any ``ObjectStoragePath``).
     :param record_file_ids: the ids; give these or ``calls``. None and empty texts, of calls without a recording, are
@@ -39,6 +39,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
     :raises AlloincognitoBusyError: if the server asks for a longer pause than a task waits.
     :raises AlloincognitoConnectionError: if several recordings in a row get no response.
+    :raises AlloincognitoTargetError: if the store refuses several recordings in a row, or the calls cannot be read.
     """
 
     template_fields: Sequence[str] = (

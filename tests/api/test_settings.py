@@ -10,6 +10,7 @@ import httpx
 import msgspec
 import pytest
 import requests
+import rich.pretty
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -215,3 +216,40 @@ def test_settings_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         Settings().timeout = 5  # type: ignore[misc]
     assert msgspec.structs.replace(Settings(), timeout=5).timeout == 5
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "redis://:hunter2@cache.example:6379/0",
+        "redis://user:hunter2@cache.example",
+        "rediss://:hunter2@cache.example",
+        "redis://cache.example:6379",
+        "hunter2",
+        "redis://",
+        "redis://a b",
+        "redis://redis\n",
+    ],
+)
+def test_a_token_store_that_is_no_connection_is_an_error_that_does_not_quote_it(value: str) -> None:
+    with pytest.raises(AlloincognitoSettingsError, match=r"token_store.*'redis://<connection id>'") as raised:
+        settings(token_store=value)
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://proxy.example:3128", "http://proxy.example:3128"),
+        ("http://user:hunter2@proxy.example:3128", "http://***@proxy.example:3128"),
+        ("socks5://user:hunter2/@:hunter2@proxy.example", "socks5://***@proxy.example"),
+        ("user:hunter2@proxy.example", "***@proxy.example"),
+        ("//user:hunter2\n@proxy.example", "//***@proxy.example"),
+    ],
+)
+def test_the_passwords_of_proxies_are_not_shown(url: str, shown: str) -> None:
+    read = settings(proxies={"https": url})
+    for text in (repr(read), str(read), f"{[read]}", rich.pretty.pretty_repr(read, max_width=10_000)):
+        assert f"proxies={{'https': '{shown}'}}" in text
+        assert "timeout=60.0" in text
+    assert read.proxies == {"https": url}

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,7 +18,11 @@ import zstandard
 from landing_samples import batches_of
 from pytest_mock import MockerFixture
 
-from airflow_provider_alloincognito.errors import AlloincognitoFormatError, AlloincognitoMissingExtraError
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoFormatError,
+    AlloincognitoMissingExtraError,
+    AlloincognitoTargetError,
+)
 from airflow_provider_alloincognito.landing.calls import LandedCalls, land_calls
 from airflow_provider_alloincognito.landing.formats import (
     COMPRESSIONS,
@@ -224,7 +229,7 @@ def test_text_formats_need_no_pyarrow(tmp_path: Path, name: str) -> None:
 
 
 def landed(path: Path, rows: list[dict[str, Any]]) -> Path:
-    land_calls(batches_of(rows), path, schema=dict.fromkeys(CALLS[0], "string"))
+    land_calls(batches_of(rows), path, schema=dict.fromkeys((rows or CALLS)[0], "string"))
     return path
 
 
@@ -244,3 +249,39 @@ def test_a_column_that_does_not_exist_is_named(tmp_path: Path, suffix: str) -> N
     path = landed(tmp_path / f"calls.{suffix}", CALLS)
     with pytest.raises(AlloincognitoFormatError, match="no column 'recording'"):
         list(read_record_file_ids(path, "recording"))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_that_is_cut_off_is_an_error_and_gives_no_half_id(tmp_path: Path, suffix: str) -> None:
+    ids = [f"id-{number}" for number in range(20)]
+    rows = [{"note": 'of two\n"lines"', "recordFileId": one} for one in ids]
+    path = landed(tmp_path / f"calls.{suffix}", rows)
+    whole = path.read_bytes()
+    complete = []
+    for size in range(len(whole)):
+        path.write_bytes(whole[:size])
+        found = []
+        with suppress(AlloincognitoTargetError):
+            for one in read_record_file_ids(path, "recordFileId"):
+                found.append(one)
+            complete.append(size)
+        assert found == ids[: len(found)]
+    # Only a text may end early without anybody's noticing: where a line ends.
+    assert len(complete) <= (2 * len(ids) + 1 if suffix in ("csv", "jsonl") else 0)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_of_something_else_is_an_error(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"calls.{suffix}"
+    with pytest.raises(AlloincognitoTargetError, match=r"Cannot read .*No such file"):
+        list(read_record_file_ids(path, "recordFileId"))
+    path.write_bytes(b"\xd0\x00<html>")
+    with pytest.raises(AlloincognitoTargetError, match=r"Cannot read .*damaged"):
+        list(read_record_file_ids(path, "recordFileId"))
+
+
+def test_zstandard_text_of_any_length_is_read_back(tmp_path: Path) -> None:
+    ids = [f"id-{number}" for number in range(300_000)]
+    path = tmp_path / "calls.csv.zst"
+    path.write_bytes(zstandard.compress("\n".join(["recordFileId", *ids, ""]).encode()))
+    assert list(read_record_file_ids(path, "recordFileId")) == ids

@@ -103,6 +103,73 @@ def test_a_full_disk_is_named(tmp_path: Path, size: int) -> None:
     assert names(tmp_path) == []
 
 
+ON_A_FULL_DISK = """
+    import os, sys
+    from airflow_provider_alloincognito.landing.recordings import land_recordings
+    folder = sys.argv[1]
+    with open(f"{folder}/filler", "wb", buffering=0) as filler:
+        try:
+            while filler.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+    def fetch(record_file_id):
+        print("REQUESTED")
+        raise SystemExit
+    land_recordings(fetch, ["a", "b", "c", "d", "e", "f"], folder + "/day", manifest=sys.argv[2])
+"""
+
+
+def test_a_full_disk_is_noticed_before_anything_is_requested(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(textwrap.dedent(ON_A_FULL_DISK))
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = f"mount -t tmpfs -o size=64k disk {disk}"
+    if subprocess.run(["unshare", "-rm", "sh", "-c", mount], check=False, capture_output=True).returncode:
+        pytest.skip("no right to mount a disk")
+    run = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", f"{mount} && {sys.executable} {program} {disk} {tmp_path}/manifest"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert "REQUESTED" not in run.stdout
+    assert "AlloincognitoTargetError: 5 recordings in a row could not be written" in run.stderr
+    assert "No space left on device" in run.stderr
+
+
+def test_room_that_a_share_refuses_at_the_close_is_noticed_before_the_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int) -> int:
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    target = tmp_path / "calls"
+    monkeypatch.setattr(os, "dup", refuse)
+    with (
+        pytest.raises(AlloincognitoTargetError, match=rf"Cannot write {target}: Disk quota exceeded"),
+        whole_file(target) as file,
+    ):
+        file.write(b"rows")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.EROFS, errno.ENOSYS])
+@pytest.mark.parametrize("calls", [["fchmod"], ["fchmod", "flock", "fstatvfs", "scandir"]])
+def test_a_mount_that_refuses_all_but_writing_takes_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, calls: list[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    for call in calls:
+        monkeypatch.setattr(fcntl if call == "flock" else os, call, refuse)
+    assert land_recordings(FakeServer({"a": b"mp3", "b": b"mp3"}), ["a", "b"], tmp_path / "day").fetched == 2
+    monkeypatch.undo()
+    assert names(tmp_path / "day") == ["a.mp3", "b.mp3", "manifest.jsonl"]
+
+
 def test_a_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "calls").mkdir()
     with (
@@ -224,6 +291,34 @@ def test_a_folder_is_searched_once_for_leftovers(tmp_path: Path) -> None:
         file.write(b"a")
     left = names(tmp_path)
     assert [target_of(name) for name in left] == ["b.mp3", None]
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_old_leftovers_of_files_that_nobody_writes_again_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    old, new, link = (tmp_path / temporary_name(name) for name in ("old.mp3", "new.mp3", "link.mp3"))
+    for path in (old, new, tmp_path / "not-ours.part"):
+        path.touch()
+        os.utime(path, (0, 0) if path != new else None)
+    link.symlink_to(tmp_path / "not-ours.part")
+    os.utime(link, (0, 0), follow_symlinks=False)
+    if not locks:
+        monkeypatch.setattr(fcntl, "flock", refuse)
+    land_recordings(FakeServer({"a": b"mp3"}), ["a"], tmp_path)
+    assert names(tmp_path) == sorted([new.name, "a.mp3", "manifest.jsonl", "not-ours.part"])
+
+
+def test_an_old_leftover_with_a_living_writer_stays(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "slow.mp3") as file:
+        file.write(b"slow")
+        [temporary] = tmp_path.iterdir()
+        os.utime(temporary, (0, 0))
+        land_recordings(FakeServer({"a": b"mp3"}), ["a"], tmp_path)
+    assert (tmp_path / "slow.mp3").read_bytes() == b"slow"
 
 
 def test_an_object_storage_path_to_a_local_file(tmp_path: Path) -> None:

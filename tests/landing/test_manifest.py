@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -148,6 +150,55 @@ def test_a_folder_in_place_of_the_journal_is_a_warning(tmp_path: Path, caplog: p
     assert first == second
     assert f"{tmp_path / JOURNAL}: Is a directory" in first
     assert f"Cannot remove {tmp_path / JOURNAL}" in removal
+
+
+def _plant_link(journal: Path, victim: Path) -> None:
+    journal.symlink_to(victim)
+
+
+def _plant_dangling_link(journal: Path, victim: Path) -> None:
+    journal.symlink_to(victim.parent / "new")
+
+
+def _plant_hard_link(journal: Path, victim: Path) -> None:
+    journal.hardlink_to(victim)
+
+
+def _plant_readable_file(journal: Path, victim: Path) -> None:
+    journal.touch()
+    journal.chmod(0o666)
+
+
+def _plant_pipe(journal: Path, victim: Path) -> None:
+    os.mkfifo(journal, 0o666)
+
+
+@pytest.mark.parametrize(
+    "plant", [_plant_link, _plant_dangling_link, _plant_hard_link, _plant_readable_file, _plant_pipe]
+)
+def test_what_somebody_put_in_place_of_the_journal_is_not_written_to(
+    tmp_path: Path, plant: Callable[[Path, Path], None]
+) -> None:
+    folder, victim = tmp_path / "day", tmp_path / "victim"
+    folder.mkdir()
+    victim.write_text("not yours")
+    plant(folder / JOURNAL, victim)
+    with pytest.raises(KeyboardInterrupt):
+        land_recordings(FakeServer(CONTENT), interrupted("id-1", "id-2"), folder, concurrency=1)
+    assert victim.read_text() == "not yours"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["day", "victim"]
+    found = os.lstat(folder / JOURNAL)
+    assert (stat.S_ISREG(found.st_mode), stat.S_IMODE(found.st_mode)) == (True, 0o600)
+    assert land_recordings(FakeServer(CONTENT), IDS, folder).skipped == 2
+    assert {path.name for path in folder.iterdir()} == landed_names()
+
+
+def test_a_run_that_is_interrupted_twice_keeps_the_lines_of_both(tmp_path: Path) -> None:
+    for one in ("id-1", "id-2"):
+        with pytest.raises(KeyboardInterrupt):
+            land_recordings(FakeServer(CONTENT), interrupted(one), tmp_path, concurrency=1)
+    land_recordings(FakeServer(CONTENT), IDS, tmp_path)
+    assert all(line.file_name == "79120000001.mp3" for line in read_manifest(tmp_path / "manifest.jsonl"))
 
 
 def test_fetching_everything_again_removes_an_earlier_journal(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from landing_samples import FakeServer, Mp3
 from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoAuthError,
+    AlloincognitoLandingError,
     AlloincognitoRecordingError,
     AlloincognitoTruncatedError,
 )
@@ -50,6 +51,12 @@ def test_one_recording_lands(tmp_path: Path) -> None:
 def test_an_empty_recording_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(AlloincognitoRecordingError, match="empty"):
         land_recording(FakeServer({"a": b""}), "a", tmp_path / "a.mp3")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_worker_without_memory_is_told_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(AlloincognitoLandingError, match=r"ran out of memory.* concurrency"):
+        land_recording(FakeServer({"a": MemoryError()}), "a", tmp_path / "a.mp3")
     assert not list(tmp_path.iterdir())
 
 

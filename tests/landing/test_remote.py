@@ -12,6 +12,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -252,6 +253,59 @@ def test_leftovers_older_than_a_recording_are_removed(store: Store) -> None:
     assert land_recordings(FakeServer({}), ["a"], store.path()).skipped == 1
     assert list(store.files()) == ["a.mp3", "manifest.jsonl"]
     assert not store.unfinished()
+
+
+def test_old_leftovers_of_files_that_nobody_writes_again_are_removed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave() -> None:
+        if store.protocol == "s3":
+            for key in ("forgotten.mp3", "below/forgotten.mp3"):
+                store.fs.call_s3("create_multipart_upload", Bucket=store.folder, Key=key)
+        else:
+            store.fs.pipe_file(f"{store.folder}/{temporary_name('forgotten.mp3')}", b"half")
+
+    leave()
+    land_recordings(FakeServer({"a": b"mp3"}), ["a"], store.path())
+    assert len(store.files()) + len(store.unfinished()) in (3, 4)
+    time.sleep(1.1)  # both servers return times in whole seconds
+    monkeypatch.setattr(stores, "ABANDONED", timedelta())
+    land_recordings(FakeServer({}), ["a"], store.path())
+    assert list(store.files()) == ["a.mp3", "manifest.jsonl"]
+    assert store.unfinished() in ([], ["below/forgotten.mp3"])
+
+
+@pytest.mark.parametrize("refused", ["open", "write", "close", "mv"])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the closing of a file that refuses it
+def test_a_store_that_refuses_every_write_ends_a_run(
+    sftp: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refused: str
+) -> None:
+    fs = sftp.file_system()
+    fs.makedirs("/refusing", exist_ok=True)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("Access Denied")
+
+    class Refusing:
+        def __init__(self, file: Any) -> None:
+            self._file = file
+
+        def __getattr__(self, name: str) -> Any:
+            return refuse if name == refused else getattr(self._file, name)
+
+    real = fs.open
+    monkeypatch.setattr(fs, "mv" if refused == "mv" else "open", refuse)
+    if refused in ("write", "close"):
+        monkeypatch.setattr(fs, "open", lambda path, mode, **given: Refusing(real(path, mode, **given)))
+    monkeypatch.setattr(Place, "protocol", "sftp")
+    server = FakeServer({f"id-{number}": b"mp3" for number in range(100)})
+    with pytest.raises(AlloincognitoTargetError, match=r"5 recordings in a row .*/id-\d+\.mp3 .*Access Denied"):
+        land_recordings(
+            server, list(server.recordings), Place(fs, "/refusing"), manifest=tmp_path / "m", concurrency=16
+        )
+    assert len(server.requested) == (0 if refused == "open" else 5)
+    monkeypatch.undo()
+    assert fs.ls("/refusing", detail=False) == []
 
 
 def test_files_that_another_worker_wrote_after_a_folder_was_listed_are_read(s3: S3, bucket: str) -> None:

@@ -13,9 +13,14 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias, cast
 
-from airflow_provider_alloincognito.errors import AlloincognitoFormatError, AlloincognitoMissingExtraError
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoError,
+    AlloincognitoFormatError,
+    AlloincognitoMissingExtraError,
+    AlloincognitoTargetError,
+)
 from airflow_provider_alloincognito.landing.formats.csv import read_csv_ids, write_csv
 from airflow_provider_alloincognito.landing.formats.json_lines import read_json_lines_ids, write_json_lines
 from airflow_provider_alloincognito.landing.formats.parquet import read_parquet_ids, write_parquet
@@ -165,17 +170,26 @@ def read_record_file_ids(calls: Target, field: str) -> Iterator[str]:
     :param calls: the file, in any registered format.
     :param field: the column with the id.
     :raises AlloincognitoFormatError: if the file has rows but no such column.
+    :raises AlloincognitoTargetError: if the file cannot be read to its end.
     """
     chosen, compression = file_format_of(address(calls))
-    with open_for_reading(calls) as file, compression.decompress(file) as content:
-        try:
+    try:
+        with open_for_reading(calls) as file, compression.decompress(file) as content:
             yield from usable_ids(chosen.id_reader(content, field))
-        except KeyError:
-            raise AlloincognitoFormatError(
-                f"The landed calls have no column {field!r}, so the recordings' ids cannot be read from them. Set "
-                "record_file_id_field to the field of the server's rows that holds the recording's id: in the operator "
-                "(FIELDS in the example DAGs) or in the Connection."
-            ) from None
+    except KeyError:
+        raise AlloincognitoFormatError(
+            f"The landed calls have no column {field!r}, so the recordings' ids cannot be read from them. Set "
+            "record_file_id_field to the field of the server's rows that holds the recording's id: in the operator "
+            "(FIELDS in the example DAGs) or in the Connection."
+        ) from None
+    except AlloincognitoError:
+        raise
+    except Exception as error:  # each format and compression has its own
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise AlloincognitoTargetError(
+            f"Cannot read the calls in {address(calls)} to their end ({reason}), so not all recordings are known. The "
+            "file is missing, damaged or cut off: land the calls again by clearing their task, then run this one again."
+        ) from error
 
 
 def usable_ids(values: Iterable[Any]) -> Iterator[str]:
@@ -194,15 +208,43 @@ def _zstd_writer(sink: BinaryIO) -> AbstractContextManager[Any]:
     return zstandard.ZstdCompressor(level=3).stream_writer(sink, closefd=False)
 
 
-def _zstd_reader(file: BinaryIO) -> AbstractContextManager[Any]:
-    import zstandard
+def _gzip_reader(file: BinaryIO) -> AbstractContextManager[Any]:
+    if not cast(Any, file).peek(1):
+        raise EOFError  # the module takes a file without a byte for an empty text
+    return gzip.open(file)
 
-    return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file))
+
+def _zstd_reader(file: BinaryIO) -> AbstractContextManager[Any]:
+    return io.BufferedReader(_ZstdText(file))
+
+
+class _ZstdText(io.RawIOBase):
+    """Decompresses a file. The library's own reader takes one that was cut off for one that has ended."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        import zstandard
+
+        self._file = file
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._text = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._text and not self._frame.eof:
+            if not (chunk := self._file.read(1 << 14)):
+                raise EOFError
+            self._text = memoryview(self._frame.decompress(chunk))
+        count = min(len(buffer), len(self._text))
+        buffer[:count] = self._text[:count]
+        self._text = self._text[count:]
+        return count
 
 
 UNCOMPRESSED = Compression(None, nullcontext, nullcontext)
 COMPRESSIONS = {
-    "gz": Compression(None, _gzip_writer, gzip.open),
+    "gz": Compression(None, _gzip_writer, _gzip_reader),
     "zst": Compression(Extra("zstd", "zstandard"), _zstd_writer, _zstd_reader),
 }
 _UNSUPPORTED_COMPRESSIONS = frozenset({"gzip", "zstd", "bz2", "xz", "zip", "lz4", "snappy", "br"})

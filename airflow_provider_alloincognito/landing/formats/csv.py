@@ -38,8 +38,15 @@ def read_csv_ids(file: BinaryIO, field: str) -> Iterator[Any]:
     """Yield the values of a column; raise KeyError if there are rows but no such column."""
     csv.field_size_limit(sys.maxsize)  # for the whole process: any cell that was written can be read
     with io.TextIOWrapper(file, encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
+        for row in csv.DictReader(_whole_lines(lines), strict=True):
             yield row[field]
+
+
+def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        if not line.endswith("\n"):
+            raise EOFError  # the file was cut off, perhaps in the middle of an id
+        yield line
 
 
 def _cell(value: Any) -> str:

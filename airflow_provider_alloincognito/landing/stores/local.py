@@ -9,8 +9,10 @@ no locks, the run that starts last wins, as in remote stores: the other's rename
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -37,6 +39,8 @@ def whole_local_file(path: str) -> Iterator[BinaryIO]:
             yield file
             with explain_local_errors(path):
                 file.flush()
+                # A share may tell only at a close that it had no room; the lock stays with the other descriptor.
+                os.close(os.dup(file.fileno()))
                 os.replace(temporary, path)
                 file.close()
         finally:
@@ -60,22 +64,48 @@ def _open_locked(path: str, temporary: str) -> BinaryIO:
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         while True:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
-            os.fchmod(descriptor, MODE)  # whatever the umask is
-            with suppress(OSError):  # a mount without locks
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.fstat(descriptor).st_nlink:
-                return open(descriptor, "wb", buffering=BUFFER_BYTES)
+            try:
+                with suppress(OSError):  # a mount with its own rights
+                    os.fchmod(descriptor, MODE)  # whatever the umask is
+                with suppress(OSError):  # a mount without locks
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+                if os.fstat(descriptor).st_nlink:
+                    _raise_if_full(descriptor)
+                    return open(descriptor, "wb", buffering=BUFFER_BYTES)
+            except BaseException:
+                os.close(descriptor)
+                raise
             os.close(descriptor)  # another run removed it between its creation and its lock
 
 
+def _raise_if_full(descriptor: int) -> None:
+    """Notice a full disk before anything is downloaded for it."""
+    try:
+        found = os.fstatvfs(descriptor)
+        if found.f_blocks and not found.f_bavail:  # not to be trusted: some shares always say so
+            os.pwrite(descriptor, b"-", 0)
+            os.ftruncate(descriptor, 0)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+
+
+ABANDONED_SECONDS = 24 * 3600.0
+"""What was not written to for so long has no writer, even where locks do not show it."""
+
+
 class LocalLeftovers:
-    """Temporary files that earlier runs left in a directory, by the name of their target."""
+    """
+    Temporary files that earlier runs left in a directory, by the name of their target.
+
+    Old ones are removed at once: perhaps nobody writes that target again.
+    """
 
     def __init__(self, directory: str) -> None:
         self._temporary: dict[str, list[str]] = defaultdict(list)
         with suppress(OSError), os.scandir(directory or ".") as entries:
             for entry in entries:
-                if (target := target_of(entry.name)) is not None:
+                if (target := target_of(entry.name)) is not None and not _was_old_and_removed(entry):
                     self._temporary[target].append(entry.path)
 
     def remove(self, name: str) -> None:
@@ -88,11 +118,26 @@ class LocalLeftovers:
         self.remove(name)
 
 
-def _remove_if_abandoned(temporary: str) -> None:
-    with suppress(OSError):  # already removed, or locked by its writer
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+def _was_old_and_removed(entry: os.DirEntry[str]) -> bool:
+    with suppress(OSError):  # already removed
+        if time.time() - entry.stat(follow_symlinks=False).st_mtime > ABANDONED_SECONDS:
+            return _remove_if_abandoned(entry.path, without_locks=True)
+    return False
+
+
+def _remove_if_abandoned(temporary: str, *, without_locks: bool = False) -> bool:
+    """Remove a file that no writer has locked; one that cannot be locked only if locks are not asked for."""
+    try:
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.unlink(temporary)
         finally:
             os.close(descriptor)
+    except BlockingIOError:
+        return False
+    except OSError:
+        if not without_locks:
+            return False
+        os.unlink(temporary)
+    return True

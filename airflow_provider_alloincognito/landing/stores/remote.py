@@ -15,11 +15,12 @@ import io
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, cast
 
 from airflow_provider_alloincognito.landing.stores.targets import explain_store_errors, target_of, temporary_name
 
+ABANDONED = timedelta(days=1)
 PART_BYTES = 8 << 20
 WRITE_BYTES = 1 << 20
 
@@ -34,7 +35,7 @@ def whole_remote_file(fs: Any, key: str, protocol: str) -> AbstractContextManage
 
 class RemoteLeftovers:
     """
-    Unfinished uploads and temporary files in a store's folder, by the name of their target.
+    Unfinished uploads and temporary files in a store's folder, by the name of their target. Old ones are removed.
 
     :param name: search only for those of this file.
     """
@@ -49,6 +50,7 @@ class RemoteLeftovers:
             self._find_uploads(name or "")
         elif protocol not in _COMMITTING:
             self._find_temporary_files()
+        self._remove_old()
 
     def remove(self, name: str) -> None:
         """Remove the leftovers of one file."""
@@ -69,6 +71,18 @@ class RemoteLeftovers:
                     self._abort(name, upload)
             for temporary in temporary_files:
                 if self._fs.modified(temporary) < written:
+                    self._delete(temporary)
+
+    def _remove_old(self) -> None:
+        """Remove what is so old that it has no writer: perhaps nobody writes that file again."""
+        oldest = datetime.now(UTC) - ABANDONED
+        for name, uploads in self._uploads.items():
+            for upload in [upload for upload, begun in uploads.items() if begun < oldest]:
+                self._abort(name, upload)
+                del uploads[upload]
+        for temporary in [path for paths in self._temporary.values() for path in paths]:
+            with suppress(Exception):  # if its age is unknown, it stays
+                if self._fs.modified(temporary) < oldest:
                     self._delete(temporary)
 
     def _has_no_part(self, name: str, upload: str) -> bool:
@@ -94,7 +108,9 @@ class RemoteLeftovers:
                 page = self._fs.call_s3("list_multipart_uploads", Bucket=self._bucket, Prefix=self._key(name), **marker)
                 for upload in page.get("Uploads") or ():
                     begun = upload["Initiated"].replace(microsecond=0)  # as precise as a file's modification time
-                    self._uploads[upload["Key"].rpartition("/")[2]][upload["UploadId"]] = begun
+                    base = upload["Key"].rpartition("/")[2]
+                    if upload["Key"] == self._key(base):  # and not in a folder below
+                        self._uploads[base][upload["UploadId"]] = begun
                 if not page.get("IsTruncated"):
                     return
                 marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
@@ -168,11 +184,16 @@ def _renamed_file(fs: Any, key: str) -> Iterator[BinaryIO]:
         with explain_store_errors(key):
             fs.makedirs(folder, exist_ok=True)
             file = fs.open(temporary, "wb")
-        with file:
-            buffered = _BufferedWriter(file)
+        buffered = _BufferedWriter(file, key)
+        try:
             yield cast(BinaryIO, buffered)
             buffered.flush_pending()
+        except BaseException:
+            with suppress(Exception):  # the file is deleted anyway, and the first error is the one to report
+                file.close()
+            raise
         with explain_store_errors(key):
+            file.close()
             fs.mv(temporary, key)
     except BaseException:
         with suppress(Exception):
@@ -183,8 +204,9 @@ def _renamed_file(fs: Any, key: str) -> Iterator[BinaryIO]:
 class _BufferedWriter(io.RawIOBase):
     """Collects small writes, because each one is a round trip to the store. Closing it writes nothing more."""
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: Any, key: str) -> None:
         self._file = file
+        self._key = key
         self._pending = bytearray()
 
     def writable(self) -> bool:
@@ -198,5 +220,6 @@ class _BufferedWriter(io.RawIOBase):
 
     def flush_pending(self) -> None:
         if self._pending:
-            self._file.write(bytes(self._pending))
+            with explain_store_errors(self._key):
+                self._file.write(bytes(self._pending))
             self._pending.clear()

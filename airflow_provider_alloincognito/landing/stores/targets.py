@@ -181,3 +181,16 @@ def explain_local_errors(path: str, verb: str = "write", *but: type[OSError]) ->
 def local_error(path: str, verb: str, error: OSError) -> AlloincognitoTargetError:
     """Return the error that says what the local file system refused, and why."""
     return AlloincognitoTargetError(f"Cannot {verb} {path}: {error.strerror}.")
+
+
+@contextmanager
+def explain_memory_errors() -> Iterator[None]:
+    """Raise an error of this package where the worker has no memory left. Also a decorator."""
+    try:
+        yield
+    except MemoryError as error:
+        raise AlloincognitoLandingError(
+            "The worker ran out of memory while a response was landed; nothing appeared under the file's name. Landing "
+            "needs memory for the longest single row and for each recording that is fetched at a time, not for their "
+            "number: give the worker more, lower concurrency, or bound responses with max_response_bytes."
+        ) from error

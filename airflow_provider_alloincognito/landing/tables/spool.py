@@ -11,9 +11,11 @@ from __future__ import annotations
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
+from airflow_provider_alloincognito.errors import AlloincognitoTargetError
 
 BLOCK_BYTES = 4 << 20
 
@@ -39,7 +41,8 @@ class SpooledBlocks:
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         self._unread = iter(blocks)
-        self._spool: BinaryIO = tempfile.TemporaryFile(prefix="alloincognito-")  # noqa: SIM115 - closed in __exit__
+        with _explain_errors():
+            self._spool: BinaryIO = tempfile.TemporaryFile(prefix="alloincognito-")  # noqa: SIM115 - closed in __exit__
         self._sizes: list[tuple[int, int]] = []
         self._compress, self._decompress = _codec()
 
@@ -47,21 +50,37 @@ class SpooledBlocks:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._spool.close()
+        with suppress(OSError):  # what it could not write any more is not needed
+            self._spool.close()
 
     def __iter__(self) -> Iterator[bytes]:
         offset = 0
         for compressed_size, size in self._sizes:
-            self._spool.seek(offset)
+            with _explain_errors():
+                self._spool.seek(offset)
+                compressed = self._spool.read(compressed_size)
             offset += compressed_size
-            yield self._decompress(self._spool.read(compressed_size), size)
+            yield self._decompress(compressed, size)
         for block in self._unread:
             compressed = self._compress(block)
-            self._spool.seek(offset)
-            self._spool.write(compressed)
+            with _explain_errors():
+                self._spool.seek(offset)
+                self._spool.write(compressed)
             offset += len(compressed)
             self._sizes.append((len(compressed), len(block)))
             yield block
+
+
+@contextmanager
+def _explain_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise AlloincognitoTargetError(
+            f"Cannot keep the rows in a temporary file in {tempfile.tempdir or 'any temporary folder'}: "
+            f"{error.strerror}. They wait there, compressed, until all of them have been read. Free space, or set the "
+            "worker's environment variable TMPDIR to a folder with room."
+        ) from error
 
 
 def _codec() -> tuple[Callable[[bytes], bytes], Callable[[bytes, int], bytes]]:
