@@ -36,7 +36,7 @@ from airflow_provider_alloincognito.landing.manifest import (
 from airflow_provider_alloincognito.landing.progress import Progress
 from airflow_provider_alloincognito.landing.stores import Leftovers, leftovers_in, whole_file
 from airflow_provider_alloincognito.landing.stores.targets import Target, address, child, open_for_reading, size_of
-from airflow_provider_alloincognito.scrubbing import scrub
+from airflow_provider_alloincognito.scrubbing import scrub, without_locals
 
 WAITING_PER_THREAD = 16
 """So many recordings may be finished or queued behind a long one, whose line comes first in the manifest."""
@@ -82,6 +82,7 @@ class LandedRecordings:
     bytes: int
 
 
+@without_locals()
 def land_recording(
     fetch: Fetch,
     record_file_id: str,
@@ -133,6 +134,7 @@ def _suffix_of(line: ManifestLine | None) -> str:
     return suffix if suffix in ("wav", "ogg") else "mp3"
 
 
+@without_locals()
 def land_recordings(
     fetch: Fetch,
     ids: Iterable[str],

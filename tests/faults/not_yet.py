@@ -232,18 +232,6 @@ NOT_YET: frozenset[str] = frozenset(
         "B5-http-to-another-host-trigger",
         "B5-verify-false-task",
         "B5-verify-false-trigger",
-        # C1
-        # C2
-        # C3
-        # C4
-        # C5
-        # C6
-        # C7
-        # C8
-        # C9
-        # C10
-        # C11
-        # leak
         # D1
         "D1-full-disk-1",
         "D1-refusing-store-1",
