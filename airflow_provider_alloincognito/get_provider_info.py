@@ -57,6 +57,7 @@ CONNECTION_FIELDS = {
     "null_rowset": _choice(
         'Meaning of "rowset": null', "empty: there are no calls. pending: the result is not ready.", "empty", "pending"
     ),
+    "audio_formats": _text("Formats of recordings", "mp3, wav, ogg, with commas between them. Empty: mp3."),
     "refresh_before_expiry": _number(
         "Renew tokens early (s)", "Seconds before they expire. Empty: a tenth of their life, at most 600."
     ),

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from airflow_provider_alloincognito.api.answer.audio import checked_audio
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
 from airflow_provider_alloincognito.api.times import parse_api_time
 from airflow_provider_alloincognito.errors import AlloincognitoFieldError, AlloincognitoResponseError
@@ -110,18 +111,23 @@ class RecordFile(Result):
         Yield the mp3 as it arrives.
 
         :raises AlloincognitoResponseError: if the recording is not ready yet, or is empty.
+        :raises AlloincognitoRecordingError: if it is not of the Connection's ``audio_formats``.
         """
         self._require_ready()
         size = 0
-        for piece in self._answer.stream():
-            if not isinstance(piece, bytes):
-                raise AlloincognitoResponseError("Unexpected response: a call list where a recording was requested.")
-            size += len(piece)
-            yield piece
+        for chunk in checked_audio(self._content(), self._answer.settings.audio_formats):
+            size += len(chunk)
+            yield chunk
         if not size:
             raise AlloincognitoResponseError(
                 "The response has no recording, or an empty one. It may not be encoded yet: try again later."
             )
+
+    def _content(self) -> Iterator[bytes]:
+        for piece in self._answer.stream():
+            if not isinstance(piece, bytes):
+                raise AlloincognitoResponseError("Unexpected response: a call list where a recording was requested.")
+            yield piece
 
 
 class RowFilter:

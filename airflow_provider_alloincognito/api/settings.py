@@ -44,6 +44,7 @@ ALLOWED = {
     "token_store": "'variable', 'redis://<connection id>' or 'memory'. Host and password of a Redis belong in its own "
     "Connection",
     "null_rowset": "'empty' or 'pending'",
+    "audio_formats": "a list of 'mp3', 'wav' and 'ogg'",
     "refresh_before_expiry": "a number of seconds, 0 or more",
     "retries": "a whole number, 0 or more",
     "requests_per_second": "a number, 0 (no limit) or more",
@@ -75,6 +76,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     :param success_codes: ``errorCode`` values that mean success, whatever ``errorMessage`` says. Without it a code of 0
         or none is a success unless it comes with a message other than "OK". None are known.
     :param null_rowset: what ``rowset: null`` means: ``empty`` (no calls) or ``pending``. Assumed.
+    :param audio_formats: what a recording may be: ``mp3``, which is from the API's text, ``wav`` and ``ogg``. Anything
+        else fails.
     :param refresh_before_expiry: seconds before the access token's expiry at which to renew it; by default a tenth of
         its life, at most 10 minutes.
     :param token_store: ``variable``, ``redis://<conn id>`` or ``memory``.
@@ -106,6 +109,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     pending_error_codes: tuple[str, ...] = ()
     success_codes: tuple[str, ...] = ()
     null_rowset: Literal["empty", "pending"] = "empty"
+    audio_formats: tuple[Literal["mp3", "wav", "ogg"], ...] = ("mp3",)
     refresh_before_expiry: float | None = None
     token_store: str = "variable"
     token_store_seconds: float = 1.0
@@ -183,7 +187,7 @@ def _invalid(name: str) -> AlloincognitoSettingsError:
 
 def _from_form(name: str, value: Any) -> Any:
     """Convert a form's text: a list with commas, a mapping in JSON, true or false."""
-    if name in ("auth_error_codes", "pending_error_codes", "success_codes"):
+    if name in ("auth_error_codes", "pending_error_codes", "success_codes", "audio_formats"):
         parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
         return [str(part).strip() for part in parts if str(part).strip()]
     if name == "proxies" and isinstance(value, str):

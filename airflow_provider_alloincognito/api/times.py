@@ -10,8 +10,11 @@ import pendulum
 
 YEAR_AND_MONTH = re.compile(r"\s*\d{4}-?\d\d")
 API_FORMAT = "%Y-%m-%d %H:%M:%S"
-# A larger number is milliseconds: as seconds since the epoch it would be after the year 5138.
-LARGEST_EPOCH_SECONDS = 100_000_000_000
+RUSSIAN_DATE = re.compile(r"\s*(\d\d)\.(\d\d)\.(\d{4})")
+# Seconds since the epoch are from the years 1973 to 5138, milliseconds from 1973 to 2286. A smaller number is no time
+# (but a duration, or a date such as 20250602), nor is a larger one (20250602120000).
+EPOCH_SECONDS = range(100_000_000, 100_000_000_000)
+EPOCH_MILLISECONDS = range(100_000_000_000, 10_000_000_000_000)
 
 
 def to_api(moment: datetime, zone: ZoneInfo) -> str:
@@ -45,7 +48,8 @@ def parse_api_time(value: object, zone: ZoneInfo, *, fold: int = 0) -> datetime 
     """
     Parse a time from the API, whose text does not describe the format.
 
-    :param value: ISO 8601, ``yyyy-mm-dd hh:mm:ss``, or epoch seconds or milliseconds (all assumed).
+    :param value: ISO 8601, ``yyyy-mm-dd hh:mm:ss``, ``dd.mm.yyyy hh:mm:ss``, or epoch seconds or milliseconds (all
+        assumed).
     :param zone: the zone of a value without one.
     :param fold: 1 for the second of the two moments of a text in the hour that its zone repeats.
     :return: the aware moment in UTC; None if the value is not such a time.
@@ -54,14 +58,21 @@ def parse_api_time(value: object, zone: ZoneInfo, *, fold: int = 0) -> datetime 
         number = float(str(value))
     except ValueError:
         return _parse_text(str(value), zone, fold)
-    if not 0 < number < LARGEST_EPOCH_SECONDS * 1000:
-        return None
-    return datetime.fromtimestamp(number / 1000 if number > LARGEST_EPOCH_SECONDS else number, UTC)
+    if EPOCH_SECONDS.start <= number < EPOCH_SECONDS.stop:
+        return datetime.fromtimestamp(number, UTC)
+    if EPOCH_MILLISECONDS.start <= number < EPOCH_MILLISECONDS.stop:
+        return datetime.fromtimestamp(number / 1000, UTC)
+    return None
+
+
+def iso_date(text: str) -> str:
+    """Return a text that begins with a date as ``dd.mm.yyyy`` with that date as ``yyyy-mm-dd``."""
+    return RUSSIAN_DATE.sub(r"\3-\2-\1", text, count=1) if RUSSIAN_DATE.match(text) else text
 
 
 def _parse_text(text: str, zone: ZoneInfo, fold: int) -> datetime | None:
     try:
-        parsed = datetime.fromisoformat(text.strip())
+        parsed = datetime.fromisoformat(iso_date(text).strip())
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone, fold=fold)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import mask_secret
 
 from airflow_provider_alloincognito.api.settings import Settings, read_settings, server_url
+from airflow_provider_alloincognito.api.tokens.pair import can_be_token
 from airflow_provider_alloincognito.errors import AlloincognitoAuthError
+from airflow_provider_alloincognito.scrubbing import without_locals
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -32,6 +34,7 @@ class Access:
     authorization_token: str = field(repr=False)
 
 
+@without_locals()
 def read_connection(connection: Connection, extra: Mapping[str, Any] | None = None) -> Access:
     """
     Read a Connection.
@@ -51,7 +54,7 @@ def read_connection(connection: Connection, extra: Mapping[str, Any] | None = No
             "in the personal account (menu 'Виртуальная АТС', section 'Интеграционные API', button 'получить "
             "authorization token')."
         )
-    if not all("!" <= character <= "~" for character in token):
+    if not can_be_token(token):
         raise AlloincognitoAuthError(
             f"The password of the Connection {connection.conn_id!r} contains a space, a line break or a character that "
             "no token has, so it is not just the authorization token. Copy the token again."

@@ -22,7 +22,7 @@ from airflow_provider_alloincognito.landing.stores.targets import Target, addres
 from airflow_provider_alloincognito.landing.tables.inference import infer_schema
 from airflow_provider_alloincognito.landing.tables.schema import Schema, SchemaArgument, read_schema
 from airflow_provider_alloincognito.landing.tables.spool import SpooledBlocks, cut_blocks
-from airflow_provider_alloincognito.scrubbing import scrub
+from airflow_provider_alloincognito.scrubbing import scrub, without_locals
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class LandedCalls:
     bytes: int
 
 
+@without_locals()
 @explain_memory_errors()
 def land_calls(
     batches: Iterable[RowBatch],
@@ -54,6 +55,7 @@ def land_calls(
     required_fields: Iterable[str] | str = (),
     min_rows: int = 0,
     metadata: Metadata | None = None,
+    escape_formulas: bool = False,
 ) -> LandedCalls:
     """
     Write rows to a file. It appears whole, or after any error not at all.
@@ -71,6 +73,8 @@ def land_calls(
     :param required_fields: it is an error if there are rows and none of them has one of these fields.
     :param min_rows: fewer rows are an error, and an existing file stays.
     :param metadata: called once the rows have ended; its result goes into Parquet's key-value metadata.
+    :param escape_formulas: put an apostrophe before each text in a CSV file that a spreadsheet would take for a formula
+        (one that begins with ``=``, ``+``, ``-`` or ``@``, such as ``+79161234567``).
     :raises AlloincognitoFormatError: if the format is unknown or contradicts the path.
     :raises AlloincognitoSchemaError: if the schema is invalid.
     :raises AlloincognitoValueError: if a value does not fit its column's type.
@@ -95,7 +99,14 @@ def land_calls(
         with whole_file(path) as file:
             counter = _ByteCounter(file)
             with compression.compress(cast(BinaryIO, counter)) as sink:
-                chosen.writer(blocks, sink, schema=columns, timezone=timezone, metadata=metadata)
+                chosen.writer(
+                    blocks,
+                    sink,
+                    schema=columns,
+                    timezone=timezone,
+                    metadata=metadata,
+                    escape_formulas=escape_formulas,
+                )
             if row_count < min_rows:
                 raise AlloincognitoTooFewRowsError(row_count, min_rows, address(path))
         return LandedCalls(address(path), chosen.name, row_count, counter.bytes)

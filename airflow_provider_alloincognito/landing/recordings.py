@@ -11,8 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from hashlib import file_digest
-from typing import Protocol, TypeAlias
+from itertools import chain
+from typing import Any, Protocol, TypeAlias, cast
 
+from airflow_provider_alloincognito.api.answer.audio import audio_format
 from airflow_provider_alloincognito.errors import (
     AlloincognitoError,
     AlloincognitoRecordingError,
@@ -38,7 +40,7 @@ from airflow_provider_alloincognito.landing.stores.targets import (
     open_for_reading,
     size_of,
 )
-from airflow_provider_alloincognito.scrubbing import scrub
+from airflow_provider_alloincognito.scrubbing import scrub, without_locals
 
 WAITING_PER_THREAD = 16
 """So many recordings may be finished or queued behind a long one, whose line comes first in the manifest."""
@@ -80,6 +82,7 @@ class LandedRecordings:
     bytes: int
 
 
+@without_locals()
 @explain_memory_errors()
 def land_recording(
     fetch: Fetch,
@@ -94,14 +97,18 @@ def land_recording(
 
     :param fetch: opens a recording by its id.
     :param record_file_id: the id.
-    :param path: the mp3 file, which appears whole or not at all.
+    :param path: the mp3 file, which appears whole or not at all. WAV and OGG audio gets its own suffix.
     :param leftovers: see :func:`~airflow_provider_alloincognito.landing.stores.whole_file`.
     :param on_bytes: called with the size of each chunk; an exception from it ends the recording.
     :raises AlloincognitoRecordingError: if the recording is empty.
     :raises AlloincognitoTargetError: if the file cannot be written.
     """
-    with whole_file(path, leftovers=leftovers) as file, fetch(record_file_id) as recording, Digest() as digest:
-        for chunk in recording:
+    with fetch(record_file_id) as recording, ExitStack() as stack:
+        chunks = iter(recording)
+        first = next(chunks, b"")
+        path = _with_suffix(path, audio_format(first))
+        file, digest = stack.enter_context(whole_file(path, leftovers=leftovers)), stack.enter_context(Digest())
+        for chunk in chain((first,) if first else (), chunks):
             digest.update(chunk)
             file.write(chunk)
             if on_bytes is not None:
@@ -112,6 +119,23 @@ def land_recording(
     return ManifestLine(record_file_id, address(path), file_name, digest.size, digest.hexdigest(), "fetched")
 
 
+def _with_suffix(path: Target, suffix: str | None) -> Target:
+    """Return the path for audio that is no mp3, where the path says that it would be."""
+    text = address(path)
+    if suffix in (None, "mp3") or not text.endswith(".mp3"):
+        return path
+    if isinstance(path, str):
+        return f"{text[:-4]}.{suffix}"
+    return cast("Target", cast(Any, path).with_suffix(f".{suffix}"))
+
+
+def _suffix_of(line: ManifestLine | None) -> str:
+    """Return the suffix that an earlier run has given to a recording."""
+    suffix = (line.path or "").rpartition(".")[2] if line is not None else ""
+    return suffix if suffix in ("wav", "ogg") else "mp3"
+
+
+@without_locals()
 def land_recordings(
     fetch: Fetch,
     ids: Iterable[str],
@@ -242,7 +266,7 @@ class _Run:
                 "digits, '-', '_' and '.', and must not begin with '.'. Check that record_file_id_field names the "
                 "field with the recordings' ids."
             )
-        name = f"{record_file_id}.mp3"
+        name = f"{record_file_id}.{_suffix_of(self.earlier.get(record_file_id))}"
         path = child(self.folder, name)
         line = self._existing(record_file_id, path) if self.skip_existing else None
         if line is not None:

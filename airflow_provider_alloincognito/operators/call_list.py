@@ -64,6 +64,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     :param required_fields: fail if there are rows and none of them has one of these fields.
     :param unknown_fields: ``keep`` fields that the schema does not name (default), or ``refuse`` them.
     :param min_rows: fail if there are fewer rows, before anything is replaced.
+    :param escape_formulas: put an apostrophe before each text in a CSV file that spreadsheets would take for a formula.
     :param window: longest period of one request; a longer one is split.
     :param allow_incomplete: accept a period that has not ended yet.
     :param ready_check: dotted path of a function that takes a response's
@@ -115,6 +116,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         required_fields: Iterable[str] | str = (),
         unknown_fields: Literal["keep", "refuse"] = "keep",
         min_rows: int = 0,
+        escape_formulas: bool = False,
         window: timedelta | None = None,
         allow_incomplete: bool = False,
         **kwargs: Any,
@@ -135,6 +137,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         self.required_fields = required_fields
         self.unknown_fields = unknown_fields
         self.min_rows = min_rows
+        self.escape_formulas = escape_formulas
         self.window = window
         self.allow_incomplete = allow_incomplete
 
@@ -216,6 +219,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
                     timezone=self.hook.settings.timezone,
                     unknown_fields=self.unknown_fields,
                     min_rows=self.min_rows,
+                    escape_formulas=self.escape_formulas,
                     required_fields=self.required_fields,
                     metadata=lambda: file_metadata(submitted.hashes, **self._sent_period(query)),
                 )

@@ -23,8 +23,8 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     asks for a long pause, a store that takes no files. Another run fetches only what is missing.
 
     :param output_path: the folder (any ``ObjectStoragePath``).
-    :param record_file_ids: the ids; give these or ``calls``. None and empty texts, of calls without a recording, are
-        skipped.
+    :param record_file_ids: the ids; give these or ``calls``. What stands for "no recording" is skipped: None, an empty
+        text, 0, false, ``null``, ``-``, ``N/A``, an all-zero GUID.
     :param calls: the file that :class:`AlloincognitoCallListOperator` landed, whose rows hold the ids.
     :param record_file_id_field: the rows' field with the id; default the Connection's setting of that name.
     :param concurrency: how many recordings to fetch at a time, by threads over one connection pool.

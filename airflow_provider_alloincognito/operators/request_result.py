@@ -40,6 +40,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
     :param schema: for calls; likewise.
     :param unknown_fields: for calls; likewise.
     :param min_rows: for calls; likewise.
+    :param escape_formulas: for calls; likewise.
     :param ready_check: dotted path of a function that takes a response's
         :class:`~airflow_provider_alloincognito.api.answer.envelope.Envelope` and returns whether the result is ready;
         decided by the Connection's settings by default.
@@ -78,6 +79,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         schema: Mapping[str, str] | str | None = None,
         unknown_fields: Literal["keep", "refuse"] = "keep",
         min_rows: int = 0,
+        escape_formulas: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -90,6 +92,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         self.schema = schema
         self.unknown_fields = unknown_fields
         self.min_rows = min_rows
+        self.escape_formulas = escape_formulas
 
     @cached_property
     def hook(self) -> AlloincognitoHook:
@@ -144,6 +147,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
             timezone=self.hook.settings.timezone,
             unknown_fields=self.unknown_fields,
             min_rows=self.min_rows,
+            escape_formulas=self.escape_formulas,
             metadata=lambda: file_metadata([calls.request_hash]),
         )
         return {**asdict(landed), "request_hashes": [calls.request_hash or self.request_hash]}

@@ -51,7 +51,7 @@ def call_list(rows: int) -> bytes:
 
 def recording(size: int) -> bytes:
     """Return a recording of so many bytes."""
-    content = base64.b64encode(random.Random(size).randbytes(size))
+    content = base64.b64encode(b"\xff\xfb\x90\xc4" + random.Random(size).randbytes(size - 4))
     head = b'{"error":null,"result":{"apiName":"getcallrecordfile","code":0,"requestHash":"QUJD==REVG",'
     return head + b'"file_NAME":"recording.mp3","fileContent":"' + content + b'"}}'
 

@@ -40,6 +40,8 @@ EXPIRY = datetime(2025, 6, 2, 12, 30, 15, tzinfo=UTC)
         "2025-06-02T15:30:15",
         "2025-06-02 15:30:15",
         " 2025-06-02 15:30:15 ",
+        "02.06.2025 15:30:15",
+        " 02.06.2025 15:30:15",
         "2025-06-02T12:30:15.000Z",
         "2025-06-02T12:30:15.0000000Z",
         str(int(EXPIRY.timestamp())),
@@ -67,7 +69,27 @@ def test_any_value_is_a_moment_in_utc_or_none(value: object) -> None:
     assert parsed is None or parsed.utcoffset() == timedelta()
 
 
-@pytest.mark.parametrize("value", [None, "", "soon", 0, -5, "nan", "inf", "1e30", [], {}, True, "2025-13-01 00:00:00"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        "soon",
+        0,
+        -5,
+        "nan",
+        "inf",
+        "1e30",
+        86400,
+        "20250602",
+        20250602123015,
+        "32.06.2025",
+        [],
+        {},
+        True,
+        "2025-13-01 00:00:00",
+    ],
+)
 def test_an_invalid_time_is_none(value: object) -> None:
     assert parse_api_time(value, MOSCOW) is None
 

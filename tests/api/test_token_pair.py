@@ -94,6 +94,14 @@ def test_a_response_without_a_pair_is_an_error_that_does_not_show_the_body(body:
     assert "a-token" not in str(caught.value)
 
 
+@pytest.mark.parametrize("field", ["accessToken", "refreshToken"])
+@pytest.mark.parametrize("token", ["SEC\nRET", "SEC\rRET", "SEC RET", "SECТRET", "SECéRET", "SEC\x00RET"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_shown(field: str, token: str) -> None:
+    with pytest.raises(AlloincognitoResponseError, match="character that no token has") as caught:
+        read_pair(response(**{field: token}), MOSCOW, NOW)
+    assert "SEC" not in str(caught.value)
+
+
 @given(
     st.binary() | st.recursive(st.none() | st.text() | st.integers(), st.lists).map(lambda v: json.dumps(v).encode())
 )

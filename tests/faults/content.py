@@ -354,9 +354,8 @@ def c5() -> Iterator[Entry]:
                     truth=True,
                     error="AlloincognitoError",
                     seconds=5,
-                    memory=100 if "scalars" in name else 64,
-                    # One chunk of them alone has 50 MB and takes 0.1 s to decompress.
-                    loop_held=0.3 if "scalars" in name else 0.1,
+                    memory=64,
+                    loop_held=0.1,
                     check=_empty,
                 ),
             )
@@ -366,7 +365,7 @@ def c5() -> Iterator[Entry]:
         server={RESULT: [_pending_scalars()]},
         arguments={"seconds": 20.0},
         heavy=True,
-        expect=Expect(truth=True, error="AlloincognitoError", seconds=5, memory=100, loop_held=0.3),
+        expect=Expect(truth=True, error="AlloincognitoError", seconds=5, memory=64, loop_held=0.1),
     )
     yield Entry(
         id="C5-endless-body",

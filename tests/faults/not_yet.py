@@ -152,12 +152,9 @@ NOT_YET: frozenset[str] = frozenset(
         "A11-result-operator",
         # A12
         "A12-retry-after-9999-trigger",
-        "A12-date-9999-create-without-expiry",
-        "A12-date-nonsense-create-without-expiry",
         "A12-torn-calls-parquet",
         "A12-torn-calls-csv.gz",
         "A12-torn-calls-jsonl.gz",
-        "A12-out-of-memory",
         "A12-full-spool-parquet",
         "A12-full-spool-csv",
         # C1

@@ -239,6 +239,52 @@ def test_recording_ids_come_back_in_the_order_of_the_rows(tmp_path: Path, suffix
     assert list(read_record_file_ids(path, "recordFileId")) == ["a", "b", "a"]
 
 
+NO_IDS = [
+    None,
+    0,
+    0.0,
+    False,
+    "",
+    " ",
+    "0",
+    "null",
+    "None",
+    "-",
+    "—",
+    "N/A",
+    "false",
+    "{00000000-0000-0000-0000-000000000000}",
+]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_stands_for_no_recording_is_no_id(tmp_path: Path, suffix: str) -> None:
+    rows = [{"recordFileId": one} for one in [*NO_IDS, "0a", "10000000-0000-0000-0000-000000000000", "nullable"]]
+    land_calls(batches_of(rows), tmp_path / f"calls.{suffix}")
+    assert list(read_record_file_ids(tmp_path / f"calls.{suffix}", "recordFileId")) == [
+        "0a",
+        "10000000-0000-0000-0000-000000000000",
+        "nullable",
+    ]
+
+
+CELLS = ["=1+1", "+79120000001", "-1", "@SUM(A1)", " =1", "\t=1", "\r=1", "\uff1d1", "a=1", "", "'"]
+
+
+@pytest.mark.parametrize("escape_formulas", [False, True])
+def test_formulas_in_csv_cells_are_escaped_on_demand(tmp_path: Path, escape_formulas: bool) -> None:
+    path = tmp_path / "calls.csv"
+    rows = [{"=id": text, "n": -1, "recordFileId": f"-{n}a"} for n, text in enumerate(CELLS)]
+    land_calls(batches_of(rows), path, escape_formulas=escape_formulas)
+    with path.open(newline="", encoding="utf-8") as file:
+        names, *cells = csv.reader(file)
+    escaped = "'" if escape_formulas else ""
+    assert names[0] == f"{escaped}=id"
+    assert [row[0] for row in cells] == [*(f"{escaped}{text}" for text in CELLS[:-3]), *CELLS[-3:]]
+    assert {row[1] for row in cells} == {"-1"}
+    assert list(read_record_file_ids(path, "recordFileId")) == [f"-{n}a" for n in range(len(CELLS))]
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_day_without_calls_has_no_recording_ids(tmp_path: Path, suffix: str) -> None:
     assert list(read_record_file_ids(landed(tmp_path / f"calls.{suffix}", []), "recordFileId")) == []

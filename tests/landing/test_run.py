@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 import logging
@@ -38,7 +39,10 @@ from airflow_provider_alloincognito.landing.recordings import Fetch, land_record
 NewClient = Callable[..., Client]
 StartPlain = Callable[..., PlainServer]
 IDS = [f"id-{n}" for n in range(200)]
-MP3 = Said(json.dumps({"error": None, "result": {"fileContent": "bXAz", "file_NAME": "x.mp3"}}).encode())
+MP3 = Said(json.dumps({"error": None, "result": {"fileContent": "//uQxG1wMw==", "file_NAME": "x.mp3"}}).encode())
+
+
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 
 
 def fetching(client: Client) -> Fetch:
@@ -47,6 +51,21 @@ def fetching(client: Client) -> Fetch:
 
 def requests_to(server: PlainServer) -> int:
     return server.paths.count(RECORD_FILE_PATH)
+
+
+def test_what_is_no_mp3_fails_and_wav_lands_under_its_own_suffix_by_a_setting(
+    tmp_path: Path, plain_server: StartPlain, new_client: NewClient
+) -> None:
+    body = {"error": None, "result": {"fileContent": base64.b64encode(WAV).decode(), "file_NAME": "x.wav"}}
+    server = plain_server({RECORD_FILE_PATH: Said(json.dumps(body).encode())})
+    assert land_recordings(fetching(new_client(server.url)), ["a"], tmp_path).failed == 1
+    assert not list(tmp_path.glob("a.*"))
+    assert "looks like WAV audio" in (tmp_path / "manifest.jsonl").read_text()
+
+    fetch = fetching(new_client(server.url, audio_formats=("mp3", "wav")))
+    assert land_recordings(fetch, ["a"], tmp_path).fetched == 1
+    assert (tmp_path / "a.wav").read_bytes() == WAV
+    assert land_recordings(fetch, ["a"], tmp_path).skipped == 1
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import json
 import re
 from email.message import Message
@@ -81,6 +82,7 @@ class BodyDecoder:
         self._decided = True
 
 
+@functools.lru_cache(maxsize=64)
 def _declared_charset(content_type: str) -> str | None:
     header = Message()
     header["Content-Type"] = " ".join(content_type.split())

@@ -56,16 +56,20 @@ _PARSER_ERRORS = (ijson.JSONError, ValueError, ArithmeticError, SystemError)  # 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """All that a response contains besides its rows or its recording; ``None`` for what is missing."""
+    """
+    All that a response contains besides its rows or its recording; ``None`` for what is missing.
 
-    request_hash: str | None = None
-    code: Scalar = None
-    api_name: Scalar = None
-    api_version: Scalar = None
-    call_time: Scalar = None
-    response_duration: Scalar = None
+    Its ``repr`` shows none of the server's texts, which may be personal data.
+    """
+
+    request_hash: str | None = field(default=None, repr=False)
+    code: Scalar = field(default=None, repr=False)
+    api_name: Scalar = field(default=None, repr=False)
+    api_version: Scalar = field(default=None, repr=False)
+    call_time: Scalar = field(default=None, repr=False)
+    response_duration: Scalar = field(default=None, repr=False)
     file_name: str | None = field(default=None, repr=False)
-    error_code: Scalar = None
+    error_code: Scalar = field(default=None, repr=False)
     error_message: str | None = field(default=None, repr=False)
     rowset: Literal["absent", "null", "array"] = "absent"
     file_content: Literal["absent", "null", "string"] = "absent"

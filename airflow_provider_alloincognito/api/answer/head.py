@@ -38,7 +38,7 @@ class AnswerHead:
         """The rows or the part of a recording that arrived with the head."""
         self.ended = False
         self._headers = headers
-        self._settings = settings
+        self.settings = settings
         self._decoder = BodyDecoder(headers.get("Content-Type"))
         self._reader = EnvelopeReader(max_bytes=settings.max_response_bytes or None)
         self._has_envelope = True
@@ -124,4 +124,4 @@ class AnswerHead:
 
         :param ready_check: as for :func:`~airflow_provider_alloincognito.api.answer.verdict.is_ready`.
         """
-        return verdict.is_ready(self, self._settings, ready_check)
+        return verdict.is_ready(self, self.settings, ready_check)

@@ -19,6 +19,7 @@ _LOW = rb"u[dD][c-fC-F][0-9a-fA-F]{2}"
 _IN_STRING = re.compile(rb"\\(?:\\|%b\\%b|(%b|%b)|.)|([\x00-\x1f])" % (_HIGH, _LOW, _HIGH, _LOW), re.DOTALL)
 _STRING_OR_WORD = re.compile(rb'"(?:[^"\\]++|\\.)*+"|-?\b(?:nan|inf(?:inity)?)\b', re.DOTALL | re.IGNORECASE)
 _OPEN_STRING = re.compile(rb'\\.|[\x00-\x1f"]', re.DOTALL)
+_HARMLESS = re.compile(rb"[ -\[\]-~]*")
 _KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:')
 _REPLACEMENT = rb"\ufffd"  # Unicode's own for what cannot be represented
 
@@ -73,6 +74,9 @@ class TextMender:
 
     def __call__(self, piece: bytes) -> bytes:
         """Return the next piece; half a character at its end is returned with the piece after it."""
+        if not self._held and _HARMLESS.fullmatch(piece) and not self._utf_8.getstate()[0]:
+            self._in_string ^= piece.count(b'"') % 2 == 1
+            return piece
         piece = self._held + self._utf_8.decode(piece).encode()
         backslashes = len(piece) - len(piece.rstrip(b"\\"))
         self._held = b"\\" if backslashes % 2 else b""

@@ -82,6 +82,11 @@ def read_pair(body: bytes, zone: ZoneInfo, now: datetime) -> TokenPair:
             "must be a server of AlloIncognito, and create_path and refresh_path must be as on its /docs page."
         )
     access, refresh = (str(token).strip() for token in tokens)
+    if not (can_be_token(access) and can_be_token(refresh)):
+        raise AlloincognitoResponseError(
+            "The response to create or refresh has a token with a space, a line break or a character that no token "
+            "has, so the pair was not kept. Try again; if it happens again, ask AlloIncognito's support."
+        )
     return TokenPair(
         access_token=access,
         access_expires_at=_expiry(fields, "accessTokenExpiredIn", access, zone, now + ACCESS_LIFETIME),
@@ -89,6 +94,11 @@ def read_pair(body: bytes, zone: ZoneInfo, now: datetime) -> TokenPair:
         refresh_expires_at=_expiry(fields, "refreshTokenExpiredIn", refresh, zone, now + REFRESH_LIFETIME),
         obtained_at=now,
     )
+
+
+def can_be_token(text: str) -> bool:
+    """Return whether a text has only characters that an HTTP header can carry in a token: visible ASCII."""
+    return all("!" <= character <= "~" for character in text)
 
 
 def _expiry(fields: Mapping[str, Any], name: str, token: str, zone: ZoneInfo, default: datetime) -> datetime:

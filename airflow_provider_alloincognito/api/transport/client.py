@@ -242,7 +242,7 @@ class StreamedAnswer(AnswerHead):
             if not self.ended:
                 self._finish()
                 yield from self._pop_pieces()
-            if self.envelope is not None and verdict.has_error(self.envelope, self._settings):
+            if self.envelope is not None and verdict.has_error(self.envelope, self.settings):
                 verdict.raise_api_error(self.method, self.envelope, self._secrets)
 
     def _pop_pieces(self) -> list[Piece]:

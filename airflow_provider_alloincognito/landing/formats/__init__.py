@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import importlib
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -34,7 +35,14 @@ class Writer(Protocol):
     """Writes all rows of a file."""
 
     def __call__(
-        self, blocks: Iterable[bytes], sink: BinaryIO, *, schema: Schema, timezone: str, metadata: Metadata | None
+        self,
+        blocks: Iterable[bytes],
+        sink: BinaryIO,
+        *,
+        schema: Schema,
+        timezone: str,
+        metadata: Metadata | None,
+        escape_formulas: bool,
     ) -> None:
         """
         Write blocks of JSON lines. A writer names the keyword arguments that it uses and ends with ``**_``.
@@ -42,6 +50,7 @@ class Writer(Protocol):
         :param schema: the columns; empty for a format that needs no schema.
         :param timezone: the zone of timestamps that name none.
         :param metadata: called once the rows have ended; returns what goes into the file's metadata, if it has any.
+        :param escape_formulas: whether to escape texts that a spreadsheet takes for formulas, in a format it opens.
         """
 
 
@@ -87,6 +96,9 @@ class Compression(NamedTuple):
     compress: Callable[[BinaryIO], AbstractContextManager[Any]]
     decompress: Callable[[BinaryIO], AbstractContextManager[Any]]
 
+
+NO_ID = re.compile(r"[\W_0]*|none|null|nil|nan|undefined|false|n/?a|no", re.IGNORECASE)
+"""What a call without a recording has instead of an id: a word for nothing, or not one digit but 0 and no letter."""
 
 FORMATS: dict[str, Format] = {}
 """The registered formats by name."""
@@ -193,8 +205,8 @@ def read_record_file_ids(calls: Target, field: str) -> Iterator[str]:
 
 
 def usable_ids(values: Iterable[Any]) -> Iterator[str]:
-    """Yield the ids as texts; calls without a recording have None or an empty text instead."""
-    return (str(value) for value in values if value not in (None, ""))
+    """Yield the ids as texts, without what stands for "no recording"."""
+    return (text for text in map(str, values) if not NO_ID.fullmatch(text))
 
 
 def _gzip_writer(sink: BinaryIO) -> AbstractContextManager[Any]:

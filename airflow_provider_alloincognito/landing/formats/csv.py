@@ -1,6 +1,9 @@
 """
 CSV by RFC 4180, with line feeds. Columns are in the order of the schema: ``tables/schema.py``, ``tables/inference.py``.
 
+Spreadsheets take a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a formula, which may call programs or send
+data away. ``escape_formulas`` puts an apostrophe before such texts.
+
 A null is an empty cell and an empty text is ``""``. In a file with only one column, where a null would be an empty
 line, a null is ``""`` as well. The ``csv`` module of Python 3.11 cannot write the two differently, and pyarrow is an
 extra that CSV does without.
@@ -12,24 +15,34 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from typing import Any, BinaryIO
 
 from airflow_provider_alloincognito.landing.tables.exact_rows import ExactRowReader
 from airflow_provider_alloincognito.landing.tables.schema import Schema
 
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$|^$')
 
 
-def write_csv(blocks: Iterable[bytes], sink: BinaryIO, *, schema: Schema, timezone: str, **_: object) -> None:
+def write_csv(
+    blocks: Iterable[bytes],
+    sink: BinaryIO,
+    *,
+    schema: Schema,
+    timezone: str,
+    escape_formulas: bool = False,
+    **_: object,
+) -> None:
     """Write a line of column names, and a line for each row."""
+    quoted = _quoted_and_escaped if escape_formulas else _quoted
     reader = ExactRowReader(schema, timezone)
     if schema:
-        sink.write((",".join(map(_quoted, schema)) + "\n").encode())
+        sink.write((",".join(map(quoted, schema)) + "\n").encode())
     first_row = 1
     for block in blocks:
-        lines = [",".join(map(_cell, values)) or '""' for values in reader.rows(block, first_row)]
+        lines = [",".join(_cell(value, quoted) for value in values) or '""' for values in reader.rows(block, first_row)]
         sink.write(("\n".join(lines) + "\n").encode())
         first_row += len(lines)
 
@@ -39,7 +52,7 @@ def read_csv_ids(file: BinaryIO, field: str) -> Iterator[Any]:
     csv.field_size_limit(sys.maxsize)  # for the whole process: any cell that was written can be read
     with io.TextIOWrapper(file, encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(_whole_lines(lines), strict=True):
-            yield row[field]
+            yield _without_escape(row[field])
 
 
 def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
@@ -49,11 +62,11 @@ def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
         yield line
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, quoted: Callable[[str], str]) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return _quoted(value)
+        return quoted(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return value.isoformat() if isinstance(value, date) else repr(value)
@@ -61,3 +74,11 @@ def _cell(value: Any) -> str:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
+
+
+def _quoted_and_escaped(text: str) -> str:
+    return _quoted(f"'{text}" if _FORMULA.match(text) else text)
+
+
+def _without_escape(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell, 1) else cell

@@ -15,6 +15,7 @@ def write_parquet(
     schema: Schema,
     timezone: str,
     metadata: Callable[[], Mapping[str, str]] | None,
+    **_: object,
 ) -> None:
     """Write rows, with a row group for each block; ``metadata`` goes into the file's key-value metadata."""
     import pyarrow.parquet

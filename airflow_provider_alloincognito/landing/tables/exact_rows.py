@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from airflow_provider_alloincognito.api.times import iso_date, parse_api_time
 from airflow_provider_alloincognito.errors import (
     AlloincognitoResponseError,
     AlloincognitoUnknownFieldError,
@@ -86,15 +87,19 @@ _TEXT = msgspec.json.Decoder(str)
 
 
 def read_timestamp(text: str, zone: ZoneInfo) -> datetime:
-    """Read ``yyyy-mm-dd hh:mm:ss[.fff]`` or an ISO text. Without an offset it is in ``zone``."""
-    if not _DATE.match(text):
+    """Read ``yyyy-mm-dd hh:mm:ss[.fff]``, or whatever is a time of the API. Without an offset it is in ``zone``."""
+    if _DATE.match(text):
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
+    parsed = parse_api_time(text, zone)
+    if parsed is None:
         raise ValueError
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
+    return parsed.astimezone(zone)
 
 
 def read_date(text: str) -> date:
-    """Read ``yyyy-mm-dd``."""
+    """Read ``yyyy-mm-dd`` or ``dd.mm.yyyy``."""
+    text = iso_date(text)
     if not _DATE.fullmatch(text):
         raise ValueError
     return date.fromisoformat(text)
@@ -109,7 +114,7 @@ def _value_readers(timezone: str) -> dict[TypeName, ValueReader]:
         "int64": _reader_of(_read_int64),
         "float64": _reader_of(_read_float64),
         "bool": _reader_of(_BOOLS.__getitem__),
-        "timestamp": _reader_of(lambda text: read_timestamp(text, zone), texts_only=True),
+        "timestamp": _reader_of(lambda text: read_timestamp(text, zone)),
         "date": _reader_of(read_date, texts_only=True),
     }
 
