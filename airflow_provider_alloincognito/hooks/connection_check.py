@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import requests
 
 from airflow_provider_alloincognito.api import methods
@@ -11,6 +13,7 @@ from airflow_provider_alloincognito.api.tokens.steps import Send
 from airflow_provider_alloincognito.api.transport import network
 from airflow_provider_alloincognito.api.transport.client import Client
 from airflow_provider_alloincognito.api.transport.failures import no_response_error
+from airflow_provider_alloincognito.api.transport.in_flight import InFlight
 from airflow_provider_alloincognito.api.transport.session import ServerSession
 from airflow_provider_alloincognito.errors import AlloincognitoError
 from airflow_provider_alloincognito.hooks.connection import Access
@@ -19,6 +22,7 @@ from airflow_provider_alloincognito.hooks.shared import shared_pair
 # No request has this hash: if the server accepts the token, it responds with an error about the hash.
 UNKNOWN_HASH = "Y29ubmVjdGlvbi10ZXN0"
 SERVER_ERROR = 500
+LONGEST_DOCS = 10.0
 NOT_CHECKED = (
     "It was not checked whether the server accepts the authorization token: that would make a new token pair and "
     "invalidate the one that running tasks use."
@@ -48,11 +52,14 @@ def _check_token(access: Access) -> tuple[bool, str]:
 def _check_server(access: Access) -> tuple[bool, str]:
     settings = access.settings
     reached = network.resolve(settings)
+    flight = InFlight(threading.Event()).begin("/docs", min(settings.timeout, LONGEST_DOCS))
     try:
-        with ServerSession(reached) as session:
-            status = session.get(f"{settings.server}/docs", timeout=min(settings.timeout, 10)).status_code
+        with ServerSession(reached) as session, flight.sending():
+            status = session.get(f"{settings.server}/docs", timeout=LONGEST_DOCS, stream=True).status_code
     except requests.RequestException as error:
-        return False, str(no_response_error("/docs", reached, error))
+        return False, str(flight.explain(no_response_error("/docs", reached, error)))
+    finally:
+        flight.end()
     return True, f"The server {settings.server} responds (HTTP status {status} for its /docs page)."
 
 

@@ -42,6 +42,8 @@ from airflow_provider_alloincognito.landing.stores.targets import (
 )
 from airflow_provider_alloincognito.scrubbing import scrub, without_locals
 
+MOST_TRUNCATED = 3
+"""A recording whose connection breaks is requested again so often."""
 WAITING_PER_THREAD = 16
 """So many recordings may be finished or queued behind a long one, whose line comes first in the manifest."""
 
@@ -274,15 +276,15 @@ class _Run:
                 name
             )  # an upload is begun twice if the response to its first request is lost
             return line
-        may_be_truncated = True
+        truncated = 0
         while True:
             turn.enter_context(self.stop.turn())
             try:
                 line = self._fetch(record_file_id, path)
-            except AlloincognitoTruncatedError:  # retried once, as other connection errors are
-                if not may_be_truncated:
+            except AlloincognitoTruncatedError as error:
+                truncated += 1
+                if truncated > MOST_TRUNCATED or error.retries_used_up:
                     raise
-                may_be_truncated = False
             except Exception as error:
                 if not self.stop.fewer_at_a_time(error):
                     raise
