@@ -26,9 +26,10 @@ FOLDER = f"file://{os.environ['SOAK_FILES']}/{{{{ dag.dag_id }}}}/{DATE}"
 CALLS = f"{FOLDER}/calls.jsonl"
 CHUNK = 12
 SENSORS: dict[str, dict[str, Any]] = {
-    "deferred": {"deferrable": True},
-    "poked": {"mode": "poke"},
-    "rescheduled": {"mode": "reschedule"},
+    "deferred": {"deferrable": True, "poke_interval": 3},
+    "poked": {"mode": "poke", "poke_interval": 3},
+    # The scheduler is surprised by a task that it has rescheduled and sees again a few seconds later.
+    "rescheduled": {"mode": "reschedule", "poke_interval": 10},
 }
 
 
@@ -61,7 +62,7 @@ with soak_dag("waiting"):
     ask = AlloincognitoCallListOperator(task_id="ask", output_path=None, poll_interval=2)
     request_hash = "{{ ti.xcom_pull('ask')['request_hashes'][0] }}"
     sensors = [
-        AlloincognitoRequestResultSensor(task_id=name, request_hash=request_hash, poke_interval=3, **arguments)
+        AlloincognitoRequestResultSensor(task_id=name, request_hash=request_hash, **arguments)
         for name, arguments in SENSORS.items()
     ]
     result = AlloincognitoRequestResultOperator(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from statistics import median
 
 import psutil
 
 INTERVAL = 10.0
-# The first part of the run: imports, caches, pools of connections.
+# The first part of the run, at least six samples: imports, caches, pools of connections.
 WARM_UP = 0.2
+SHORTEST_WARM_UP = 6
 SANDBOX = "sandbox"
 # By a part of the title of their processes.
 ROLES = {
@@ -21,26 +21,28 @@ ROLES = {
     "airflow api_server": "API server",
     "airflow dag-processor": "DAG processor",
 }
-MOST_MEGABYTES = 24.0
+MOST_MEMORY = 1.1
 MOST_FILES = 8
 
 
 @dataclass(frozen=True)
 class Growth:
     """
-    A role's memory in megabytes and open files: the medians of the first and the last quarter after the warm-up.
+    A role's memory in megabytes and open files: the least in the first and the last quarter after the warm-up.
+
+    Work in progress takes both, at times; what is never given back raises the least, too.
 
     :param role: the processes, together.
     """
 
     role: str
     memory: tuple[float, float]
-    files: tuple[float, float]
+    files: tuple[int, int]
 
     @property
     def is_flat(self) -> bool:
         """Whether both stay within their bounds."""
-        return self.memory[1] - self.memory[0] <= MOST_MEGABYTES and self.files[1] - self.files[0] <= MOST_FILES
+        return self.memory[1] <= self.memory[0] * MOST_MEMORY and self.files[1] <= self.files[0] + MOST_FILES
 
 
 class Samples:
@@ -77,13 +79,15 @@ class Samples:
 
     def growth(self) -> list[Growth]:
         """Compare the first quarter after the warm-up with the last one."""
-        return [
-            _growth(role, samples[int(len(samples) * WARM_UP) :]) for role, samples in sorted(self._samples.items())
-        ]
+        return [_growth(role, samples[_warm_up(len(samples)) :]) for role, samples in sorted(self._samples.items())]
 
 
 def _role(title: str) -> str | None:
     return next((role for part, role in ROLES.items() if part in title), None)
+
+
+def _warm_up(samples: int) -> int:
+    return min(max(int(samples * WARM_UP), SHORTEST_WARM_UP), samples - 1)
 
 
 def _growth(role: str, samples: list[tuple[float, int]]) -> Growth:
@@ -91,6 +95,6 @@ def _growth(role: str, samples: list[tuple[float, int]]) -> Growth:
     first, last = samples[:quarter], samples[-quarter:]
     return Growth(
         role,
-        (median(memory for memory, _ in first), median(memory for memory, _ in last)),
-        (median(files for _, files in first), median(files for _, files in last)),
+        (min(memory for memory, _ in first), min(memory for memory, _ in last)),
+        (min(files for _, files in first), min(files for _, files in last)),
     )

@@ -38,7 +38,7 @@ class Try:
     A try of a task.
 
     :param state: Airflow's, or ``retried``.
-    :param reason: what ended it, unless it succeeded: ``SIGKILL``, or the class of the error in its log.
+    :param reason: what ended it, unless it succeeded: ``SIGKILL``, or the last error in its log.
     """
 
     dag_id: str
@@ -122,12 +122,14 @@ class Runs:
 
 
 def last_error(log: Path) -> str:
-    """Return the class of the last error in a task's log."""
-    error = "no error in its log"
-    for line in log.read_text(errors="replace").splitlines() if log.exists() else ():
-        if '"error_detail"' in line:
-            error = json.loads(line)["error_detail"][0]["exc_type"]
-    return error
+    """Return the class of the last error in a task's log, or what Airflow wrote instead."""
+    reason = "nothing in its log"
+    for line in map(json.loads, log.read_text(errors="replace").splitlines() if log.exists() else ()):
+        if line.get("error_detail"):
+            reason = line["error_detail"][0]["exc_type"]
+        elif line["level"] in ("error", "critical"):
+            reason = line["event"].partition(".")[0]
+    return reason
 
 
 def by_task(tries: list[Try]) -> Iterator[list[Try]]:
