@@ -21,7 +21,7 @@ lint: environment ## ruff and mypy
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m mypy -p benchmarks -p demo -p services
+	$(PY) -m mypy -p benchmarks -p demo -p fuzz -p services -p soak
 	$(PY) -m mypy $(HELPERS)
 
 format: environment ## ruff's formatting
@@ -38,8 +38,8 @@ constraints: environment ## pin the newest versions of everything anew
 	@demo/pin 3.3.2 constraints/airflow-3.3.txt
 	@demo/pin 2.11.2 constraints/airflow-2.11.txt
 
-clean: ## remove the environments and everything that demo and up made
-	rm -rf .venv .venv-2.11 .demo .up .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## remove the environments and everything that demo, up, soak and fuzz made
+	rm -rf .venv .venv-2.11 .demo .fuzz .soak .up .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: bench-calls bench-recordings bench-imports
@@ -53,7 +53,7 @@ bench-recordings: environment ## recordings onto disk, likewise
 bench-imports: environment ## what parsing a DAG file costs, likewise
 	@$(PY) -m benchmarks.imports --write docs/performance.md $(ARGS)
 
-.PHONY: bench-rotation bench-triggers test-faults test-waiting test-stores test-distributed test-deployment environment-distributed
+.PHONY: bench-rotation bench-triggers test-faults test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz
 
 bench-rotation: environment ## one pair, hammered by many processes; ARGS="--mode naive|protocol|redis|airflow"
 	@$(PY) -m benchmarks.rotation $(ARGS)
@@ -79,3 +79,12 @@ test-distributed: environment-distributed ## Celery, two workers, Redis and Post
 test-deployment: environment-distributed ## tasks that share a pair on Airflow 3.3 and 2.11; takes a quarter of an hour
 	@tests/distributed/environment .venv-distributed-2.11 2.11
 	.venv-distributed/bin/python -m pytest -m deployment tests/distributed -s $(ARGS)
+
+soak: MINUTES ?= 60
+soak: environment ## Airflow under a failing API and with killed tasks, for MINUTES=60; then all that landed is counted
+	@$(PY) -m soak --minutes $(MINUTES) $(ARGS)
+
+fuzz: MINUTES ?= 1
+fuzz: environment ## what a server sends, at random, into its readers; MINUTES=1 for each; ARGS="rows head" for some
+	@$(PY) -c 'import atheris' 2>/dev/null || $(PY) -m pip install --quiet --constraint constraints/airflow-3.3.txt --editable '.[fuzz]'
+	@$(PY) -m fuzz --minutes $(MINUTES) $(ARGS)

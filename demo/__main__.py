@@ -18,8 +18,8 @@ from typing import Any
 
 from demo.place import REPOSITORY, Place
 from demo.report import Report
-from demo.sandbox import RunningSandbox, dump_truth, running_sandbox
 from demo.truth import compare
+from services.sandbox import RunningSandbox, dump_truth, running_sandbox
 
 # Thursday, Friday, and a Saturday in the next month.
 DAYS = ["2025-10-30", "2025-10-31", "2025-11-01"]

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from demo.place import REPOSITORY, Place
-from demo.sandbox import running_sandbox
+from services.sandbox import running_sandbox
 
 SANDBOX = {"seed": "demo", "recording_bytes": [2_000, 20_000]}
 DAYS_BACK = 3

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from forking import Worker
-from standalone import Standalone
 
 from airflow_provider_alloincognito.sandbox import Sandbox
+from services.standalone import Standalone
 
 CHANGED = ("pending_polls", "pending_seconds", "call_list_answer", "calls_per_day", "hash_reruns_query")
 

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow.parquet
 import pytest
-from standalone import EXAMPLES
 
 from airflow_provider_alloincognito.get_provider_info import CONNECTION_FIELDS
 from airflow_provider_alloincognito.sandbox import Sandbox
+from services.standalone import EXAMPLES
 
 DAY = datetime(2026, 3, 3, tzinfo=ZoneInfo("Europe/Moscow"))
 

@@ -12,9 +12,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from standalone import EXAMPLES, Standalone, Standalone2
 
 from airflow_provider_alloincognito.sandbox import Sandbox
+from services.standalone import EXAMPLES, Standalone, Standalone2
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 EXAMPLE = "alloincognito_request_result"

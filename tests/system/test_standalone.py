@@ -13,10 +13,10 @@ import duckdb
 import pytest
 import tenacity
 from leaks import Leaks, rows_of, texts_of
-from standalone import AIRFLOW, EXAMPLES, Standalone
 
 from airflow_provider_alloincognito.get_provider_info import CONNECTION_FIELDS
 from airflow_provider_alloincognito.sandbox import Sandbox
+from services.standalone import AIRFLOW, EXAMPLES, Standalone
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 DAYS = 3

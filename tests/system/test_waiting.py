@@ -14,9 +14,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from standalone import AIRFLOW, Standalone
 
 from airflow_provider_alloincognito.sandbox import Sandbox
+from services.standalone import AIRFLOW, Standalone
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 DAY, NEXT_DAY = datetime(2026, 3, 3, tzinfo=MOSCOW), datetime(2026, 3, 4, tzinfo=MOSCOW)

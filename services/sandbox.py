@@ -19,10 +19,12 @@ class RunningSandbox:
     """
     The sandbox's address.
 
+    :param pid: the process's id.
     :param authorization_token: the token that a user would make in the personal account.
     """
 
     url: str
+    pid: int
     authorization_token: str = field(repr=False)
 
     @property
@@ -41,7 +43,7 @@ def running_sandbox(settings: Mapping[str, Any]) -> Iterator[RunningSandbox]:
         if not line:
             raise RuntimeError("The sandbox did not start. Its error is above.")
         started = json.loads(line)
-        yield RunningSandbox(started["url"], started["authorization_token"])
+        yield RunningSandbox(started["url"], process.pid, started["authorization_token"])
     finally:
         process.terminate()
         process.wait()

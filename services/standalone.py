@@ -16,7 +16,7 @@ import tenacity
 
 from services.ports import free_port
 
-EXAMPLES = Path(__file__).parents[2] / "example_dags"
+EXAMPLES = Path(__file__).parents[1] / "example_dags"
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 
 
@@ -64,6 +64,11 @@ class Standalone:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    @property
+    def pid(self) -> int:
+        """The id of the process that starts all others."""
+        return self._process.pid
 
     def options(self, port: int) -> dict[str, str]:
         """Return the options of this generation of Airflow."""

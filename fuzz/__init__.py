@@ -1,0 +1,1 @@
+"""``make fuzz``: the readers of what a server sends, fed with what no server should send."""

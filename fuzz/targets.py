@@ -1,0 +1,308 @@
+"""
+What is fuzzed. A target takes any bytes; an exception from it is a finding.
+
+Readers of a stream must give the same for the same bytes, however these are cut, and must agree with Python's own
+parsers wherever those accept the input.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import random
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from airflow_provider_alloincognito.api.answer import LargeValue, verdict
+from airflow_provider_alloincognito.api.answer.envelope import EnvelopeReader
+from airflow_provider_alloincognito.api.answer.head import AnswerHead
+from airflow_provider_alloincognito.api.answer.recording import RecordingContentReader
+from airflow_provider_alloincognito.api.answer.rows import RowBatch, RowReader
+from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.api.times import parse_api_time
+from airflow_provider_alloincognito.api.tokens.pair import TokenPair, jwt_expiry, read_pair
+from airflow_provider_alloincognito.api.tokens.state import PairState
+from airflow_provider_alloincognito.api.transport.retries import busy_error, retry_after
+from airflow_provider_alloincognito.errors import AlloincognitoError
+from airflow_provider_alloincognito.scrubbing import scrub
+
+NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
+ZONE = ZoneInfo("Europe/Moscow")
+SETTINGS = Settings()
+CONTENT_TYPES: tuple[dict[str, str], ...] = (
+    {},
+    {"Content-Type": "application/json"},
+    {"Content-Type": "application/json; charset=windows-1251"},
+    {"Content-Type": "text/html; charset=utf-16"},
+)
+STATUSES = (200, 200, 200, 202, 401, 404, 503)
+LONG = 1 << 17
+STRETCHED = 1 / 32
+DEEP = 100
+SHORT = 256
+BASE64 = re.compile(rb'([A-Za-z0-9+/]*={0,2})"')
+COLON = re.compile(rb":|\\u003a", re.IGNORECASE)
+SECRET = "s3cret-token"
+
+Text = TypeVar("Text", bytes, str)
+Outcome = Any
+"""What a reader gave; None for an error of this package."""
+Read = Callable[[Iterable[bytes], int | None], Outcome]
+
+
+def envelope(data: bytes) -> None:
+    """A whole response."""
+    outcome = _the_same_in_any_chunks(_read_envelope, data)
+    rows = _rows_of_valid_envelope(data)
+    if rows is not None:
+        assert outcome is not None, "a valid response is refused"
+        assert [json.loads(row) for row in outcome[1]] == rows, "other rows than Python reads"
+
+
+def head(data: bytes) -> None:
+    """A whole response, with a status, a charset and a date, and what they mean."""
+    choice = random.Random(zlib.crc32(data))
+    date = {"Date": data[:40].decode("latin-1")}
+    headers = {**choice.choice(CONTENT_TYPES), **date}
+    status, is_small = choice.choice(STATUSES), choice.random() < 0.3
+
+    def read(chunks: Iterable[bytes], block: int | None) -> Outcome:
+        answer = AnswerHead("getcalllist", status, headers, SETTINGS, is_small=is_small)
+        try:
+            for chunk in chunks:
+                answer.feed(chunk)
+            answer.finish()
+        except AlloincognitoError as error:
+            return _check_text(error)
+        _judge(answer)
+        return answer.envelope, *_read_pieces(answer.pieces), answer.body
+
+    _the_same_in_any_chunks(read, data)
+
+
+def rows(data: bytes) -> None:
+    """The rows, after their opening bracket."""
+    outcome = _the_same_in_any_chunks(_large_value_reader(RowReader), data)
+    with suppress(ValueError, RecursionError):  # not JSON
+        text = data.decode()
+        wanted, end = _DECODER.raw_decode(f"[{text}")
+        if all(isinstance(row, dict) for row in wanted) and _is_plain(data, wanted):
+            assert outcome is not None, "a valid array is refused"
+            assert [json.loads(row) for row in outcome[0]] == wanted, "other rows than Python reads"
+            assert outcome[2] == text[end - 2 :].encode(), "the array ends elsewhere"
+
+
+def recording(data: bytes) -> None:
+    """A recording's base64, after its opening quote."""
+    # A block, 64 KB by default, holds the whole prefix of a data: URL.
+    least = len(data) if COLON.search(data) else 1
+    outcome = _the_same_in_any_chunks(_large_value_reader(RecordingContentReader), data, least)
+    plain = BASE64.match(data)
+    if plain and len(plain[1]) % 4 == 0:
+        with suppress(binascii.Error):
+            wanted = base64.b64decode(plain[1], validate=True)
+            assert outcome == ([], wanted, data[plain.end() - 1 :]), "another recording than Python decodes"
+
+
+def expiry(data: bytes) -> None:
+    """A pair's times and the times in its tokens, or the whole response that has them."""
+    text = data.decode(errors="replace")
+    payload = base64.urlsafe_b64encode(data).decode().rstrip("=")
+    moments = [parse_api_time(text, ZONE), parse_api_time(text, ZONE, fold=1)]
+    moments += [jwt_expiry(text), jwt_expiry(f"x.{payload}.y")]
+    assert all(moment is None or moment.tzinfo is UTC for moment in moments)
+    tokens = {"accessToken": f"x.{payload}.y", "refreshToken": text}
+    times: list[dict[str, object]] = [dict.fromkeys(("accessTokenExpiredIn", "refreshTokenExpiredIn"), text), {}]
+    with suppress(ValueError):
+        times.append({"accessTokenExpiredIn": float(text)})
+    for body in (data, *(msgspec.json.encode({**tokens, **each}) for each in times)):
+        with suppress(AlloincognitoError):
+            _use(read_pair(body, ZONE, NOW))
+
+
+def retry(data: bytes) -> None:
+    """The header ``Retry-After``, and the error about it."""
+    header = data.decode("latin-1")
+    seconds = retry_after(header, NOW)
+    assert seconds is None or (seconds >= 0 and math.isfinite(seconds)), "no time to wait"
+    _check_text(busy_error("getcalllist", 503, {"Retry-After": header}))
+
+
+def scrubbed(data: bytes) -> None:
+    """A text of the server that becomes part of an error."""
+    for text in (data.decode(errors="replace"), data.decode("latin-1")):
+        for given in (text, f"{text}{SECRET}{text}", *([_stretched(text)] if len(text) % 16 == 0 else ())):
+            shown = scrub(given, [SECRET])
+            assert SECRET not in shown
+            assert len(shown.splitlines()) <= 1
+            assert len(shown) < 1000
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "envelope": envelope,
+    "head": head,
+    "rows": rows,
+    "recording": recording,
+    "expiry": expiry,
+    "retry_after": retry,
+    "scrub": scrubbed,
+}
+
+
+# Any chunks
+
+
+def _the_same_in_any_chunks(read: Read, data: bytes, least_block: int = 1) -> Outcome:
+    """Return what a reader gives for some bytes, and fail if it depends on how they arrive."""
+    whole = read([data], None)
+    choice = random.Random(zlib.crc32(data))
+    cuts = [(8, 1), (64, choice.randint(1, 64)), (len(data) + 1, choice.randint(1, 256))]
+    if len(data) < SHORT:
+        cuts.append((1, 1))
+    for most, block in cuts:
+        cut = list(_cut(data, most, choice))
+        assert read(cut, max(block, least_block)) == whole, f"chunks of at most {most} bytes make a difference"
+    if choice.random() < STRETCHED:  # the fuzzer stops what takes too long
+        read([_stretched(data)], None)
+    return whole
+
+
+def _cut(data: bytes, most: int, choice: random.Random) -> Iterator[bytes]:
+    start = 0
+    while start < len(data):
+        end = start + choice.randint(1, most)
+        yield data[start:end]
+        start = end
+
+
+def _stretched(data: Text) -> Text:
+    """Return a long text whose middle repeats: what takes quadratic time shows."""
+    third = len(data) // 3
+    middle = data[third : len(data) - third]
+    return data[:third] + middle * (LONG // max(1, len(middle))) + data[len(data) - third :]
+
+
+# Readers
+
+
+def _read_envelope(chunks: Iterable[bytes], block: int | None) -> Outcome:
+    reader = EnvelopeReader(block=block)
+    try:
+        pieces = [piece for chunk in chunks for piece in reader.feed(chunk)]
+        pieces += reader.finish()
+    except AlloincognitoError as error:
+        return _check_text(error)
+    return reader.envelope, *_read_pieces(pieces)
+
+
+def _large_value_reader(kind: Callable[[int | None], LargeValue[Any]]) -> Read:
+    def read(chunks: Iterable[bytes], block: int | None) -> Outcome:
+        reader = kind(block)
+        pieces: list[Any] = []
+        rest = b""
+        try:
+            for chunk in chunks:
+                if reader.rest is None:
+                    pieces += reader.feed(chunk)
+                else:
+                    rest += chunk
+            if reader.rest is None:
+                pieces += reader.feed(b"", last=True)
+        except AlloincognitoError as error:
+            return _check_text(error)
+        if reader.rest is None:  # the envelope's reader reports the truncation
+            return None
+        return *_read_pieces(pieces), reader.rest + rest
+
+    return read
+
+
+def _read_pieces(pieces: list[Any]) -> tuple[list[bytes], bytes]:
+    """Return all rows, without white space, and the recording."""
+    rows: list[bytes] = []
+    content = b""
+    for piece in pieces:
+        if isinstance(piece, RowBatch):
+            assert len(piece.json_lines().splitlines()) == len(piece)
+            assert len(list(piece.fields())) == len(piece)
+            with suppress(AlloincognitoError):  # a number that is out of range
+                piece.decode()
+            rows += [msgspec.json.format(bytes(row), indent=-1) for row in piece.rows]
+        else:
+            content += piece
+    return rows, content
+
+
+def _judge(answer: AnswerHead) -> None:
+    """Do what the transports do with a head."""
+    verdict.token_is_rejected(answer, SETTINGS)
+    verdict.may_lack_right(answer)
+    try:
+        verdict.raise_for_error("getcalllist", answer, SETTINGS, [SECRET])
+        verdict.is_ready(answer, SETTINGS)
+    except AlloincognitoError as error:
+        _check_text(error)
+    if answer.server_time is not None:
+        PairState(SETTINGS, SECRET, lambda: 0.0, lambda: NOW, random.Random(0)).note_clock(answer)
+
+
+def _check_text(error: AlloincognitoError) -> None:
+    text = str(error)
+    assert len(text.splitlines()) == 1, "an error of several lines"
+    assert len(text) < 2000, "a long error"
+
+
+def _use(pair: TokenPair) -> None:
+    """Do what a process does with a pair."""
+    assert TokenPair.from_json(pair.to_json()) == pair
+    state = PairState(SETTINGS, SECRET, lambda: 0.0, lambda: NOW, random.Random(0))
+    state.adopt(pair, made_here=True)
+    for question in (state.is_due, state.has_ended, state.is_young, state.ended_early):
+        question(pair)
+
+
+# Python's own parser
+
+
+def _rows_of_valid_envelope(data: bytes) -> list[dict[str, Any]] | None:
+    """Return the rows of a response that has nothing else; None for any other."""
+    with suppress(ValueError, RecursionError):  # not JSON
+        document = _DECODER.decode(data.decode())
+        match document:
+            case {"result": {"rowset": [*rows], **others}, **outside} if not others and set(outside) <= {"error"}:
+                are_rows = all(isinstance(row, dict) for row in rows) and outside.get("error") is None
+                return rows if are_rows and _is_plain(data, rows) else None
+    return None
+
+
+def _is_plain(data: bytes, value: object) -> bool:
+    """Whether it is neither deep, nor has lone surrogates, which are replaced."""
+    if data.count(b"[") + data.count(b"{") > DEEP:
+        return False
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key appears twice")
+    return dict(pairs)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_once_each)
