@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-NOT_YET: frozenset[str] = frozenset({})
+NOT_YET: frozenset[str] = frozenset()
