@@ -185,7 +185,7 @@ def test_rejections_do_not_use_up_the_retries_while_the_server_takes_other_reque
         turn = attempts.pace.turn()
         while wait := turn.seconds_left():
             attempts.now += wait
-        retries.note_response(Settings(), attempts.pace, turn, head(429 if sent < 5 else 200, {}, b""))
+        retries.note_response(Settings(), attempts.pace, turn, head(429 if sent < 5 else 200, {}, b"{}"))
 
     tenacity.Retrying(**policy, sleep=others_are_taken)(attempt)
     assert sent == 5

@@ -94,7 +94,7 @@ def test_recordings_that_landed_before_the_pause_are_not_fetched_again(
     with pytest.raises(AlloincognitoBusyError):
         land_recordings(fetch, ids(), tmp_path, concurrency=1)
     server.answers[RECORD_FILE_PATH] = MP3
-    landed = land_recordings(fetch, IDS[:5], tmp_path)
+    landed = land_recordings(fetching(new_client(server.url)), IDS[:5], tmp_path)
     assert (landed.skipped, landed.fetched) == (3, 2)
 
 

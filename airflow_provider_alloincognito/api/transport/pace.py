@@ -18,6 +18,7 @@ START, PLATEAU = 0.85, 0.95
 """Parts of the rate that the server took: what to begin with after a rejection, and what to return to."""
 SECONDS_TO_DOUBLE = 2.0
 LOWEST_RATE = 1.0
+SHORT_BURST, LARGE_BURST, LONG_PAUSE = 0.5, 4, 1.5
 MEASURED_SECONDS = 2.0
 MOST_MEASURED = 10_000
 
@@ -131,7 +132,9 @@ class Pace:
         taken = sum(moment >= self._rejected_at - MEASURED_SECONDS for moment in self._taken_at)
         if taken:
             self._capacity = max(LOWEST_RATE, min(self._rejected_rate, taken / max(1.0, seconds)))
-            self._is_measured = seconds >= 0.5
+            # A short burst says little, but another pause to learn more may cost more than it gains.
+            is_dear = self._paused_until - self._rejected_at > LONG_PAUSE and taken >= LARGE_BURST
+            self._is_measured = is_dear or seconds >= SHORT_BURST
         elif self._capacity == math.inf:
             self._capacity = LOWEST_RATE
         self._growing_since = self._resumed_at = self._next_turn = now
