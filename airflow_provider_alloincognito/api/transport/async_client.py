@@ -64,6 +64,8 @@ class AsyncClient:
             limits=httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS),
             verify=_tls(settings.verify),
             mounts=_mounts(settings),
+            # What other compressions make of a kilobyte has no bound.
+            headers={"Accept-Encoding": "gzip, deflate"},
             follow_redirects=False,
         )
 
