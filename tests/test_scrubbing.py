@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import traceback
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_alloincognito.scrubbing import LONGEST_MESSAGE, scrub
+from airflow_provider_alloincognito.scrubbing import LONGEST_MESSAGE, scrub, scrub_hash, without_locals
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJwX3Rva2VuX2lkIjoiNzYifQ.sYkMTWqxC2o_nZ1v-7w"
 NUMBERS = [
@@ -26,6 +27,18 @@ NUMBERS = [
     "7916-12-34-567",
     "4951234567",
     "1234567",
+    "7/916/123/45/67",
+    "7_916_123_45_67",
+    "7:916:123:45:67",
+    "7, 916, 123, 45, 67",
+    "7 | 916 * 123 # 45 ~ 67",
+    "7\u200b916\u00ad1234567",
+    "%2B7%20%28916%29%20123-45-67",
+    "%252B7%2520916%25201234567",
+    "%37%39%31%36%31%32%33%34%35%36%37",
+    "7&nbsp;916&nbsp;123&#45;45&#x2d;67",
+    "7\x1b[31m916\x1b[0m1234567",
+    r"7\xa0916\u00a01234567",
 ]
 words = st.text(st.characters(whitelist_categories=["Ll", "Lu"]), max_size=20)
 
@@ -67,8 +80,56 @@ def test_the_tokens_in_use_are_removed_whatever_they_look_like() -> None:
     assert scrubbed == "token <token> was refused, Bearer <token> too"
 
 
-def test_a_date_is_kept() -> None:
-    assert scrub("nothing on 2025-06-02 at 10:20:30") == "nothing on 2025-06-02 at 10:20:30"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nothing on 2025-06-02 at 10:20:30",
+        "Period 2026-03-01 00:00:00 is closed, see 12/34",
+        "from 2026-03-01T00:00:00+03:00 to 02.03.2026 00:00",
+        "2026-03-01, 2026-03-02",
+        "took 00:00:01.123456",
+    ],
+)
+def test_dates_and_times_are_kept(text: str) -> None:
+    assert scrub(text) == text
+
+
+def test_a_number_after_a_date_is_removed() -> None:
+    assert scrub("2026-03-01 79161234567") == "2026-03-01 <number>"
+    assert "1234567" not in scrub("2026-03-01-79161234567")
+
+
+@pytest.mark.parametrize("text", ["a" * 50_000, "7 " * 50_000, f"{'long ' * 5000}secret", f"{'%25' * 9000} 12345678"])
+def test_a_long_text_is_shortened_before_it_is_searched(text: str) -> None:
+    assert len(scrub(text, ["secret"])) <= LONGEST_MESSAGE + 3
+
+
+def test_a_hash_is_shown_whole_but_without_numbers_and_on_one_line() -> None:
+    usual = "twbfdoEhUI6kPSgOpPXT7Q==QUY5" + "abcdefgh" * 10 + "ODU="
+    assert scrub_hash(usual) == usual
+    assert scrub_hash("79161234567==") == "<number>=="
+    assert scrub_hash("\x1b[31maGFz\naA==\x1b[0m") == "aGFz aA=="
+    assert len(scrub_hash("x" * 10_000)) < 200
+    assert scrub_hash(None) == "None"
+
+
+def test_a_traceback_holds_no_local_variables_of_finished_frames() -> None:
+    def fail(token: str) -> None:
+        try:
+            int(token)
+        except ValueError:
+            raise KeyError("no number")  # noqa: B904 - the context is printed as well
+
+    @without_locals()
+    def call() -> None:
+        fail("a-" + "secret")
+
+    with pytest.raises(KeyError) as caught:
+        call()
+    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert "a-secret" not in str([frame.locals for frame in told.stack])
+    assert told.__context__ is not None
+    assert "a-secret" not in str([frame.locals for frame in told.__context__.stack])
 
 
 def test_short_numbers_are_kept() -> None:

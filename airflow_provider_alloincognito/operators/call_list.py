@@ -57,8 +57,9 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     :param is_read: the API's voicemail flag, 0 or 1; no limit by default.
     :param file_format: ``parquet``, ``jsonl`` or ``csv``; default by the path's suffix (with ``.gz`` or ``.zst`` for
         text), which it must not contradict.
-    :param schema: column name to type name, or the path of a JSON file with that; inferred by default. A period without
-        calls has columns only by a schema: without one, many readers refuse its Parquet or CSV file.
+    :param schema: column name to type name, or the path of a JSON file with that; inferred by default. Give one
+        wherever files are read together: inferred types may differ from file to file. A period without calls has
+        columns only by a schema: without one, many readers refuse its Parquet or CSV file.
     :param start_time_field: the row's field with the call's start: rows are then cut to the period exactly, whatever
         the server does at ``periodEnd``. Default the Connection's setting of that name.
     :param required_fields: fail if there are rows and none of them has one of these fields.

@@ -33,7 +33,7 @@ class AnswerHead:
         self.method = method
         self.status = status
         self.body = b""
-        """The whole body, if it is small."""
+        """The whole body, if it is small; the start of one that should be small and is not."""
         self.pieces: list[Piece] = []
         """The rows or the part of a recording that arrived with the head."""
         self.ended = False
@@ -47,10 +47,7 @@ class AnswerHead:
 
     def feed(self, chunk: bytes) -> None:
         """Read the next chunk of the body."""
-        chunk = self._decoder.decode(chunk)
-        if self._is_small:
-            self.body += chunk
-        self._read(chunk)
+        self._read(self._decoder.decode(chunk))
 
     @property
     def head_complete(self) -> bool:
@@ -58,20 +55,25 @@ class AnswerHead:
         return len(self.body) > LARGEST_SMALL_BODY if self._is_small else self._reader.head_complete
 
     def _read(self, chunk: bytes, *, last: bool = False) -> None:
+        if self._is_small and not self.head_complete:
+            self.body += chunk
         if not self._has_envelope:
             return
         try:
             self.pieces += self._reader.feed(chunk)
             if last:
                 self.pieces += self._reader.finish()
-        except AlloincognitoResponseError as error:
-            is_cut = isinstance(error, AlloincognitoTruncatedError)
-            if is_cut and not self._promises_a_body and not self._is_small:
+        except AlloincognitoTruncatedError:
+            if self._promises_a_body:
+                raise
+            if not self._is_small:
                 raise AlloincognitoResponseError(
                     f"Unexpected response: the response to {self.method} is empty. Check that the method's path in the "
                     "Connection is the one on the server's /docs page."
                 ) from None
-            if not self._is_small or (is_cut and self._promises_a_body):
+            self._has_envelope = False
+        except AlloincognitoResponseError:
+            if not self._is_small:
                 raise
             self._has_envelope = False
 
@@ -85,10 +87,7 @@ class AnswerHead:
     def finish(self) -> None:
         """Note that the body has ended."""
         self.ended = True
-        rest = self._decoder.decode(b"", last=True)
-        if self._is_small:
-            self.body += rest
-        self._read(rest, last=True)
+        self._read(self._decoder.decode(b"", last=True), last=True)
 
     def truncated(self, error: Exception) -> AlloincognitoTruncatedError:
         """Return the error for a connection that broke, without the transport's own text, which may quote a URL."""

@@ -71,6 +71,8 @@ class AsyncClient:
             verify=self._network.tls,
             proxy=_proxy(self._network),
             trust_env=False,
+            # What other compressions make of a kilobyte has no bound.
+            headers={"Accept-Encoding": "gzip, deflate"},
             follow_redirects=False,
             event_hooks={"response": [_check_response]},
         )
