@@ -165,7 +165,7 @@ class Replacement(ABC):
         made_at = self._state.note_clock(answer)
         if verdict.token_is_rejected(answer, settings):
             raise AlloincognitoAuthError(NOT_ACCEPTED)
-        if answer.envelope is None or verdict.has_error(answer.envelope) or answer.status != 200:
+        if answer.envelope is None or verdict.has_error(answer.envelope) or not 200 <= answer.status < 300:
             verdict.raise_for_error("create", answer, settings, self._state.secrets)
         return read_pair(answer.body, settings.zone, made_at)
 
