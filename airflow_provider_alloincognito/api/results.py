@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -10,12 +11,16 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from airflow_provider_alloincognito.api.answer import verdict
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
 from airflow_provider_alloincognito.api.times import parse_api_time
 from airflow_provider_alloincognito.errors import AlloincognitoFieldError, AlloincognitoResponseError
 
 if TYPE_CHECKING:
+    from airflow_provider_alloincognito.api.settings import Settings
     from airflow_provider_alloincognito.api.transport.client import StreamedAnswer
+
+log = logging.getLogger(__name__)
 
 FARTHEST = timedelta(days=366)
 """A time farther from the period than any call was misread: to drop its row would lose a call silently."""
@@ -53,7 +58,11 @@ class Result:
     @cached_property
     def is_pending(self) -> bool:
         """Whether the result is not ready yet; poll for it by its ``request_hash``. Decided once for a response."""
+        self._check_zone()
         return not self._answer.is_ready(self._ready_check)
+
+    def _check_zone(self) -> None:
+        """Raise an error if the response shows that the zone of the API is not the assumed one."""
 
     def _require_ready(self) -> None:
         if self.is_pending:
@@ -70,13 +79,19 @@ class CallList(Result):
     :param answer: a response that is not an error.
     :param row_filter: keeps the rows of the period; None keeps all.
     :param ready_check: as for :class:`Result`.
+    :param settings: the Connection's, if the list was requested just now: its ``callTime`` then tells the API's zone.
     """
 
     def __init__(
-        self, answer: StreamedAnswer, row_filter: RowFilter | None = None, ready_check: str | None = None
+        self,
+        answer: StreamedAnswer,
+        row_filter: RowFilter | None = None,
+        ready_check: str | None = None,
+        settings: Settings | None = None,
     ) -> None:
         super().__init__(answer, ready_check)
         self._row_filter = row_filter
+        self._settings = settings
 
     def batches(self) -> Iterator[RowBatch]:
         """
@@ -89,6 +104,21 @@ class CallList(Result):
             if not isinstance(piece, RowBatch):
                 raise AlloincognitoResponseError("Unexpected response: a recording where a call list was requested.")
             yield self._row_filter(piece) if self._row_filter is not None else piece
+        self._check_zone()  # callTime may follow the rows
+        if self._answer.envelope is not None and self._answer.envelope.rowset == "null":
+            log.warning(
+                "The response has null for rows, which is taken for a period without calls. If it means that the "
+                'result is not ready yet, set null_rowset in the Connection to "pending"'
+            )
+
+    def _check_zone(self) -> None:
+        if self._settings is None:
+            return
+        try:
+            verdict.check_zone(self._answer, self._settings)
+        except BaseException:
+            self.close()
+            raise
 
     def __iter__(self) -> Iterator[list[dict[str, Any]]]:
         """Rows as Python values, batch by batch."""

@@ -17,6 +17,7 @@ from airflow_provider_alloincognito.errors import AlloincognitoSettingsError
 
 PROD_SERVER = "https://webapi.alloincognito.ru:4431"
 TEST_SERVER = "https://test-webapi.alloincognito.ru:4431"
+ASSUMED_ZONE = "Europe/Moscow"
 API_PORT = 4431
 DEFAULT_PORTS = {"https": 443, "http": 80}
 PATHS = ("call_list_path", "create_path", "refresh_path", "record_file_path", "request_result_path")
@@ -53,7 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     :param numbers_field: the field of the call list's body that contains the numbers. Assumed.
     :param record_file_id_field: the row's field with the id of its recording. Assumed.
     :param start_time_field: the row's field with the call's start. If set, only rows of the exact period are kept.
-    :param timezone: IANA zone of all times without a zone. Assumed.
+    :param timezone: IANA zone of all times without a zone. Assumed: Europe/Moscow; if that is not set, and the server's
+        clock shows another zone, call lists are an error.
     :param period_end: whether ``periodEnd`` is inside the period: ``unknown``, ``inclusive`` or ``exclusive``.
     :param auth_error_codes: ``errorCode`` values that mean "your token is not valid" with HTTP 200. Assumed.
     :param pending_error_codes: ``errorCode`` values that mean "not ready yet". None are known.
@@ -81,7 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     numbers_field: str = "numbers"
     record_file_id_field: str = "recordFileId"
     start_time_field: str | None = None
-    timezone: str = "Europe/Moscow"
+    timezone: str | None = None
     period_end: Literal["unknown", "inclusive", "exclusive"] = "unknown"
     auth_error_codes: tuple[str, ...] = ("401", "403")
     pending_error_codes: tuple[str, ...] = ()
@@ -108,7 +110,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             if not is_valid:
                 raise _invalid(name)
         try:
-            ZoneInfo(self.timezone)
+            ZoneInfo(self.timezone or ASSUMED_ZONE)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise _invalid("timezone") from None
 
@@ -119,7 +121,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def zone(self) -> ZoneInfo:
         """The zone of all times without a zone."""
-        return ZoneInfo(self.timezone)
+        return ZoneInfo(self.timezone or ASSUMED_ZONE)
 
 
 def read_settings(server: str, extra: Mapping[str, Any]) -> Settings:

@@ -131,7 +131,7 @@ class AlloincognitoHook(BaseHook):
         """As :meth:`get_call_list`, for a query that has been checked already."""
         with self._naming_the_connection():
             answer = self.get_conn().open(methods.call_list(self.settings, query))
-        return CallList(answer, self._row_filter(query), self.ready_check)
+        return CallList(answer, self._row_filter(query), self.ready_check, self.settings)
 
     def get_call_record_file(self, record_file_id: str, target: Any = None) -> RecordFile:
         """

@@ -212,7 +212,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
                 path,
                 file_format=self.file_format,
                 schema=self.schema,
-                timezone=self.hook.settings.timezone,
+                timezone=self.hook.settings.zone.key,
                 unknown_fields=self.unknown_fields,
                 min_rows=self.min_rows,
                 required_fields=self.required_fields,

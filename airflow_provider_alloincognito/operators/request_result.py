@@ -140,7 +140,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
             ObjectStoragePath(self.output_path),
             file_format=self.file_format,
             schema=self.schema,
-            timezone=self.hook.settings.timezone,
+            timezone=self.hook.settings.zone.key,
             unknown_fields=self.unknown_fields,
             min_rows=self.min_rows,
             metadata=lambda: file_metadata([calls.request_hash]),

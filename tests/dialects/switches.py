@@ -15,7 +15,7 @@ RENAMED = {
     "duration": "dlitelnost",
     "recordFileId": "zapis",
 }
-NO_OTHER_VERB = ("The package calls no method by another verb",)
+NO_OTHER_VERB = ("no setting for another verb",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,29 +86,12 @@ def verb(method: str, other: str, *, copes: bool = False) -> Answer:
     )
 
 
-PENDING: dict[str, Answer] = {
-    "202": Answer(name="HTTP 202", sandbox={"pending_style": "202"}),
-    "empty": Answer(name="HTTP 202 without a body", sandbox={"pending_style": "empty_202"}),
-    "no_rowset": Answer(name="a result without rows", sandbox={"pending_style": "no_rowset"}),
-    "error": Answer(
-        name="an `errorCode`",
-        sandbox={"pending_style": "error_code", "pending_error_code": 1100},
-        extra={"pending_error_codes": "1100"},
-        names=("pending_error_codes",),
-    ),
-    "text": Answer(
-        name="an `errorCode` that is a text",
-        sandbox={"pending_style": "error_code", "pending_error_code": "NOT_READY"},
-        extra={"pending_error_codes": "NOT_READY"},
-        names=("pending_error_codes",),
-    ),
-    "null": Answer(
-        name="`rowset: null`",
-        sandbox={"pending_style": "null_rowset"},
-        extra={"null_rowset": "pending"},
-        warns=("null_rowset",),
-    ),
-}
+def pending(name: str, style: str, *, code: int | str | None = None, **others: Any) -> Answer:
+    """Return a way to say "not ready yet", of which the hash of a call list gets one."""
+    said = {} if code is None else {"pending_error_code": code}
+    sandbox = {"pending_style": style, **said, "call_list_answer": "hash_only", "pending_polls": 1}
+    return Answer(name=name, sandbox=sandbox, **others)
+
 
 SWITCHES: list[Switch] = [
     path("call_list_path", "/api/v1/request/getcalllist", "/api/v2/calls/list"),
@@ -199,7 +182,9 @@ SWITCHES: list[Switch] = [
         answers=[
             Answer(name="yes"),
             Answer(name="yes, and each request tries to", extra={"refresh_before_expiry": 90_000}),
-            Answer(name="no: a bad token", sandbox={"early_refresh": "refused"}, extra={"refresh_before_expiry": 90_000}),
+            Answer(
+                name="no: a bad token", sandbox={"early_refresh": "refused"}, extra={"refresh_before_expiry": 90_000}
+            ),
             Answer(
                 name="no: an error",
                 sandbox={"early_refresh": "refused", "early_refresh_answer": "error"},
@@ -264,7 +249,22 @@ SWITCHES: list[Switch] = [
     Switch(
         name="pending_style",
         question='"Not ready yet"?',
-        answers=list(PENDING.values()),
+        answers=[
+            pending("HTTP 202", "202"),
+            pending("HTTP 202 without a body", "empty_202"),
+            pending("a result without rows", "no_rowset"),
+            *(
+                pending(
+                    f"an `errorCode`, such as {code}",
+                    "error_code",
+                    code=code,
+                    extra={"pending_error_codes": str(code)},
+                    names=("pending_error_codes",),
+                )
+                for code in (1100, "NOT_READY")
+            ),
+            pending("`rowset: null`", "null_rowset", extra={"null_rowset": "pending"}, warns=("null_rowset",)),
+        ],
     ),
     Switch(
         name="call_list_answer",
