@@ -7,6 +7,7 @@ import itertools
 import json
 import logging
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pendulum
-import pyarrow.parquet
+from dag_runs import one_task_dag, run_dag
 from switches import Answer
 
 from airflow_provider_alloincognito.errors import AlloincognitoApiError, AlloincognitoError
@@ -41,6 +42,7 @@ QUICK: dict[str, Any] = {"poll_interval": 0.02, "wait_timeout": 10}
 
 log = logging.getLogger(__name__)
 _numbers = itertools.count()
+_importing = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,13 @@ class Outcome:
     """
     What came of a dialect.
 
+    :param dialect: which one.
     :param wrong: what landed, but is not the truth.
     :param errors: the errors, by step.
     :param warnings: the texts of the package's warnings.
     """
 
+    dialect: Dialect
     wrong: list[str] = field(default_factory=list)
     errors: dict[str, BaseException] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -109,12 +113,26 @@ class Outcome:
 
 
 def run(dialect: Dialect, folder: Path) -> Outcome:
-    """Run everything once, against a sandbox that speaks the dialect."""
+    """
+    Execute every task once, without Airflow's database, against a sandbox that speaks the dialect.
+
+    :param folder: for the files; made if there is none.
+    """
+    return _run(_Run, dialect, folder)
+
+
+def run_in_airflow(dialect: Dialect, folder: Path) -> Outcome:
+    """As :func:`run`, by ``dag.test()``: the daily DAG, and a DAG for each other task."""
+    return _run(_AirflowRun, dialect, folder)
+
+
+def _run(kind: type[_Run], dialect: Dialect, folder: Path) -> Outcome:
+    folder.mkdir(exist_ok=True)
     with Sandbox(**dialect.sandbox) as sandbox, _warnings() as warnings:
         conn_id = f"dialect_{next(_numbers)}"
         os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(sandbox.connection(**dialect.extra))
         try:
-            outcome = _Run(dialect, sandbox, conn_id, folder).all()
+            outcome = kind(dialect, sandbox, conn_id, folder).all()
         finally:
             del os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"]
         outcome.warnings = warnings
@@ -133,7 +151,7 @@ class _Run:
             caller, called = (self.name(name) for name in ("callerNumber", "calledNumber"))
             self.number = self.truth[0][caller]
             self.truth = [row for row in self.truth if self.number in (row[caller], row[called])]
-        self.outcome = Outcome()
+        self.outcome = Outcome(dialect)
         self.xcoms: dict[str, Any] = {}
 
     def name(self, field: str) -> str:
@@ -142,12 +160,9 @@ class _Run:
 
     def all(self) -> Outcome:
         outcome = self.outcome
-        module = daily_dag(self.folder, self.dialect.fields)
-        with outcome.step("calls"):
-            self.calls(module)
+        self.daily(self.dag_file())
         if "calls" in self.xcoms:
-            with outcome.step("recordings"):
-                self.recordings(module)
+            self.outcome.expect("rows", self.xcoms["calls"]["rows"], len(self.truth))
             (request_hash,) = self.xcoms["calls"]["request_hashes"]
             if request_hash is None:
                 outcome.wrong.append("the call list's hash is lost")
@@ -165,39 +180,42 @@ class _Run:
                 self.unknown_hash()
         return outcome
 
-    def calls(self, module: ModuleType) -> None:
-        task = module.calls
-        task.alloincognito_conn_id = self.conn_id
-        task.numbers = [self.number] if self.number else None
-        task.poll_interval, task.wait_timeout = QUICK["poll_interval"], QUICK["wait_timeout"]
+    def dag_file(self) -> ModuleType:
+        """The daily DAG, with this run's Connection."""
+        module = daily_dag(self.folder, self.dialect.fields)
+        calls, recordings = module.calls, module.recordings
+        calls.alloincognito_conn_id = recordings.alloincognito_conn_id = self.conn_id
+        calls.numbers = [self.number] if self.number else None
+        calls.poll_interval, calls.wait_timeout = QUICK["poll_interval"], QUICK["wait_timeout"]
         if not self.dialect.cut:
-            task.start_time_field = None
-        self.xcoms["calls"] = self.execute(task)
-        self.outcome.expect("rows", self.xcoms["calls"]["rows"], len(self.truth))
+            calls.start_time_field = None
+        return module
 
-    def recordings(self, module: ModuleType) -> None:
-        task = module.recordings
-        task.alloincognito_conn_id = self.conn_id
-        self.xcoms["recordings"] = landed = self.execute(task)
-        calls = self.xcoms["calls"]["path"]
-        warehouse = str(self.folder / "calls.duckdb")
-        if self.truth:
-            module.load.function("2026-03-02", calls, landed["manifest"], warehouse)
-        self.compare(warehouse)
+    def daily(self, module: ModuleType) -> None:
+        """Execute the daily DAG, one task after the other."""
+        with self.outcome.step("calls"):
+            self.xcoms["calls"] = landed = self.execute(module.calls)
+            with self.outcome.step("recordings"):
+                manifest = self.execute(module.recordings)["manifest"]
+                module.load.function("2026-03-02", landed["path"], manifest, str(self.warehouse))
+                self.compare()
 
-    def compare(self, warehouse: str) -> None:
+    @property
+    def warehouse(self) -> Path:
+        return self.folder / "calls.duckdb"
+
+    def compare(self) -> None:
         """Compare table and files with the truth."""
         call_id, started_at, seconds, record_file_id = (
             self.name(field) for field in ("callId", "startTime", "duration", "recordFileId")
         )
         wanted = [(str(row[call_id]), int(row[seconds]), row[record_file_id]) for row in self.truth]
-        if self.truth:
-            with duckdb.connect(warehouse, read_only=True) as db:
-                rows = db.execute("SELECT call_id, talk_seconds, record_file_id FROM calls").fetchall()
-                starts = db.execute("SELECT epoch_ms(started_at) FROM calls").fetchall()
-            self.outcome.expect("table", rows, wanted)
-            moments = [_epoch_ms(row[started_at], self.sandbox.settings.zone) for row in self.truth]
-            self.outcome.expect("starts", [one for (one,) in starts], moments)
+        with duckdb.connect(str(self.warehouse), read_only=True) as db:
+            rows = db.execute("SELECT call_id, talk_seconds, record_file_id FROM calls").fetchall()
+            starts = db.execute("SELECT epoch_ms(started_at) FROM calls").fetchall()
+        self.outcome.expect("table", rows, wanted)
+        moments = [_epoch_ms(row[started_at], self.sandbox.settings.zone) for row in self.truth]
+        self.outcome.expect("starts", [one for (one,) in starts], moments)
         mp3s = {file.stem: file.read_bytes() for file in (self.folder / "files").rglob("*.mp3")}
         ids = {row[record_file_id] for row in self.truth if row[record_file_id]}
         self.outcome.expect("recordings", mp3s, {one: self.sandbox.recording(one) for one in ids})
@@ -245,6 +263,25 @@ class _Run:
         return task.execute(context)
 
 
+class _AirflowRun(_Run):
+    def daily(self, module: ModuleType) -> None:
+        for task in module.dag.tasks:
+            task.retries = 0
+        done = run_dag(module.dag, NEXT_DAY)
+        if done.errors:
+            self.outcome.errors["daily"] = done.error
+        else:
+            self.compare()
+        self.xcoms.update(done.xcoms)
+
+    def execute(self, task: Any) -> Any:
+        dag = one_task_dag("dialect", lambda: None)
+        dag.add_task(task)
+        done = run_dag(dag, NEXT_DAY)
+        if done.errors:
+            raise done.error
+
+
 def daily_dag(folder: Path, fields: Mapping[str, str]) -> ModuleType:
     """
     Import the daily DAG as a user has it in the DAGs folder.
@@ -260,13 +297,14 @@ def daily_dag(folder: Path, fields: Mapping[str, str]) -> ModuleType:
         mapping = mapping.replace(f': "{ours}"', f': "{theirs}"')
     path = folder / "daily.py"
     path.write_text(source[:start] + mapping + source[end:])
-    os.environ["ALLOINCOGNITO_FILES"] = f"{folder.as_uri()}/files"
-    os.environ["ALLOINCOGNITO_WAREHOUSE"] = str(folder / "calls.duckdb")
     spec = importlib.util.spec_from_file_location(f"daily_{next(_numbers)}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with _importing:
+        os.environ["ALLOINCOGNITO_FILES"] = f"{folder.as_uri()}/files"
+        os.environ["ALLOINCOGNITO_WAREHOUSE"] = str(folder / "calls.duckdb")
+        spec.loader.exec_module(module)
     return module
 
 

@@ -108,8 +108,7 @@ def raise_for_error(method: str, answer: Answer, settings: Settings, secrets: It
         raise AlloincognitoApiError(method, answer.status, "an HTTP status without a message", remedy=remedy)
     if answer.status != ACCEPTED and (envelope is None or not envelope.has_result):
         raise AlloincognitoResponseError(
-            f"Unexpected response: no error and no result in the response to {method}. Check that "
-            f"{PATH_SETTINGS.get(method, 'the path')} in the Connection is the method's path on the server's /docs page."
+            f"Unexpected response: no error and no result in the response to {method}. {_check_path(method)}."
         )
 
 
@@ -130,15 +129,17 @@ def _remedy(method: str, status: int) -> str:
     if status in WRONG_PATH:
         verb = "POST" if method == "getcalllist" else "GET"
         expired = ", and that the hash is known and has not expired" if method == "getrequestresultbyhash" else ""
-        return (
-            f"Check that {PATH_SETTINGS.get(method, 'the path')} in the Connection is the method's path on the server's "
-            f"/docs page{expired}. The request was a {verb}; the package has no setting for another verb."
-        )
+        return f"{_check_path(method)}{expired}. The request was a {verb}; the package has no setting for another verb."
     fields = " If it does not know the field with the phone numbers, set numbers_field."
     return (
         'If the code means "token not valid" or "not ready yet", name it in auth_error_codes or pending_error_codes of '
         f"the Connection.{fields if method == 'getcalllist' else ''}"
     )
+
+
+def _check_path(method: str) -> str:
+    setting = PATH_SETTINGS.get(method, "the path")
+    return f"Check that {setting} in the Connection is the method's path on the server's /docs page"
 
 
 # The zone
