@@ -28,6 +28,7 @@ from airflow_provider_alloincognito.sandbox import Sandbox
 from airflow_provider_alloincognito.sensors.alloincognito import AlloincognitoRequestResultSensor
 
 DAILY = Path(__file__).parents[2] / "example_dags" / "alloincognito_daily_calls.py"
+CONNECTIONS = "AIRFLOW_CONN_DIALECT_"
 MOSCOW = ZoneInfo("Europe/Moscow")
 DAY = datetime(2026, 3, 2, tzinfo=MOSCOW)
 NEXT_DAY = DAY + timedelta(days=1)
@@ -129,14 +130,17 @@ def run_in_airflow(dialect: Dialect, folder: Path) -> Outcome:
 def _run(kind: type[_Run], dialect: Dialect, folder: Path) -> Outcome:
     folder.mkdir(exist_ok=True)
     with Sandbox(**dialect.sandbox) as sandbox, _warnings() as warnings:
-        conn_id = f"dialect_{next(_numbers)}"
-        os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(sandbox.connection(**dialect.extra))
-        try:
-            outcome = kind(dialect, sandbox, conn_id, folder).all()
-        finally:
-            del os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"]
+        number = next(_numbers)
+        os.environ[f"{CONNECTIONS}{number}"] = json.dumps(sandbox.connection(**dialect.extra))
+        outcome = kind(dialect, sandbox, f"dialect_{number}", folder).all()
         outcome.warnings = warnings
     return outcome
+
+
+def forget_connections() -> None:
+    """Forget the Connections of all runs. Not while another runs: its threads may be reading the environment."""
+    for name in [name for name in os.environ if name.startswith(CONNECTIONS)]:
+        del os.environ[name]
 
 
 class _Run:

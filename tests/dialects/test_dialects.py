@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 from cover import MOST, dialects
-from dialect_runs import Dialect, Outcome, run, run_in_airflow
+from dialect_runs import Dialect, Outcome, forget_connections, run, run_in_airflow
 from switches import SWITCHES, Answer
 
 THREADS = 6  # they wait most of the time
-
-Run = Callable[[Dialect, Path], Outcome]
 
 
 def params(answers: Callable[[Answer], bool]) -> list[object]:
@@ -34,6 +32,17 @@ def needs_setting(answer: Answer) -> bool:
     return bool(answer.names or answer.warns)
 
 
+def differs(answer: Answer) -> bool:
+    """Whether it is not what is assumed anyway."""
+    return bool(answer.sandbox or answer.extra or answer.number)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_connection_left() -> Iterator[None]:
+    yield
+    forget_connections()
+
+
 @pytest.mark.parametrize("answer", params(needs_setting))
 def test_with_its_setting_the_truth_lands(answer: Answer, tmp_path: Path) -> None:
     check(answer, run(Dialect((answer,)), tmp_path))
@@ -51,7 +60,7 @@ def test_a_wrong_guess_is_an_error_that_names_the_setting(answer: Answer, tmp_pa
 
 @pytest.mark.long
 @pytest.mark.dialects
-@pytest.mark.parametrize("answer", params(lambda answer: True))
+@pytest.mark.parametrize("answer", params(differs))
 def test_the_truth_lands_in_airflow(airflow_database: None, answer: Answer, tmp_path: Path) -> None:
     check(answer, run_in_airflow(Dialect((answer,)), tmp_path))
 
