@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.transport.client import StreamedAnswer
 
 log = logging.getLogger(__name__)
+
+_NO_DIGITS = re.compile(rb"[^0-9]+")
 
 FARTHEST = timedelta(days=366)
 """A time farther from the period than any call was misread: to drop its row would lose a call silently."""
@@ -85,7 +88,7 @@ class CallList(Result):
     def __init__(
         self,
         answer: StreamedAnswer,
-        row_filter: RowFilter | None = None,
+        row_filter: Callable[[RowBatch], RowBatch] | None = None,
         ready_check: str | None = None,
         settings: Settings | None = None,
     ) -> None:
@@ -151,6 +154,34 @@ class RecordFile(Result):
             raise AlloincognitoResponseError(
                 "The response has no recording, or an empty one. It may not be encoded yet: try again later."
             )
+
+
+class NumbersCheck:
+    """
+    Warns if rows are not of the numbers that were asked for: a server may ignore a field that it does not know.
+
+    Only a warning, since a row need not have a number as it was asked for.
+
+    :param numbers: digits, with an optional ``+``.
+    """
+
+    def __init__(self, numbers: Sequence[str]) -> None:
+        # With or without the country code, or Russia's 8 for it.
+        self._numbers = [number.lstrip("+")[-10:].encode() for number in numbers]
+
+    def __call__(self, batch: RowBatch) -> RowBatch:
+        """Return the batch as it is."""
+        if self._numbers and not all(map(self._has_number, batch.rows)):
+            self._numbers = []
+            log.warning(
+                "Some rows contain none of the phone numbers that were asked for. If the server does not know the "
+                "field with the numbers, it lists the calls of all: check numbers_field in the Connection"
+            )
+        return batch
+
+    def _has_number(self, row: msgspec.Raw) -> bool:
+        digits = _NO_DIGITS.sub(b"", bytes(row))
+        return any(number in digits for number in self._numbers)
 
 
 class RowFilter:

@@ -7,10 +7,7 @@ from collections.abc import Sequence
 
 from allpairspy import AllPairs
 from dialect_runs import Dialect
-from switches import SWITCHES, Answer
-
-MOST = 220
-"""With random ones, if the cover has fewer."""
+from switches import COMBINATIONS, SWITCHES, Answer
 
 _CHOICES = [[answer for answer in switch.answers if not answer.final and not answer.not_yet] for switch in SWITCHES]
 
@@ -19,7 +16,7 @@ def dialects() -> list[Dialect]:
     """Return the cover and random dialects, the same each time."""
     cover = [tuple(answers) for answers in AllPairs(_CHOICES, filter_func=_is_possible)]
     rng = random.Random("dialects")
-    while len(cover) < MOST:
+    while len(cover) < COMBINATIONS:
         answers = tuple(rng.choice(choices) for choices in _CHOICES)
         if _is_possible(answers) and answers not in cover:
             cover.append(answers)

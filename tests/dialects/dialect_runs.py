@@ -182,6 +182,8 @@ class _Run:
                 self.sensor(request_hash)
             if not outcome.errors:
                 self.unknown_hash()
+                if "refresh_before_expiry" not in self.dialect.extra:
+                    outcome.expect("pairs made", len(self.sandbox.rotations), 4)  # first, killed, new, refreshed
         return outcome
 
     def dag_file(self) -> ModuleType:
@@ -235,7 +237,7 @@ class _Run:
         self.execute(sensor)
 
     def result(self, request_hash: str) -> None:
-        cut = {"period_start": DAY, "period_end": NEXT_DAY, "start_time_field": self.name("startTime")}
+        cut: dict[str, Any] = {"period_start": DAY, "period_end": NEXT_DAY, "start_time_field": self.name("startTime")}
         path = self.folder / "result.jsonl"
         operator = AlloincognitoRequestResultOperator(
             task_id=f"land_{next(_numbers)}",

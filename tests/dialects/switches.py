@@ -18,6 +18,10 @@ RENAMED = {
 NO_OTHER_VERB = ("no setting for another verb",)
 
 
+COMBINATIONS = 220
+"""With random ones, if the pairwise cover has fewer."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """
@@ -52,7 +56,7 @@ class Switch:
     """
     One open question.
 
-    :param name: of the sandbox's setting or settings.
+    :param name: of the sandbox's setting, or of what several are about.
     :param question: as in the documentation.
     :param answers: the first is what is assumed.
     """
@@ -64,18 +68,18 @@ class Switch:
 
 def values(setting: str, *others: Any, not_yet: str = "") -> list[Answer]:
     """Return answers with which the package copes by itself."""
-    return [Answer(name=str(value), sandbox={setting: value}, not_yet=not_yet) for value in others]
+    return [Answer(name=f"`{value}`", sandbox={setting: value}, not_yet=not_yet) for value in others]
 
 
-def path(setting: str, assumed: str, other: str, *, names: Sequence[str] | None = None) -> Switch:
+def path(question: str, setting: str, assumed: str, other: str, *, names: Sequence[str] | None = None) -> Switch:
     """Return the switch of a method's path."""
     answer = Answer(
-        name=f"`{other}`",
+        name=f"any other, such as `{other}`",
         sandbox={setting: other},
         extra={setting: other},
         names=(setting,) if names is None else names,
     )
-    return Switch(name=setting, question=f"{setting}?", answers=[Answer(name=f"`{assumed}`"), answer])
+    return Switch(name=setting, question=question, answers=[Answer(name=f"`{assumed}`"), answer])
 
 
 def verb(method: str, other: str, *, copes: bool = False) -> Answer:
@@ -96,12 +100,20 @@ def pending(name: str, style: str, *, code: int | str | None = None, **others: A
 
 
 SWITCHES: list[Switch] = [
-    path("call_list_path", "/api/v1/request/getcalllist", "/api/v2/calls/list"),
-    path("create_path", "/api/v1/auth/integrationapi/create", "/auth/create"),
+    path("Path of the call list?", "call_list_path", "/api/v1/request/getcalllist", "/api/v2/calls/list"),
+    path("Path of `create`?", "create_path", "/api/v1/auth/integrationapi/create", "/auth/create"),
     # Where refresh fails, a pair is created.
-    path("refresh_path", "/api/v1/auth/integrationapi/refresh", "/auth/integrationapi/refresh", names=()),
-    path("record_file_path", "/api/v1/request/getcallrecordfile", "/api/v1/request/recordfile"),
-    path("request_result_path", "/api/v1/request/getrequestresultbyhash", "/api/v1/result"),
+    path(
+        "Path of `refresh`?",
+        "refresh_path",
+        "/api/v1/auth/integrationapi/refresh",
+        "/auth/integrationapi/refresh",
+        names=(),
+    ),
+    path("Path of a recording?", "record_file_path", "/api/v1/request/getcallrecordfile", "/api/v1/request/recordfile"),
+    path(
+        "Path of the result by hash?", "request_result_path", "/api/v1/request/getrequestresultbyhash", "/api/v1/result"
+    ),
     Switch(
         name="verbs",
         question="HTTP verbs?",
@@ -126,6 +138,13 @@ SWITCHES: list[Switch] = [
                 number=True,
                 names=("numbers_field",),
             ),
+            Answer(
+                name="`phones`, and others are ignored",
+                sandbox={"numbers_field": "phones", "allow_unknown_fields": True},
+                extra={"numbers_field": "phones"},
+                number=True,
+                warns=("numbers_field",),
+            ),
             Answer(name="not needed"),
         ],
     ),
@@ -133,7 +152,7 @@ SWITCHES: list[Switch] = [
         name="row_fields",
         question="Names of a row's fields?",
         answers=[
-            Answer(name="none is needed; `FIELDS` of the daily DAG has the sandbox's"),
+            Answer(name="none is needed (`FIELDS` of the daily DAG has the sandbox's)"),
             Answer(name="others", sandbox={"row_fields": RENAMED}, fields=RENAMED, names=("FIELDS",)),
             Answer(name="fewer", sandbox={"row_fields": dict.fromkeys(("waitDuration", "status", "comment"))}),
         ],
@@ -235,7 +254,7 @@ SWITCHES: list[Switch] = [
     Switch(
         name="quote_tokens",
         question="Do error messages quote tokens and phone numbers?",
-        answers=[Answer(name="yes"), *values("quote_tokens", False)],
+        answers=[Answer(name="yes"), Answer(name="no", sandbox={"quote_tokens": False})],
     ),
     Switch(
         name="hash_reruns_query",
@@ -243,7 +262,7 @@ SWITCHES: list[Switch] = [
         answers=[
             Answer(name="no"),
             *(
-                Answer(name=f"yes, {rerun} hash", sandbox={"hash_reruns_query": True, "rerun_hash": rerun})
+                Answer(name=f"yes, its hash is {rerun}", sandbox={"hash_reruns_query": True, "rerun_hash": rerun})
                 for rerun in ("new", "same", "absent")
             ),
         ],
@@ -275,8 +294,8 @@ SWITCHES: list[Switch] = [
             Answer(name="yes, and later by their hash"),
             Answer(name="yes, but at first not by their hash", sandbox={"pending_polls": 2}),
             *(
-                Answer(name=style, sandbox={"call_list_answer": style, "pending_polls": 1})
-                for style in ("hash_only", "pending")
+                Answer(name=name, sandbox={"call_list_answer": style, "pending_polls": 1})
+                for name, style in (("no, only by their hash", "hash_only"), ('no, "not ready yet"', "pending"))
             ),
         ],
     ),
@@ -305,7 +324,10 @@ SWITCHES: list[Switch] = [
             Answer(name="HTTP 429 and `Retry-After`", sandbox={"rate_limit": 4}),
             Answer(name="HTTP 429 without it", sandbox={"rate_limit": 4, "retry_after": None}),
             Answer(name="HTTP 503", sandbox={"rate_limit": 4, "rate_limit_status": 503}),
-            Answer(name="a date", sandbox={"rate_limit": 4, "rate_limit_status": 503, "retry_after_date": True}),
+            Answer(
+                name="HTTP 503 and a date in `Retry-After`",
+                sandbox={"rate_limit": 4, "rate_limit_status": 503, "retry_after_date": True},
+            ),
         ],
     ),
     Switch(
@@ -401,8 +423,8 @@ SWITCHES: list[Switch] = [
     ),
     Switch(
         name="always_awkward_hashes",
-        question="Characters of a hash?",
-        answers=[Answer(name="any of base64"), *values("always_awkward_hashes", True)],
+        question="Special characters of a hash?",
+        answers=[Answer(name="some of them"), Answer(name="`+`, `/` and `=`", sandbox={"always_awkward_hashes": True})],
     ),
     Switch(
         name="awkward_rows",

@@ -7,9 +7,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from cover import MOST, dialects
+from cover import dialects
 from dialect_runs import Dialect, Outcome, forget_connections, run, run_in_airflow
-from switches import SWITCHES, Answer
+from dialects_page import PAGE, page
+from switches import COMBINATIONS, SWITCHES, Answer
 
 THREADS = 6  # they wait most of the time
 
@@ -19,7 +20,7 @@ def params(answers: Callable[[Answer], bool]) -> list[object]:
     return [
         pytest.param(
             answer,
-            id=f"{switch.name}-{answer.name.strip('`')}",
+            id=f"{switch.name}-{answer.name}".replace("`", ""),
             marks=[pytest.mark.xfail(reason=answer.not_yet, strict=True)] if answer.not_yet else [],
         )
         for switch in SWITCHES
@@ -75,11 +76,15 @@ def cover(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Future[Outc
 
 @pytest.mark.long
 @pytest.mark.dialects
-@pytest.mark.parametrize("number", range(MOST))
+@pytest.mark.parametrize("number", range(COMBINATIONS))
 def test_the_truth_lands_from_any_combination(cover: list[Future[Outcome]], number: int) -> None:
     outcome = cover[number].result()
     assert outcome.wrong == [], outcome.dialect
     assert outcome.errors == {}, outcome.dialect
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert PAGE.read_text() == page(), "run python tests/dialects/dialects_page.py"
 
 
 def check(answer: Answer, outcome: Outcome) -> None:
