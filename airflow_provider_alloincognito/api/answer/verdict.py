@@ -130,10 +130,9 @@ def _remedy(method: str, status: int) -> str:
         verb = "POST" if method == "getcalllist" else "GET"
         expired = ", and that the hash is known and has not expired" if method == "getrequestresultbyhash" else ""
         return f"{_check_path(method)}{expired}. The request was a {verb}; the package has no setting for another verb."
-    fields = " If it does not know the field with the phone numbers, set numbers_field."
+    fields = "; check numbers_field" if method == "getcalllist" else ""
     return (
-        'If the code means "token not valid" or "not ready yet", name it in auth_error_codes or pending_error_codes of '
-        f"the Connection.{fields if method == 'getcalllist' else ''}"
+        f'If the code means "token not valid" or "not ready yet", set auth_error_codes or pending_error_codes{fields}.'
     )
 
 
