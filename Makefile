@@ -53,13 +53,16 @@ bench-recordings: environment ## recordings onto disk, likewise
 bench-imports: environment ## what parsing a DAG file costs, likewise
 	@$(PY) -m benchmarks.imports --write docs/performance.md $(ARGS)
 
-.PHONY: bench-rotation bench-triggers test-faults test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz
+.PHONY: bench-rotation bench-triggers test-dialects test-faults test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz
 
 bench-rotation: environment ## one pair, hammered by many processes; ARGS="--mode naive|protocol|redis|airflow"
 	@$(PY) -m benchmarks.rotation $(ARGS)
 
 bench-triggers: environment ## many triggers on one loop, beside bare httpx, likewise
 	@$(PY) -m benchmarks.triggers --write docs/performance.md $(ARGS)
+
+test-dialects: environment ## servers that behave in every way that the API's text allows; takes minutes
+	$(PY) -m pytest tests/dialects -m "dialects or not long" $(ARGS)
 
 test-faults: environment ## what networks, servers, files and machines do wrong; takes minutes
 	$(PY) -m pytest tests/faults -m long $(ARGS)

@@ -185,6 +185,7 @@ class AlloincognitoApiError(AlloincognitoError):
     :param code: ``errorCode``, scrubbed, or the HTTP status where no envelope came with it.
     :param message: ``errorMessage``, scrubbed.
     :param request_hash: the response's ``requestHash``, if there was one.
+    :param remedy: what to do, as a sentence or two.
     """
 
     method: str | None = None
@@ -193,7 +194,12 @@ class AlloincognitoApiError(AlloincognitoError):
     request_hash: str | None = None
 
     def __init__(
-        self, method: str, code: int | float | str | None, message: str, request_hash: str | None = None
+        self,
+        method: str,
+        code: int | float | str | None,
+        message: str,
+        request_hash: str | None = None,
+        remedy: str = "",
     ) -> None:
         self.method = method
         self.code = code
@@ -202,7 +208,7 @@ class AlloincognitoApiError(AlloincognitoError):
         what = "an error without a code" if code is None else f"error {code}"
         why = f": {message.rstrip('.')}" if message else " without a message"
         handle = f" (requestHash {scrub_hash(request_hash)})" if request_hash else ""
-        super().__init__(f"AlloIncognito's {method} responded with {what}{why}{handle}.")
+        super().__init__(f"AlloIncognito's {method} responded with {what}{why}{handle}. {remedy}".rstrip())
 
 
 class AlloincognitoResponseError(AlloincognitoError):

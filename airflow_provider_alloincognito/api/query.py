@@ -136,7 +136,7 @@ class CallListQuery:
         start, end = to_api(self.period_start, settings.zone), to_api(self.period_end, settings.zone)
         if start >= end:
             raise AlloincognitoQueryError(
-                f"In the API's zone, {settings.timezone}, the clock goes back within the period: the period would "
+                f"In the API's zone, {settings.zone.key}, the clock goes back within the period: the period would "
                 f"start at {start} and end at {end}, and the API's times cannot say which of the two hours is meant. "
                 "Request a longer period, such as a day."
             )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+import re
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -10,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from airflow_provider_alloincognito.api.answer import verdict
 from airflow_provider_alloincognito.api.answer.audio import checked_audio
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
 from airflow_provider_alloincognito.api.times import parse_api_time
@@ -17,7 +20,12 @@ from airflow_provider_alloincognito.errors import AlloincognitoFieldError, Alloi
 from airflow_provider_alloincognito.scrubbing import scrub_hash
 
 if TYPE_CHECKING:
+    from airflow_provider_alloincognito.api.settings import Settings
     from airflow_provider_alloincognito.api.transport.client import StreamedAnswer
+
+log = logging.getLogger(__name__)
+
+_NO_DIGITS = re.compile(rb"[^0-9]+")
 
 FARTHEST = timedelta(days=366)
 """A time farther from the period than any call was misread: to drop its row would lose a call silently."""
@@ -72,13 +80,19 @@ class CallList(Result):
     :param answer: a response that is not an error.
     :param row_filter: keeps the rows of the period; None keeps all.
     :param ready_check: as for :class:`Result`.
+    :param settings: the Connection's, if the list was requested just now: its ``callTime`` then tells the API's zone.
     """
 
     def __init__(
-        self, answer: StreamedAnswer, row_filter: RowFilter | None = None, ready_check: str | None = None
+        self,
+        answer: StreamedAnswer,
+        row_filter: Callable[[RowBatch], RowBatch] | None = None,
+        ready_check: str | None = None,
+        settings: Settings | None = None,
     ) -> None:
         super().__init__(answer, ready_check)
         self._row_filter = row_filter
+        self._settings = settings
 
     def batches(self) -> Iterator[RowBatch]:
         """
@@ -91,6 +105,13 @@ class CallList(Result):
             if not isinstance(piece, RowBatch):
                 raise AlloincognitoResponseError("Unexpected response: a recording where a call list was requested.")
             yield self._row_filter(piece) if self._row_filter is not None else piece
+        if self._settings is not None:
+            verdict.warn_of_another_zone(self._answer, self._settings)
+        if self._answer.envelope is not None and self._answer.envelope.rowset == "null":
+            log.warning(
+                "The response has null for rows, which is taken for a period without calls. If it means that the "
+                'result is not ready yet, set null_rowset in the Connection to "pending"'
+            )
 
     def __iter__(self) -> Iterator[list[dict[str, Any]]]:
         """Rows as Python values, batch by batch."""
@@ -128,6 +149,34 @@ class RecordFile(Result):
             if not isinstance(piece, bytes):
                 raise AlloincognitoResponseError("Unexpected response: a call list where a recording was requested.")
             yield piece
+
+
+class NumbersCheck:
+    """
+    Warns if rows are not of the numbers that were asked for: a server may ignore a field that it does not know.
+
+    Only a warning, since a row need not have a number as it was asked for.
+
+    :param numbers: digits, with an optional ``+``.
+    """
+
+    def __init__(self, numbers: Sequence[str]) -> None:
+        # With or without the country code, or Russia's 8 for it.
+        self._numbers = [number.lstrip("+")[-10:].encode() for number in numbers]
+
+    def __call__(self, batch: RowBatch) -> RowBatch:
+        """Return the batch as it is."""
+        if self._numbers and not all(map(self._has_number, batch.rows)):
+            self._numbers = []
+            log.warning(
+                "Some rows contain none of the phone numbers that were asked for. If the server does not know the "
+                "field with the numbers, it lists the calls of all: check numbers_field in the Connection"
+            )
+        return batch
+
+    def _has_number(self, row: msgspec.Raw) -> bool:
+        digits = _NO_DIGITS.sub(b"", bytes(row))
+        return any(number in digits for number in self._numbers)
 
 
 class RowFilter:

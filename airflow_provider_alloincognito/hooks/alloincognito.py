@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.query import CallListQuery
-from airflow_provider_alloincognito.api.results import CallList, RecordFile, RowFilter
+from airflow_provider_alloincognito.api.results import CallList, NumbersCheck, RecordFile, RowFilter
 from airflow_provider_alloincognito.api.times import parse_moment
 from airflow_provider_alloincognito.errors import (
     AlloincognitoAuthError,
@@ -24,6 +24,7 @@ from airflow_provider_alloincognito.errors import (
 from airflow_provider_alloincognito.get_provider_info import CONNECTION_FIELDS, NAME, UI_FIELD_BEHAVIOUR
 
 if TYPE_CHECKING:
+    from airflow_provider_alloincognito.api.answer.rows import RowBatch
     from airflow_provider_alloincognito.api.settings import Settings
     from airflow_provider_alloincognito.api.transport.client import Client
     from airflow_provider_alloincognito.hooks.connection import Access
@@ -134,7 +135,7 @@ class AlloincognitoHook(BaseHook):
         """As :meth:`get_call_list`, for a query that has been checked already."""
         with self._naming_the_connection():
             answer = self.get_conn().open(methods.call_list(self.settings, query))
-        return CallList(answer, self._row_filter(query), self.ready_check)
+        return CallList(answer, self._row_filter(query), self.ready_check, self.settings)
 
     def get_call_record_file(self, record_file_id: str, target: Any = None) -> RecordFile:
         """
@@ -191,11 +192,12 @@ class AlloincognitoHook(BaseHook):
                 "'2026-03-01T00:00:00+03:00'."
             ) from None
 
-    def _row_filter(self, query: CallListQuery) -> RowFilter | None:
-        field = self.settings.start_time_field
+    def _row_filter(self, query: CallListQuery) -> Callable[[RowBatch], RowBatch]:
+        field, check = self.settings.start_time_field, NumbersCheck(query.numbers)
         if field is None:
-            return None
-        return RowFilter(field, query.period_start, query.period_end, self.settings.zone)
+            return check
+        cut = RowFilter(field, query.period_start, query.period_end, self.settings.zone)
+        return lambda batch: check(cut(batch))
 
     @contextmanager
     def _naming_the_connection(self) -> Iterator[None]:

@@ -76,6 +76,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch all recordings, then fail if some of them failed."""
+        from airflow_provider_alloincognito.landing.manifest import read_manifest
         from airflow_provider_alloincognito.landing.recordings import land_recordings
 
         with fail_without_retry():
@@ -91,9 +92,10 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
                 stop=self.hook.stopped,
             )
         if landed.failed and self.on_error == "fail":
+            failures = (line.error for line in read_manifest(ObjectStoragePath(landed.manifest)) if line.error)
             raise AlloincognitoRecordingsFailedError(
                 f"{landed.failed} of {landed.failed + landed.fetched + landed.skipped} recordings could not be "
-                "fetched. "
+                f"fetched. The first one: {next(failures, 'unknown')} "
                 f"Which ones and why is in the manifest, {landed.manifest}. Retry to fetch only the missing ones, or "
                 "set on_error='skip' to succeed without them."
             )

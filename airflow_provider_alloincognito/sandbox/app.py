@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from airflow_provider_alloincognito.sandbox.calls import truth_line
 from airflow_provider_alloincognito.sandbox.faults import METHODS, Fault, Method
-from airflow_provider_alloincognito.sandbox.methods import PARAMETERS, VERBS, Methods
+from airflow_provider_alloincognito.sandbox.methods import PARAMETERS, Methods
 from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 from airflow_provider_alloincognito.sandbox.state import SandboxState
 
@@ -90,7 +90,7 @@ def _describe(method: Method, settings: SandboxSettings) -> dict[str, Any]:
         }
         content = {"application/json": {"schema": {"type": "object"}, "example": example}}
         operation["requestBody"] = {"required": True, "content": content}
-    return {VERBS[method].lower(): operation}
+    return {settings.verb_of(method).lower(): operation}
 
 
 class SandboxApp(FastAPI):

@@ -11,8 +11,8 @@ import json
 import random
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from uuid import UUID
@@ -165,15 +165,42 @@ def call_settings(settings: SandboxSettings) -> tuple[Any, ...]:
     return (s.seed, s.calls_per_day, s.daily_variation, s.start_fractions, s.awkward_rows)
 
 
+def start_of(settings: SandboxSettings, day: date, call: Call) -> str | int:
+    """
+    Return a call's start as its row has it.
+
+    :param settings: the format
+    :param day: the call's day
+    :param call: the call
+    """
+    if settings.start_format == "naive":
+        return call.start_text(day)
+    moment = datetime(day.year, day.month, day.day, tzinfo=settings.zone) + timedelta(milliseconds=call.start_ms)
+    match settings.start_format:
+        case "iso":
+            return moment.replace(tzinfo=None).isoformat()
+        case "iso_offset":
+            return moment.isoformat()
+        case "iso_z":
+            return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case "dotted":
+            return moment.strftime("%d.%m.%Y %H:%M:%S")
+        case "epoch_s":
+            return int(moment.timestamp())
+    return round(moment.timestamp() * 1000)
+
+
 def row_of(settings: SandboxSettings, day: date, call: Call) -> dict[str, Any]:
     """
     Return the row that the API should send for a call.
 
-    :param settings: the names of the fields
+    :param settings: the names of the fields, and how values are written
     :param day: the call's day
     :param call: the call
     """
-    values = (call.call_id, call.start_text(day), *call[2:])
+    values: Iterable[Any] = (call.call_id, start_of(settings, day, call), *call[2:])
+    if settings.numbers_as_text:
+        values = (str(value) if type(value) is int else value for value in values)
     names = (settings.row_fields.get(name, name) for name in ROW_FIELDS)
     return {name: value for name, value in zip(names, values, strict=True) if name is not None}
 

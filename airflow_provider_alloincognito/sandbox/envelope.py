@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ _MARK_JSON = json.dumps(_MARK).encode()
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a response says about its request."""
+    """What a response says about its request; without a hash, the text is empty."""
 
     api_name: str
     call_time: datetime
@@ -35,6 +36,11 @@ def to_bytes(settings: SandboxSettings, document: Any) -> bytes:
 def without_error(settings: SandboxSettings, head: Head) -> bytes:
     """Return a response without an error that has neither rows nor a recording."""
     return to_bytes(settings, _document(settings, _no_error(settings), _head(settings, head)))
+
+
+def null_rowset(settings: SandboxSettings, head: Head) -> bytes:
+    """Return a response without an error whose rows are null."""
+    return b"null".join(around(settings, head, "rowset", {}))
 
 
 def around(settings: SandboxSettings, head: Head, payload: str, first: Mapping[str, Any]) -> tuple[bytes, bytes]:
@@ -55,6 +61,8 @@ def around(settings: SandboxSettings, head: Head, payload: str, first: Mapping[s
 
 def with_error(settings: SandboxSettings, code: int | str | None, message: str, head: Head | None) -> bytes:
     """Return a response with an error; without a head, its ``result`` is null."""
+    if settings.numbers_as_text and code is not None:
+        code = str(code)
     error = {"error": {"errorMessage": message, "errorCode": code}}
     if head is None or settings.error_result == "null":
         return to_bytes(settings, _document(settings, error, None))
@@ -77,14 +85,16 @@ def with_pair(settings: SandboxSettings, pair: Pair) -> bytes:
 
 
 def _head(settings: SandboxSettings, head: Head) -> dict[str, Any]:
-    return {
+    as_text = settings.numbers_as_text
+    code = settings.result_code
+    values = {
         "apiName": head.api_name,
-        "apiVersion": 1,
+        "apiVersion": "1" if as_text else 1,
         "callTime": head.call_time.strftime("%Y-%m-%d %H:%M:%S"),
         "responseDuration": f"{head.seconds:.6f}",
-        "code": settings.result_code,
-        "requestHash": head.request_hash,
+        "code": str(code) if as_text and code is not None else code,
     }
+    return {**values, "requestHash": head.request_hash} if head.request_hash else values
 
 
 def _document(settings: SandboxSettings, error: Mapping[str, Any], result: Any) -> dict[str, Any]:
@@ -100,6 +110,7 @@ def _no_error(settings: SandboxSettings) -> dict[str, Any]:
         "zero": {"error": {"errorMessage": "", "errorCode": 0}},
         "zero_string": {"error": {"errorMessage": None, "errorCode": "0"}},
         "null_code": {"error": {"errorMessage": None, "errorCode": None}},
+        "ok": {"error": {"errorMessage": "OK", "errorCode": 0}},
     }
     return shapes[settings.no_error]
 
@@ -114,6 +125,8 @@ def _expiry(settings: SandboxSettings, token: Token) -> str | None:
             return str(int(token.expires))
         case "epoch_ms":
             return str(int(token.expires * 1000))
+        case "seconds":
+            return str(int(token.expires - settings.clock_skew - time.time()))
     moment = datetime.fromtimestamp(token.expires, settings.zone)
     if settings.expiry_format == "naive":
         return moment.strftime("%Y-%m-%d %H:%M:%S")

@@ -13,7 +13,7 @@ from uuid import UUID
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_alloincognito.sandbox import envelope, recordings
-from airflow_provider_alloincognito.sandbox.faults import METHODS, Fault, Method
+from airflow_provider_alloincognito.sandbox.faults import Fault, Method
 from airflow_provider_alloincognito.sandbox.requests import (
     ApiError,
     BadQuery,
@@ -25,10 +25,10 @@ from airflow_provider_alloincognito.sandbox.requests import (
 )
 from airflow_provider_alloincognito.sandbox.responses import Response, retry_after, send_response, spoil
 from airflow_provider_alloincognito.sandbox.rows import has_recording
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 from airflow_provider_alloincognito.sandbox.state import SandboxState
 from airflow_provider_alloincognito.sandbox.tokens import TokenCheck, fingerprint
 
-VERBS: dict[Method, str] = dict.fromkeys(METHODS, "GET") | {"getcalllist": "POST"}
 PARAMETERS: dict[Method, str] = {"getcallrecordfile": "recordFileId", "getrequestresultbyhash": "requestHash"}
 _REJECTIONS = {
     "missing": "токен не передан",
@@ -108,10 +108,12 @@ class Methods:
         entry.note_sent()
 
     def _respond(self, request: _MethodRequest, fault: Fault | None) -> Response:
-        settings, verb = request.settings, VERBS[request.method]
+        settings, verb = request.settings, request.settings.verb_of(request.method)
         if self._state.over_the_limit():
-            body = envelope.with_error(settings, 429, "слишком много запросов", None)
-            return Response("rate_limited", 429, body, headers=retry_after(settings.retry_after))
+            status = settings.rate_limit_status
+            body = envelope.with_error(settings, status, "слишком много запросов", None)
+            pause = retry_after(settings.retry_after, as_date=settings.retry_after_date)
+            return Response("rate_limited", status, body, headers=pause)
         if request.verb != verb:
             body = envelope.with_error(settings, 405, f"метод вызывается через {verb}", None)
             return Response("wrong_verb", 405, body, headers=((b"allow", verb.encode()),))
@@ -138,7 +140,7 @@ class Methods:
             checked = tokens.check(request.token, "access")
         request.note_token(checked)
         if pair is not None:
-            return Response("ok", 200, envelope.with_pair(settings, pair), rotation=True)
+            return Response("ok", settings.success_status, envelope.with_pair(settings, pair), rotation=True)
         if checked.state == "early" and settings.early_refresh_answer == "error":
             return self._error(request, _REJECTIONS["early"])
         if not checked.valid:
@@ -160,7 +162,9 @@ class Methods:
             return self._error(request, str(e))
         text = self._state.hashes.register(settings, StoredRequest(request.as_of, query))
         if settings.call_list_answer == "hash_only":
-            return Response("ok", 200, envelope.without_error(settings, request.head(text)))
+            return Response("ok", settings.success_status, envelope.without_error(settings, request.head(text)))
+        if settings.call_list_answer == "pending":
+            return _pending(request, text)
         return self._rows(request, query, request.as_of, text)
 
     def _by_parameter(self, request: _MethodRequest, name: str) -> Response:
@@ -190,12 +194,20 @@ class Methods:
             return Response("error", error.status, body)
         if settings.hash_reruns_query:
             as_of = request.as_of
-            text = hashes.register(settings, StoredRequest(as_of, stored.request), ready=True)
+            text = self._hash_of_rerun(settings, text, StoredRequest(as_of, stored.request))
         if isinstance(stored.request, CallQuery):
             request.method = "getcalllist"
             return self._rows(request, stored.request, as_of, text)
         request.method = "getcallrecordfile"
         return self._recording(request, stored.request, as_of, text)
+
+    def _hash_of_rerun(self, settings: SandboxSettings, text: str, stored: StoredRequest) -> str:
+        match settings.rerun_hash:
+            case "same":
+                return text
+            case "absent":
+                return ""
+        return self._state.hashes.register(settings, stored, ready=True)
 
     def _rows(self, request: _MethodRequest, query: CallQuery, as_of: datetime, text: str) -> Response:
         settings, rows = request.settings, self._state.rows
@@ -212,7 +224,7 @@ class Methods:
             yield from found
             yield closing
 
-        return Response("ok", 200, before, blocks, after, slow=not rows.is_quick(settings, query))
+        return Response("ok", settings.success_status, before, blocks, after, slow=not rows.is_quick(settings, query))
 
     def _recording(self, request: _MethodRequest, record_file_id: str, as_of: datetime, text: str | None) -> Response:
         settings, state = request.settings, self._state
@@ -220,13 +232,13 @@ class Methods:
         if found is None or not has_recording(settings, found[1], _ms_since(found[0], as_of)):
             return self._error(request, f"запись {record_file_id} не найдена", number=found and found[1].caller)
         day, call = found
-        text = text or state.hashes.register(settings, StoredRequest(as_of, record_file_id))
+        text = text if text is not None else state.hashes.register(settings, StoredRequest(as_of, record_file_id))
         name = {} if settings.file_name == "absent" else {"file_NAME": recordings.file_name(settings, day, call)}
         before, after = envelope.around(settings, request.head(text), "fileContent", name)
         size = recordings.recording_size(settings, call)
         return Response(
             "ok",
-            200,
+            settings.success_status,
             before + b'"',
             lambda: recordings.base64_text(settings, recordings.recording_blocks(record_file_id, size)),
             b'"' + after,
@@ -273,8 +285,11 @@ def _pending(request: _MethodRequest, text: str) -> Response:
     if settings.pending_style == "error_code":
         body = envelope.with_error(settings, settings.pending_error_code, "запрос ещё выполняется", head)
         return Response("pending", settings.error_status, body)
-    status = 202 if settings.pending_style == "202" else 200
-    return Response("pending", status, envelope.without_error(settings, head))
+    if settings.pending_style == "null_rowset":
+        return Response("pending", settings.success_status, envelope.null_rowset(settings, head))
+    status = settings.success_status if settings.pending_style == "no_rowset" else 202
+    body = b"" if settings.pending_style == "empty_202" else envelope.without_error(settings, head)
+    return Response("pending", status, body)
 
 
 def _is_uuid(text: str) -> bool:

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import socket
 import struct
+import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
+from email.utils import formatdate
 from itertools import chain
 from typing import get_args
 
@@ -18,7 +20,6 @@ from airflow_provider_alloincognito.sandbox.faults import BreakingKind, Fault
 from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 
 SMALL = 256 * 1024
-JSON_TYPE = b"application/json; charset=utf-8"
 _HTML = "<!doctype html><title>502</title><h1>Сервис временно недоступен</h1><p>+7 (916) 123-45-67</p>".encode()
 
 
@@ -35,6 +36,7 @@ class Response:
     :param blocks_length: the length of all blocks, if known
     :param slow: the blocks take long to make
     :param headers: other headers than those of the content
+    :param content_type: the header ``Content-Type``; None: the one in the settings
     :param rotation: a token pair was made
     """
 
@@ -46,7 +48,7 @@ class Response:
     blocks_length: int | None = None
     slow: bool = False
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    content_type: bytes = JSON_TYPE
+    content_type: bytes | None = None
     rotation: bool = False
 
     def body(self) -> Iterator[bytes]:
@@ -63,8 +65,10 @@ class Response:
         return None if self.blocks_length is None else len(self.head) + self.blocks_length + len(self.tail)
 
 
-def retry_after(value: int | str | None) -> tuple[tuple[bytes, bytes], ...]:
+def retry_after(value: int | str | None, *, as_date: bool = False) -> tuple[tuple[bytes, bytes], ...]:
     """Return the header ``Retry-After``, or no header for None."""
+    if as_date and isinstance(value, int):
+        value = formatdate(time.time() + value, usegmt=True)
     return () if value is None else ((b"retry-after", str(value).encode()),)
 
 
@@ -94,7 +98,7 @@ async def send_response(
     elif length is None or length <= SMALL:
         first, complete = await _take(body, None if settings.transfer == "content_length" else SMALL)
         length = sum(map(len, first)) if complete else None
-    await _send_start(response, gzip, length, send)
+    await _send_start(response, settings, gzip, length, send)
     if first:
         more = length is None
         await send({"type": "http.response.body", "body": b"".join(first), "more_body": more})
@@ -132,8 +136,11 @@ async def _blocks(response: Response, gzip: bool) -> AsyncIterator[bytes]:
         yield compressor.flush()
 
 
-async def _send_start(response: Response, gzip: bool, length: int | None, send: Send) -> None:
-    headers = [(b"content-type", response.content_type), *response.headers]
+async def _send_start(
+    response: Response, settings: SandboxSettings, gzip: bool, length: int | None, send: Send
+) -> None:
+    content_type = response.content_type or (settings.content_type or "").encode()
+    headers = [*([(b"content-type", content_type)] if content_type else []), *response.headers]
     if gzip:
         headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
     if length is not None:
@@ -181,7 +188,7 @@ async def _send_part(
         whole = compressor.compress(whole) + compressor.flush()
     if not fault.resets_at_once:
         at = min(fault.cut_at(len(whole)), len(whole))
-        await _send_start(response, gzip, None if settings.transfer == "chunked" else len(whole), send)
+        await _send_start(response, settings, gzip, None if settings.transfer == "chunked" else len(whole), send)
         if at:
             await send({"type": "http.response.body", "body": whole[:at], "more_body": True})
     if fault.kind == "stall":

@@ -11,11 +11,13 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
-from airflow_provider_alloincognito.sandbox.calls import DAY_MS, Call, CallGenerator, DayCache, call_settings
+from airflow_provider_alloincognito.sandbox.calls import DAY_MS, Call, CallGenerator, DayCache, call_settings, start_of
 from airflow_provider_alloincognito.sandbox.requests import CallQuery, same_number
 from airflow_provider_alloincognito.sandbox.settings import ROW_FIELDS, SandboxSettings
 
 BLOCK = 256 * 1024
+# Fields whose value is a number, never null.
+_NUMBERS = frozenset({"callId", "direction", "duration", "waitDuration"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,8 @@ class RowRenderer:
 
     def _key(self, settings: SandboxSettings, day: date) -> tuple[Any, ...]:
         fields = tuple(sorted(settings.row_fields.items()))
-        return (*call_settings(settings), fields, settings.pretty, settings.ascii_json, day)
+        written = (settings.numbers_as_text, settings.start_format, settings.timezone)
+        return (*call_settings(settings), fields, settings.pretty, settings.ascii_json, *written, day)
 
     def _rendered(self, settings: SandboxSettings, day: date) -> RenderedDay:
         make = partial(_render, settings, day, self._calls)
@@ -185,12 +188,14 @@ def _separator(settings: SandboxSettings) -> bytes:
 class _Writer(NamedTuple):
     template: str
     chosen: tuple[int, ...]
-    ascii_json: bool
+    settings: SandboxSettings
+    number: str
 
     def row(self, day: date, call: Call) -> bytes:
+        start = start_of(self.settings, day, call)
         values = (
             call.call_id,
-            f'"{call.start_text(day)}"',
+            f'"{start}"' if isinstance(start, str) else self.number % start,
             call.direction,
             f'"{call.caller}"',
             f'"{call.called}"',
@@ -199,8 +204,8 @@ class _Writer(NamedTuple):
             f'"{call.status}"',
             f'"{call.record_file_id}"' if call.record_file_id else "null",
             "true" if call.is_voicemail else "false",
-            "null" if call.is_read is None else call.is_read,
-            "null" if call.comment is None else json.dumps(call.comment, ensure_ascii=self.ascii_json),
+            "null" if call.is_read is None else self.number % call.is_read,
+            "null" if call.comment is None else json.dumps(call.comment, ensure_ascii=self.settings.ascii_json),
         )
         if len(self.chosen) < len(values):
             values = tuple(values[index] for index in self.chosen)  # type: ignore[assignment]
@@ -210,8 +215,12 @@ class _Writer(NamedTuple):
 def _writer(settings: SandboxSettings) -> _Writer:
     names = [settings.row_fields.get(name, name) for name in ROW_FIELDS]
     chosen = tuple(index for index, name in enumerate(names) if name is not None)
-    keys = [json.dumps(names[index], ensure_ascii=settings.ascii_json).replace("%", "%%") for index in chosen]
+    number = '"%s"' if settings.numbers_as_text else "%s"
+    pairs = []
+    for index in chosen:
+        key = json.dumps(names[index], ensure_ascii=settings.ascii_json).replace("%", "%%")
+        pairs.append((key, number if ROW_FIELDS[index] in _NUMBERS else "%s"))
     if settings.pretty:
-        body = ",\n".join(f"        {key}: %s" for key in keys)
-        return _Writer("{\n" + body + "\n      }", chosen, settings.ascii_json)
-    return _Writer("{" + ",".join(f"{key}:%s" for key in keys) + "}", chosen, settings.ascii_json)
+        body = ",\n".join(f"        {key}: {value}" for key, value in pairs)
+        return _Writer("{\n" + body + "\n      }", chosen, settings, number)
+    return _Writer("{" + ",".join(f"{key}:{value}" for key, value in pairs) + "}", chosen, settings, number)

@@ -72,7 +72,8 @@ class SandboxSettings(StrictModel):
     :param refresh_lifetime: lifetime of a refresh token in seconds (the API's text: 25 hours)
     :param early_refresh: may a pair be refreshed before its access token has expired
     :param early_refresh_answer: how an early refresh is rejected: as a bad token (``auth``), or as an API ``error``
-    :param expiry_format: how ``accessTokenExpiredIn`` and ``refreshTokenExpiredIn`` are written
+    :param expiry_format: how ``accessTokenExpiredIn`` and ``refreshTokenExpiredIn`` are written; ``seconds``: the
+        seconds that are left
     :param jwt_exp: the claim ``exp``: a number, a string, or none
     :param pair_envelope: the pair is the whole response (``bare``), as in the API's text, or its ``result``
     :param auth_rejection: HTTP status for a token that is not valid; with 200, the error is in the envelope
@@ -82,30 +83,36 @@ class SandboxSettings(StrictModel):
     :param forbidden_methods: methods that respond with 403 to a valid token: the right is missing
 
     :param create_path: path of ``create``; the next four: of the other methods
+    :param verbs: other HTTP verbs than those of the text, by method
     :param numbers_field: name of the list of numbers in the call list's request
     :param allow_unknown_fields: unknown fields of the body and unknown query parameters are ignored
     :param timezone: IANA zone of all times without a zone
     :param period_end: is a call that starts at ``periodEnd`` inside the period. Compared in whole seconds
-    :param call_list_answer: ``hash_only``: the response has no rows, they are fetched by its hash
+    :param call_list_answer: ``hash_only``: the response has no rows, they are fetched by its hash; ``pending``:
+        likewise, and it is "not ready yet"
     :param empty_rowset: the rows of a period without calls
 
-    :param hash_reruns_query: a request by hash runs the query again (newer rows, another hash)
+    :param hash_reruns_query: a request by hash runs the query again, and may find newer rows
+    :param rerun_hash: the hash of a query that was run again
     :param hash_lifetime: seconds for which a hash is known; None: for ever
     :param unknown_hash_status: HTTP status of the error about an unknown hash
     :param always_awkward_hashes: each hash has ``+`` and ``/`` as well as ``=``
     :param pending_polls: how many polls of each hash get "not ready yet"
     :param pending_seconds: for how many seconds polls of each hash get "not ready yet"
-    :param pending_style: how "not ready yet" is said
+    :param pending_style: how "not ready yet" is said; ``empty_202``: without a body
     :param pending_error_code: the ``errorCode`` of ``pending_style="error_code"``
 
-    :param no_error: how ``error`` looks when there is none
+    :param no_error: how ``error`` looks when there is none; ``ok``: code 0 and the message OK
+    :param success_status: HTTP status of a response without an error
     :param error_status: HTTP status of the API's own errors
     :param error_code: ``errorCode`` of the API's own errors
     :param error_result: an error's ``result``: the envelope with its hash, null, or absent
     :param result_code: ``result.code`` of a response without an error
     :param key_order: order of keys in the response and in ``result``
+    :param numbers_as_text: numbers in rows and in the envelope are strings
     :param pretty: responses are indented
     :param ascii_json: Cyrillic is written as ``\\u`` escapes
+    :param content_type: the header ``Content-Type``; None: no such header
     :param gzip: bodies are compressed if the client accepts it
     :param transfer: ``auto``: Content-Length if the length is known beforehand or small, else chunked
 
@@ -117,14 +124,17 @@ class SandboxSettings(StrictModel):
     :param calls_per_day: approximate number of calls on a working day
     :param daily_variation: False: every day, weekends too, has exactly ``calls_per_day``
     :param start_fractions: about half of the starts have milliseconds
+    :param start_format: how a row's start is written; ``dotted``: ``dd.mm.yyyy hh:mm:ss``
     :param awkward_rows: ``comment`` has braces, quotes, escapes and nested values
     :param row_fields: other names for the fields of a row; a field renamed to null is left out
     :param call_appears_after: seconds from a call's end until it is listed; None: future calls are listed too
     :param recording_appears_after: seconds from a call's end until its recording is available
 
     :param latency: seconds until a response, or a range; or a mapping from methods (``*`` for the rest) to those
-    :param rate_limit: requests a second, of all methods, before 429; None: no limit
-    :param retry_after: seconds in the 429's ``Retry-After``; None: no such header
+    :param rate_limit: requests a second, of all methods, before a response that says "too many"; None: no limit
+    :param rate_limit_status: HTTP status of that response
+    :param retry_after: seconds in its ``Retry-After``; None: no such header
+    :param retry_after_date: ``Retry-After`` is a date
     :param faults: the first faults; see :class:`~airflow_provider_alloincognito.sandbox.faults.Fault`
     :param admin: serve ``/_sandbox/``
     :param log_limit: requests kept in the log
@@ -137,7 +147,7 @@ class SandboxSettings(StrictModel):
     refresh_lifetime: NonNegativeFloat = 25 * 3600.0
     early_refresh: Literal["allowed", "refused"] = "allowed"
     early_refresh_answer: Literal["auth", "error"] = "auth"
-    expiry_format: Literal["iso", "iso_z", "naive", "epoch_s", "epoch_ms", "garbage", "none"] = "iso"
+    expiry_format: Literal["iso", "iso_z", "naive", "epoch_s", "epoch_ms", "seconds", "garbage", "none"] = "iso"
     jwt_exp: Literal["number", "string", "none"] = "number"
     pair_envelope: Literal["bare", "result"] = "bare"
     auth_rejection: HttpStatus = 401
@@ -151,30 +161,35 @@ class SandboxSettings(StrictModel):
     call_list_path: Path = "/api/v1/request/getcalllist"
     record_file_path: Path = "/api/v1/request/getcallrecordfile"
     request_result_path: Path = "/api/v1/request/getrequestresultbyhash"
+    verbs: Mapping[Method, Literal["GET", "POST"]] = {}
     numbers_field: str = "numbers"
     allow_unknown_fields: bool = False
     timezone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Moscow"
     period_end: Literal["inclusive", "exclusive"] = "exclusive"
-    call_list_answer: Literal["rows", "hash_only"] = "rows"
+    call_list_answer: Literal["rows", "hash_only", "pending"] = "rows"
     empty_rowset: Literal["[]", "null"] = "[]"
 
     hash_reruns_query: bool = False
+    rerun_hash: Literal["new", "same", "absent"] = "new"
     hash_lifetime: NonNegativeFloat | None = None
     unknown_hash_status: HttpStatus = 200
     always_awkward_hashes: bool = False
     pending_polls: NonNegativeInt = 0
     pending_seconds: NonNegativeFloat = 0.0
-    pending_style: Literal["202", "no_rowset", "error_code"] = "202"
+    pending_style: Literal["202", "empty_202", "no_rowset", "null_rowset", "error_code"] = "202"
     pending_error_code: int | str = 1100
 
-    no_error: Literal["null", "absent", "zero", "zero_string", "null_code"] = "null"
+    no_error: Literal["null", "absent", "zero", "zero_string", "null_code", "ok"] = "null"
+    success_status: Annotated[int, Field(ge=200, le=299)] = 200
     error_status: HttpStatus = 200
     error_code: int | str = 1000
     error_result: Literal["envelope", "null", "absent"] = "envelope"
-    result_code: int = 0
+    result_code: int | str | None = 0
     key_order: Literal["error_first", "result_first", "rowset_first"] = "error_first"
+    numbers_as_text: bool = False
     pretty: bool = False
     ascii_json: bool = False
+    content_type: str | None = "application/json; charset=utf-8"
     gzip: bool = False
     transfer: Literal["auto", "chunked", "content_length"] = "auto"
 
@@ -186,6 +201,7 @@ class SandboxSettings(StrictModel):
     calls_per_day: NonNegativeInt = 2500
     daily_variation: bool = True
     start_fractions: bool = False
+    start_format: Literal["naive", "iso", "iso_offset", "iso_z", "dotted", "epoch_s", "epoch_ms"] = "naive"
     awkward_rows: bool = False
     row_fields: Annotated[Mapping[str, str | None], AfterValidator(_distinct)] = {}
     call_appears_after: NonNegativeFloat | None = 0.0
@@ -193,7 +209,9 @@ class SandboxSettings(StrictModel):
 
     latency: Seconds | Mapping[AnyMethod, Seconds] = 0.0
     rate_limit: NonNegativeFloat | None = None
+    rate_limit_status: Literal[429, 503] = 429
     retry_after: NonNegativeInt | None = 1
+    retry_after_date: bool = False
     faults: Annotated[tuple[Annotated[Fault, Strict(False)], ...], AsTuple] = ()
     admin: bool = True
     log_limit: NonNegativeInt = 200_000
@@ -234,6 +252,14 @@ class SandboxSettings(StrictModel):
     def paths(self) -> dict[Method, str]:
         """The path that serves each method."""
         return {method: path for path, method in self.methods_by_path.items()}
+
+    def verb_of(self, method: Method) -> str:
+        """
+        Return the HTTP verb of one method.
+
+        :param method: the method
+        """
+        return self.verbs.get(method, "POST" if method == "getcalllist" else "GET")
 
     def latency_of(self, method: Method) -> Seconds:
         """

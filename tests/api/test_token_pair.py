@@ -53,11 +53,14 @@ def test_an_expiry_is_read_in_every_format(text: Any) -> None:
     assert pair.obtained_at == NOW
 
 
-@pytest.mark.parametrize("text", ["in a day", None, "", [], 0])
+@pytest.mark.parametrize("text", ["in a day", None, "", [], 0, "86400", 86_400_000, "2025-06-02 14:59:59"])
 @pytest.mark.parametrize("exp", [int(EXPIRY.timestamp()), str(int(EXPIRY.timestamp()))])
 def test_without_a_readable_expiry_the_one_in_the_token_is_used(text: Any, exp: Any) -> None:
     body = response(accessToken=jwt({"exp": exp}), accessTokenExpiredIn=text)
     assert read_pair(body, MOSCOW, NOW).access_expires_at == EXPIRY
+    # An end that has passed was misread. Believed, it would have every process renew the pair at once.
+    body = response(accessToken=jwt({"exp": 1}), accessTokenExpiredIn=text)
+    assert read_pair(body, MOSCOW, NOW).access_expires_at == NOW + ACCESS_LIFETIME
 
 
 def test_without_any_expiry_the_lifetimes_of_the_description_are_used() -> None:

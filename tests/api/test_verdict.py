@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -190,3 +190,47 @@ def has_a_code(envelope: Envelope) -> bool:
 def test_a_ready_check_that_is_not_a_function_is_an_error_that_names_it(path: str) -> None:
     with pytest.raises(AlloincognitoSettingsError, match=f"ready_check is '{path}'"):
         verdict.is_ready(answer_with(), Settings(), path)
+
+
+NOON = datetime(2026, 3, 3, 9, tzinfo=UTC)
+"""Moscow's, by the server's header ``Date``."""
+
+
+@pytest.mark.parametrize(
+    ("call_time", "zone"),
+    [
+        ("2026-03-03 12:00:00", None),
+        ("2026-03-03 11:58:00", None),
+        ("2026-03-03T19:00:00+10:00", None),
+        ("2026-03-03 09:00:00", "UTC"),
+        ("2026-03-03 19:00:31", "UTC+10:00"),
+        ("2026-03-03 14:29:00", "UTC+05:30"),
+        ("2026-03-02 20:00:00", None),  # no zone is so far: the time of another request
+        ("2026-03-03 14:10:00", None),
+        ("2021-03-03 14:00:00", None),
+        ("never", None),
+        (None, None),
+    ],
+)
+def test_the_time_of_the_call_tells_the_zone(
+    call_time: str | None, zone: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = answer_with(call_time=call_time)
+    answer.server_time = NOON
+    verdict.warn_of_another_zone(answer, Settings())
+    assert caplog.messages == [] if zone is None else f"shows {zone}," in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "names"),
+    [
+        ("getcalllist", 404, "call_list_path"),
+        ("getcallrecordfile", 405, "record_file_path"),
+        ("getcalllist", 200, "auth_error_codes or pending_error_codes"),
+        ("getcalllist", 400, "numbers_field"),
+        ("a method of the user's", 404, "the path"),
+    ],
+)
+def test_an_error_names_the_settings_that_may_be_wrong(method: str, status: int, names: str) -> None:
+    with pytest.raises(AlloincognitoApiError, match=names):
+        verdict.raise_for_error(method, answer_with(status, error_code=1), Settings())

@@ -17,6 +17,7 @@ from sandbox_client import PlainClient
         ("zero", {"error": {"errorMessage": "", "errorCode": 0}}),
         ("zero_string", {"error": {"errorMessage": None, "errorCode": "0"}}),
         ("null_code", {"error": {"errorMessage": None, "errorCode": None}}),
+        ("ok", {"error": {"errorMessage": "OK", "errorCode": 0}}),
     ],
 )
 def test_how_no_error_looks(client: PlainClient, recorded: dict[str, Any], value: str, seen: dict[str, Any]) -> None:
@@ -67,3 +68,19 @@ def test_the_result_of_an_error(client: PlainClient, value: str, present: bool) 
 def test_the_result_code_can_be_set(client: PlainClient) -> None:
     client.sandbox.configure(result_code=200)
     assert client.call_list().json()["result"]["code"] == 200
+
+
+def test_numbers_can_be_strings(client: PlainClient) -> None:
+    client.sandbox.configure(numbers_as_text=True, start_format="epoch_s")
+    result = client.call_list().json()["result"]
+    assert (result["apiVersion"], result["code"]) == ("1", "0")
+    assert result["rowset"] == client.sandbox.truth("2025-06-02", "2025-06-03")
+    assert not any(type(value) is int for row in result["rowset"] for value in row.values())
+    assert client.call_list(direction=9).json()["error"]["errorCode"] == "1000"
+
+
+@pytest.mark.parametrize("value", ["text/plain", None])
+def test_the_content_type_can_be_set(client: PlainClient, value: str | None) -> None:
+    client.sandbox.configure(content_type=value, success_status=201)
+    response = client.call_list(client.sandbox.authorization_token)
+    assert response.headers.get("Content-Type") == value

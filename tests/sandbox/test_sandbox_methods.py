@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from sandbox_client import CALL_LIST, MONDAY, PlainClient
@@ -98,6 +100,27 @@ def test_requests_over_the_rate_limit_get_429(client: PlainClient) -> None:
     assert [response.status_code for response in responses] == [200, 200, 200, 429, 429]
     assert responses[-1].headers["Retry-After"] == "7"
     assert client.sandbox.count("getcalllist", status=429) == 2
+
+
+def test_too_many_requests_can_be_503_and_a_date(client: PlainClient) -> None:
+    client.create()
+    client.sandbox.configure(rate_limit=0, rate_limit_status=503, retry_after=60, retry_after_date=True)
+    response = client.call_list()
+    assert response.status_code == 503
+    pause = parsedate_to_datetime(response.headers["Retry-After"]) - datetime.now(UTC)
+    assert 58 < pause.total_seconds() <= 60
+
+
+def test_other_verbs_and_another_status_of_success(client: PlainClient, recorded: dict[str, Any]) -> None:
+    client.create()
+    client.sandbox.configure(verbs={"getcalllist": "GET", "getcallrecordfile": "POST"}, success_status=201)
+    assert client.call_list().headers["Allow"] == "GET"
+    assert client.record_file(recorded["recordFileId"]).status_code == 405
+    response = client.session.get(
+        client.sandbox.url + CALL_LIST, json=MONDAY, headers={"Authorization": f"Bearer {client.access}"}, timeout=5
+    )
+    assert response.status_code == 201
+    assert response.json()["result"]["rowset"] == client.sandbox.truth("2025-06-02", "2025-06-03")
 
 
 def test_latency_by_method(client: PlainClient) -> None:

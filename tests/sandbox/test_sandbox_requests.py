@@ -168,6 +168,17 @@ def test_a_result_is_not_ready_for_some_polls(client: PlainClient, style: str, s
     assert outcomes == ["pending", "pending", "ok"]
 
 
+def test_a_result_is_not_ready_without_a_body_or_with_null_rows(client: PlainClient) -> None:
+    client.sandbox.configure(pending_polls=1, pending_style="null_rowset", call_list_answer="pending")
+    first = client.call_list()
+    assert first.json()["result"]["rowset"] is None
+    client.sandbox.configure(pending_style="empty_202")
+    response = client.by_hash(hash_of(first))
+    assert (response.status_code, response.content) == (202, b"")
+    ready = client.by_hash(hash_of(first)).json()
+    assert ready["result"]["rowset"] == client.sandbox.truth("2025-06-02", "2025-06-03")
+
+
 def test_a_result_is_not_ready_for_some_time(client: PlainClient) -> None:
     client.sandbox.configure(pending_seconds=1.0)
     text = hash_of(client.call_list())
@@ -187,6 +198,10 @@ def test_a_result_is_kept_or_the_query_is_run_again(client: PlainClient) -> None
     rerun = client.by_hash(text).json()["result"]
     assert rerun["requestHash"] != text
     assert rerun["rowset"] == client.sandbox.truth("2025-06-02", "2025-06-03")
+    client.sandbox.configure(rerun_hash="same")
+    assert client.by_hash(text).json()["result"]["requestHash"] == text
+    client.sandbox.configure(rerun_hash="absent")
+    assert "requestHash" not in client.by_hash(text).json()["result"]
 
 
 def test_a_kept_result_is_as_old_as_its_request(client: PlainClient) -> None:

@@ -45,6 +45,24 @@ def test_a_filter_selects_rows(client: PlainClient, body: Row, right: Callable[[
     assert 0 < len(found) < len(everything)
 
 
+@pytest.mark.parametrize(
+    ("value", "first"),
+    [
+        ("iso", "2025-06-02T00:00:00"),
+        ("iso_offset", "2025-06-02T00:00:00+03:00"),
+        ("iso_z", "2025-06-01T21:00:00Z"),
+        ("dotted", "02.06.2025 00:00:00"),
+        ("epoch_s", 1748811600),
+        ("epoch_ms", 1748811600000),
+    ],
+)
+def test_how_a_start_is_written(client: PlainClient, value: str, first: str | int) -> None:
+    client.sandbox.configure(start_format=value)
+    rows = client.rows()
+    assert rows[0]["startTime"] == first
+    assert rows == client.sandbox.truth("2025-06-02", "2025-06-03")
+
+
 def test_numbers_select_callers_and_called(client: PlainClient) -> None:
     everything = client.sandbox.truth("2025-06-02", "2025-06-03")
     wanted = everything[5]["callerNumber"], everything[9]["calledNumber"]

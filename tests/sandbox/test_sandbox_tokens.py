@@ -201,6 +201,7 @@ def test_formats_of_the_expiry(client: PlainClient) -> None:
     assert abs(naive.timestamp() - ends) < 10
     assert abs(int(written("epoch_s")) - ends) < 10
     assert abs(int(written("epoch_ms")) / 1000 - ends) < 10
+    assert abs(int(written("seconds")) - 24 * 3600) < 10
     assert written("none") is None
     assert not any(character.isdigit() for character in written("garbage"))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.api.times import parse_api_time
 from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoResponseError,
@@ -18,6 +20,13 @@ from airflow_provider_alloincognito.scrubbing import scrub
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.answer.envelope import Envelope
+
+log = logging.getLogger(__name__)
+
+# Zones differ by half hours, few by quarters; a response takes less than the tolerance, a clock is not off by more.
+ZONE_STEP = timedelta(minutes=30)
+ZONE_TOLERANCE = timedelta(minutes=3)
+FIRST_ZONE, LAST_ZONE = timedelta(hours=-12), timedelta(hours=14)
 
 OK = 200
 ACCEPTED = 202
@@ -29,6 +38,15 @@ NO_MESSAGES = (*NO_CODES, "success", "no error", "ок", "успешно", "не
 NO_FRACTION = re.compile(r"(?<=\d)\.0+\Z")
 ZERO = re.compile(r"\A0+\Z")
 LONGEST_CODE = 40
+# What a server says to a path or a verb that it does not have.
+WRONG_PATH = frozenset({301, 302, 307, 308, 404, 405, 410, 501})
+PATH_SETTINGS = {
+    "create": "create_path",
+    "refresh": "refresh_path",
+    "getcalllist": "call_list_path",
+    "getcallrecordfile": "record_file_path",
+    "getrequestresultbyhash": "request_result_path",
+}
 
 
 class Answer(Protocol):
@@ -101,17 +119,17 @@ def raise_for_error(method: str, answer: Answer, settings: Settings, secrets: It
     if envelope is not None and error_code(envelope) in settings.pending_error_codes:
         return
     if envelope is not None and has_error(envelope, settings):
-        raise_api_error(method, envelope, secrets)
+        raise_api_error(method, envelope, secrets, answer.status)
     if not 200 <= answer.status < 300:
-        raise AlloincognitoApiError(method, answer.status, "an HTTP status without a message")
+        remedy = _remedy(method, answer.status)
+        raise AlloincognitoApiError(method, answer.status, "an HTTP status without a message", remedy=remedy)
     if answer.status != ACCEPTED and (envelope is None or not envelope.has_result):
         raise AlloincognitoResponseError(
-            f"Unexpected response: no error and no result in the response to {method}. Check that the method's path in "
-            "the Connection is the one on the server's /docs page."
+            f"Unexpected response: no error and no result in the response to {method}. {_check_path(method)}."
         )
 
 
-def raise_api_error(method: str, envelope: Envelope, secrets: Iterable[str] = ()) -> None:
+def raise_api_error(method: str, envelope: Envelope, secrets: Iterable[str] = (), status: int = OK) -> None:
     """Raise the ``error`` of an envelope, scrubbed."""
     code = envelope.error_code
     shown = scrub(str(code), secrets)[:LONGEST_CODE]
@@ -120,6 +138,53 @@ def raise_api_error(method: str, envelope: Envelope, secrets: Iterable[str] = ()
         code if shown == str(code) or code is None else shown,
         scrub(envelope.error_message or "", secrets),
         envelope.request_hash,
+        _remedy(method, status),
+    )
+
+
+def _remedy(method: str, status: int) -> str:
+    """Return which of the Connection's settings may be wrong if a response is an error."""
+    if status in WRONG_PATH:
+        verb = "POST" if method == "getcalllist" else "GET"
+        expired = ", and that the hash is known and has not expired" if method == "getrequestresultbyhash" else ""
+        return f"{_check_path(method)}{expired}. The request was a {verb}; the package has no setting for another verb."
+    fields = "; check numbers_field" if method == "getcalllist" else ""
+    return (
+        f'If the code means "token not valid" or "not ready yet", set auth_error_codes or pending_error_codes{fields}.'
+    )
+
+
+def _check_path(method: str) -> str:
+    setting = PATH_SETTINGS.get(method, "the path")
+    return f"Check that {setting} in the Connection is the method's path on the server's /docs page"
+
+
+# The zone
+
+
+def warn_of_another_zone(answer: Answer, settings: Settings) -> None:
+    """
+    Compare ``callTime`` with the header ``Date``: if it is the time of the request, it tells the zone of the API.
+
+    Only a warning, since the two may be in different zones.
+
+    :param answer: a response to a request that was sent just now.
+    :param settings: the Connection's.
+    """
+    called_at = parse_api_time(answer.envelope.call_time, settings.zone) if answer.envelope is not None else None
+    if called_at is None or answer.server_time is None:
+        return
+    if abs(called_at - answer.server_time) < ZONE_STEP / 2:
+        return
+    ahead = called_at.astimezone(settings.zone).replace(tzinfo=UTC) - answer.server_time
+    offset = round(ahead / ZONE_STEP) * ZONE_STEP
+    if abs(ahead - offset) > ZONE_TOLERANCE or not FIRST_ZONE <= offset <= LAST_ZONE:
+        return  # not the time of this request
+    log.warning(
+        "The server's clock shows %s, but its times are taken to be in %s. If calls land with wrong times, or a "
+        "period begins at the wrong hour, set timezone in the Connection",
+        timezone(offset),
+        settings.zone.key,
     )
 
 

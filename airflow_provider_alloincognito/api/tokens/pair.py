@@ -89,9 +89,9 @@ def read_pair(body: bytes, zone: ZoneInfo, now: datetime) -> TokenPair:
         )
     return TokenPair(
         access_token=access,
-        access_expires_at=_expiry(fields, "accessTokenExpiredIn", access, zone, now + ACCESS_LIFETIME),
+        access_expires_at=_expiry(fields, "accessTokenExpiredIn", access, zone, now, ACCESS_LIFETIME),
         refresh_token=refresh,
-        refresh_expires_at=_expiry(fields, "refreshTokenExpiredIn", refresh, zone, now + REFRESH_LIFETIME),
+        refresh_expires_at=_expiry(fields, "refreshTokenExpiredIn", refresh, zone, now, REFRESH_LIFETIME),
         obtained_at=now,
     )
 
@@ -101,8 +101,12 @@ def can_be_token(text: str) -> bool:
     return all("!" <= character <= "~" for character in text)
 
 
-def _expiry(fields: Mapping[str, Any], name: str, token: str, zone: ZoneInfo, default: datetime) -> datetime:
-    return parse_api_time(fields.get(name), zone) or jwt_expiry(token) or default
+def _expiry(
+    fields: Mapping[str, Any], name: str, token: str, zone: ZoneInfo, now: datetime, lifetime: timedelta
+) -> datetime:
+    """Return a new token's end. One that has passed was misread: the field may hold, say, the seconds that are left."""
+    ends = (parse_api_time(fields.get(name), zone), jwt_expiry(token))
+    return next((end for end in ends if end is not None and end > now), now + lifetime)
 
 
 def jwt_expiry(token: str) -> datetime | None:

@@ -212,7 +212,8 @@ class Replacement(ABC):
         made_at = self._state.note_clock(answer)
         if verdict.token_is_rejected(answer, settings):
             raise AlloincognitoAuthError(NOT_ACCEPTED)
-        if answer.envelope is None or verdict.has_error(answer.envelope, settings) or answer.status != 200:
+        has_error = answer.envelope is None or verdict.has_error(answer.envelope, settings)
+        if has_error or not 200 <= answer.status < 300:
             verdict.raise_for_error("create", answer, settings, self._state.secrets)
         return read_pair(answer.body, settings.zone, made_at)
 
