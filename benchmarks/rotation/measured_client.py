@@ -15,6 +15,7 @@ from airflow_provider_alloincognito.api.answer import verdict
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.tokens.steps import Send
 from airflow_provider_alloincognito.api.transport.client import Client
+from airflow_provider_alloincognito.api.transport.stop import Stop
 from airflow_provider_alloincognito.errors import AlloincognitoError
 
 # A request that is replayed more often, or waits longer, has failed.
@@ -55,12 +56,12 @@ class MeasuredClient(Client):
     rejections = 0
     accepted_in = 0.0
 
-    def send(self, send: Send) -> Any:
+    def send(self, send: Send, stop: Stop | None = None) -> Any:
         """Send, and measure."""
         if send.is_token_call and self.on_token_call is not None:
             self.on_token_call()
         began = time.monotonic()
-        response = super().send(send)
+        response = super().send(send, stop)
         if not send.is_token_call:
             self.accepted_in = time.monotonic() - began
             self.rejections += verdict.token_is_rejected(response, self.settings)

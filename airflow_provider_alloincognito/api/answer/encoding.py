@@ -9,12 +9,15 @@ import re
 from email.message import Message
 
 LONGEST_MARK = 4
+ANY_BYTES = b"{\xff\xd0}"
 # Latin-1 is what many servers declare without having been told; no Russian text can be in it.
 TAKEN_FOR_UTF_8 = ("utf-8", "ascii", "iso8859-1")
 LIKELY = {"windows-1251": "cp1251", "KOI8-R": "koi8-r", "IBM866": "cp866"}
 COMMON_LETTERS = re.compile("[оеаинтсрвл]")
 FOREIGN_WORD = re.compile("\ufffd{3,}")
 NOT_FOREIGN = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]|[\xc0\xc1][\x80-\xbf]")  # surrogates, overlong forms
+LONGEST_SAMPLE = 16
+BEYOND_ASCII = re.compile(rb"[\x80-\xff]{1,%d}" % LONGEST_SAMPLE)
 NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
@@ -64,17 +67,19 @@ class BodyDecoder:
 
     def _compare(self, chunk: bytes, *, last: bool) -> bytes:
         """Decide on a charset that contains ASCII as soon as there is something else."""
-        if not self._started or chunk.isascii():
+        foreign = BEYOND_ASCII.search(chunk)
+        if not self._started or foreign is None:
             return chunk
-        try:
-            text, _ = codecs.utf_8_decode(chunk, "strict", last)
-        except UnicodeDecodeError:
-            self._decide(self._declared)
-            return chunk
-        if text.isascii():  # the first character may not be complete
+        is_whole = len(foreign[0]) < LONGEST_SAMPLE
+        if is_whole and foreign.end() == len(chunk) and not last:  # more of it may come
             self._held = chunk
             return b""
-        self._decide(None)
+        try:
+            codecs.utf_8_decode(foreign[0], "strict", is_whole)
+        except UnicodeDecodeError:
+            self._decide(self._declared)
+        else:
+            self._decide(None)
         return chunk
 
     def _decide(self, encoding: str | None) -> None:
@@ -90,6 +95,7 @@ def _declared_charset(content_type: str) -> str | None:
     try:
         known = codecs.lookup(charset or "utf-8").name
         known.encode(known)  # a LookupError unless it is an encoding of texts
+        codecs.getincrementaldecoder(known)("replace").decode(ANY_BYTES, True)  # UTF-16 without its mark: an error
     except (LookupError, ValueError):
         return None
     return None if known in TAKEN_FOR_UTF_8 else known

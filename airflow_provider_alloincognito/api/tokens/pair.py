@@ -72,7 +72,7 @@ def read_pair(body: bytes, zone: ZoneInfo, now: datetime) -> TokenPair:
     """
     try:
         content = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         content = None
     fields = content.get("result", content) if isinstance(content, dict) else None
     tokens = [fields.get(name) for name in ("accessToken", "refreshToken")] if isinstance(fields, dict) else []
@@ -115,7 +115,7 @@ def jwt_expiry(token: str) -> datetime | None:
         payload = token.split(".")[1]
         claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         return parse_api_time(claims["exp"], ZoneInfo("UTC"))
-    except (IndexError, KeyError, TypeError, ValueError):  # msgspec's and base64's errors are ValueErrors
+    except (IndexError, KeyError, TypeError, ValueError, RecursionError):  # ValueError: msgspec's and base64's
         return None
 
 
