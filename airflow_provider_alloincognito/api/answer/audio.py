@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from airflow_provider_alloincognito.errors import AlloincognitoRecordingError
 
 HEAD = 512
-ID3_TAG = re.compile(rb"ID3[\x02-\x04][^\xff].[\x00-\x7f]{4}", re.DOTALL)
+ID3_TAG = re.compile(rb"ID3[\x00-\x08]")
 WAV = re.compile(rb"RIFF.{4}WAVE", re.DOTALL)
 OGG = re.compile(rb"OggS")
 OTHERS = {

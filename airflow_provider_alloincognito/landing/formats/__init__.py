@@ -97,7 +97,7 @@ class Compression(NamedTuple):
     decompress: Callable[[BinaryIO], AbstractContextManager[Any]]
 
 
-NO_ID = re.compile(r"[\W_0]*|none|null|nil|nan|undefined|false|n/?a|no", re.IGNORECASE)
+NO_ID = re.compile(r"[\W_0]*|-1|true|none|null|nil|nan|undefined|false|n/?a|no", re.IGNORECASE)
 """What a call without a recording has instead of an id: a word for nothing, or not one digit but 0 and no letter."""
 
 FORMATS: dict[str, Format] = {}
