@@ -156,19 +156,7 @@ class AlloincognitoBusyError(AlloincognitoConnectionError):
 
 
 class AlloincognitoSlowError(AlloincognitoConnectionError):
-    """
-    No whole response came in the time that one may take.
-
-    :param method: the API's method.
-    :param seconds: that time.
-    """
-
-    def __init__(self, method: str, seconds: float) -> None:
-        super().__init__(
-            f"{method}: No whole response within {seconds:.0f} s. The server or the network stalls or is too slow; try "
-            "again later. If responses really take that long, raise the Connection's response_timeout (for create and "
-            "refresh: token_call_seconds)."
-        )
+    """No whole response came in the time that one may take, or that was left before a deadline."""
 
 
 class AlloincognitoNetworkSetupError(AlloincognitoConnectionError):

@@ -26,7 +26,6 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "AlloincognitoMissingExtraError": ("Parquet", "parquet"),
     "AlloincognitoConnectionError": ("The server is busy.", 17.0),
     "AlloincognitoBusyError": ("The server is busy.", 3600.0),
-    "AlloincognitoSlowError": ("getcalllist", 1800.0),
     "AlloincognitoApiError": ("getcalllist", 1500, "Internal error", "h=="),
     "AlloincognitoTooFewRowsError": (1, 2, "calls.parquet"),
     "AlloincognitoValueError": ("duration", "int64", 7),

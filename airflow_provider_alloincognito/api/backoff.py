@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+SECONDS = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]*)?")
 LONGEST_BACKOFF = 30.0
 LONGEST_SENSIBLE_PAUSE = 30 * 86400.0
 """A longer ``Retry-After`` is not meant: it may be a point in time."""
@@ -24,10 +26,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
     :param headers: ``Retry-After``, in seconds or as an HTTP date, which is counted from the response's own ``Date``.
     """
-    asked = headers.get("Retry-After") or ""
-    try:
+    asked = (headers.get("Retry-After") or "").strip()
+    if SECONDS.fullmatch(asked):
         seconds = float(asked)
-    except ValueError:
+    else:
         moment, now = http_date(asked), http_date(headers.get("Date")) or datetime.now(UTC)
         seconds = (moment - now).total_seconds() if moment is not None else math.nan
     return max(0.0, seconds) if seconds <= LONGEST_SENSIBLE_PAUSE else None

@@ -52,7 +52,7 @@ def _check_token(access: Access) -> tuple[bool, str]:
 def _check_server(access: Access) -> tuple[bool, str]:
     settings = access.settings
     reached = network.resolve(settings)
-    flight = InFlight(threading.Event()).begin("/docs", min(settings.timeout, LONGEST_DOCS))
+    flight = InFlight(settings, threading.Event()).begin("/docs", min(settings.timeout, LONGEST_DOCS))
     try:
         with ServerSession(reached) as session, flight.sending():
             status = session.get(f"{settings.server}/docs", timeout=LONGEST_DOCS, stream=True).status_code

@@ -74,6 +74,10 @@ class Envelope:
     rowset: Literal["absent", "null", "array"] = "absent"
     file_content: Literal["absent", "null", "string"] = "absent"
     has_result: bool = False
+    is_bare_error: bool = field(default=False, compare=False)
+    """``error`` is a text or a number, as gateways write it, and not the API's object."""
+    has_other_error: bool = field(default=False, compare=False)
+    """``error`` is an object that says something in fields which the API's text does not know."""
 
 
 class EnvelopeReader:
@@ -265,15 +269,27 @@ class EnvelopeFacts:
                 self.attributes[_TEXT_FIELDS[place]] = str(value)
             case _ if place in _SCALAR_FIELDS:
                 self.attributes[_SCALAR_FIELDS[place]] = _as_scalar(value)
+            case ("error", key) if not nested and value not in (None, "", 0, False):
+                self._process_other_error_field(key.casefold(), value)
 
     def _process_error(self, event: str, value: Any) -> None:
         """Process ``error``: an object or null by the API's text; some servers send the bare message or code."""
+        self.attributes["is_bare_error"] = event in ("string", "number")
         if event == "string":
             self.attributes["error_message"] = value
         elif event == "number":
             self.attributes["error_code"] = _as_scalar(value)
         elif value is True:
             raise _wrong_type(("error",))
+
+    def _process_other_error_field(self, key: str, value: Any) -> None:
+        """Process an error whose fields have other names than in the API's text: no error must look like a result."""
+        if key.endswith("code"):
+            self.attributes.setdefault("error_code", _as_scalar(value))
+        elif key.endswith("message"):
+            self.attributes.setdefault("error_message", str(value))
+        else:
+            self.attributes["has_other_error"] = True
 
 
 def _as_scalar(value: Any) -> Scalar:

@@ -101,7 +101,15 @@ def has_error(envelope: Envelope, settings: Settings) -> bool:
     if code in settings.success_codes:
         return False
     message = " ".join((envelope.error_message or "").rstrip(" .!").split())
+    if envelope.has_other_error and envelope.error_code is None and envelope.error_message is None:
+        return True
     return code.casefold() not in NO_CODES or message.casefold() not in NO_MESSAGES
+
+
+def is_own_error(answer: Answer, settings: Settings) -> bool:
+    """Return whether a response has the API's own error, and not a gateway's."""
+    envelope = answer.envelope
+    return envelope is not None and has_error(envelope, settings) and not envelope.is_bare_error
 
 
 def raise_for_error(method: str, answer: Answer, settings: Settings, secrets: Iterable[str] = ()) -> None:

@@ -101,6 +101,8 @@ class PairKeeper:
                 yield from self._confirm_save(pair)
                 return answer
             rejected_at = state.clock()
+            if rejected_at >= until:
+                raise state.timeout_error
             deadline = deadline or min(until, rejected_at + state.timing.longest_wait)
             if verdict.may_lack_right(answer) and state.is_young(pair) and not was_accepted:
                 pair = yield from self._after_forbidden(request, pair, rejected_at, deadline)

@@ -132,6 +132,7 @@ class Replacement(ABC):
 
     def wait_for_newer_pair(self, until: float) -> Flow:
         """Poll the store for another pair than the old one. The last read begins at ``until`` or later."""
+        until = min(until, self._deadline)
         while True:
             is_last = self._state.clock() >= until
             newer = yield from self.read_newer_pair()

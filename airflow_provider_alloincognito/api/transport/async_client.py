@@ -8,6 +8,7 @@ import math
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 import httpx
@@ -27,7 +28,7 @@ from airflow_provider_alloincognito.api.transport.network import Network
 from airflow_provider_alloincognito.api.transport.pace import Pace
 from airflow_provider_alloincognito.api.transport.retries import MOST_CONNECTIONS
 from airflow_provider_alloincognito.api.transport.stop import Stop
-from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoSlowError
+from airflow_provider_alloincognito.errors import AlloincognitoError
 from airflow_provider_alloincognito.scrubbing import without_locals
 
 READ_AT_ONCE = 1 << 14
@@ -67,7 +68,7 @@ class AsyncClient:
         self._network = network.resolve(settings)
         self._http = httpx.AsyncClient(
             timeout=httpx.Timeout(settings.timeout, pool=None),
-            limits=httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=MOST_CONNECTIONS),
             verify=self._network.tls,
             proxy=_proxy(self._network),
             trust_env=False,
@@ -154,33 +155,40 @@ class AsyncClient:
 
     async def _send_once(self, send: Send, stop: Stop) -> AnswerHead:
         method = send.request.method
-        turn = self._pace.turn()
+        turn = self._pace.turn(is_urgent=send.is_token_call)
         while wait := turn.seconds_left():
             retries.check_time(self._pace, method, wait, stop)
             await asyncio.sleep(wait)
-        seconds = retries.seconds_for(method, self.settings, stop)
-        try:
-            async with asyncio.timeout(seconds):
-                head = await self._exchange(send)
-        except TimeoutError:
-            raise AlloincognitoSlowError(method, seconds) from None
-        except (httpx.HTTPError, OSError) as error:  # OSError: TLS errors that httpx lets through
-            raise no_response_error(method, self._network, error) from None
+        async with self._connection(send):
+            seconds = retries.seconds_for(method, self.settings, stop)
+            head = await self._exchange_within(seconds, send)
         retries.note_response(self.settings, self._pace, turn, head)
         return head
 
+    def _connection(self, send: Send) -> AbstractAsyncContextManager[Any]:
+        """Wait until a connection is free. Token calls need not: others wait for them."""
+        return nullcontext() if send.is_token_call else self._free_connections
+
+    async def _exchange_within(self, seconds: float, send: Send) -> AnswerHead:
+        method = send.request.method
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._exchange(send)
+        except TimeoutError:
+            raise retries.slow_error(method, seconds, self.settings) from None
+        except (httpx.HTTPError, OSError) as error:  # OSError: TLS errors that httpx lets through
+            connected = not isinstance(error, httpx.ConnectError | httpx.ProxyError)
+            raise no_response_error(method, self._network, error, connected=connected) from None
+
     async def _exchange(self, send: Send) -> AnswerHead:
         request = send.request
-        async with (
-            self._free_connections,
-            self._http.stream(
-                request.verb,
-                _parse_url(request.url),
-                params=request.params,
-                json=request.body,
-                headers={"Authorization": f"Bearer {send.token}"},
-            ) as response,
-        ):
+        async with self._http.stream(
+            request.verb,
+            _parse_url(request.url),
+            params=request.params,
+            json=request.body,
+            headers={"Authorization": f"Bearer {send.token}"},
+        ) as response:
             return await self._read_head(response, send)
 
     async def _read_head(self, response: httpx.Response, send: Send) -> AnswerHead:

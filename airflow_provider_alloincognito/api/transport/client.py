@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,7 +71,7 @@ class Client:
         self._store = store
         self._keeper = keeper
         self._pace = Pace(settings.requests_per_second)
-        self._in_flight = InFlight(self.stopped)
+        self._in_flight = InFlight(settings, self.stopped)
         self._network = network.resolve(settings)
         self._session = ServerSession(self._network, retries.MOST_CONNECTIONS)
         self._session.stream = True
@@ -148,7 +149,7 @@ class Client:
         return retrying(self._send_once, send, stop)
 
     def _send_once(self, send: Send, stop: Stop) -> StreamedAnswer:
-        turn = self._pace.turn()
+        turn = self._pace.turn(is_urgent=send.is_token_call)
         while wait := turn.seconds_left():
             retries.check_time(self._pace, send.request.method, wait, stop)
             stop.sleep(wait)
@@ -157,6 +158,7 @@ class Client:
         try:
             answer.read_head()
             retries.note_response(self.settings, self._pace, turn, answer)
+            answer.extend()
         except BaseException:
             answer.close()
             raise
@@ -178,7 +180,9 @@ class Client:
                 )
         except READ_ERRORS as error:
             flight.end()
-            raise flight.explain(no_response_error(request.method, self._network, error)) from None
+            self._session.close()  # the server may have closed other connections, too, that were kept open
+            failure = no_response_error(request.method, self._network, error, connected=flight.is_connected)
+            raise flight.explain(failure) from None
         except BaseException:
             flight.end()
             raise
@@ -210,6 +214,7 @@ class StreamedAnswer(AnswerHead):
     ) -> None:
         super().__init__(method, response.status_code, response.headers, settings, is_small=is_small)
         self._response = response
+        weakref.finalize(self, flight.end)
         self._secrets = secrets
         self._flight = flight
         # The first chunk is whatever has arrived: its requestHash is known even if the connection breaks then.
@@ -220,6 +225,10 @@ class StreamedAnswer(AnswerHead):
         """Return the connection to the pool, or close it if the body has not ended."""
         self._flight.end()
         self._response.close()
+
+    def extend(self) -> None:
+        """Let the rest of the response take its time, whatever deadline its head had to meet."""
+        self._flight.extend(self.settings.response_timeout, self.settings.timeout)
 
     def read_head(self) -> None:
         """Read until the head is complete."""
@@ -257,7 +266,7 @@ class StreamedAnswer(AnswerHead):
         """Read the next chunk and return whether there was one; chunks grow with the body."""
         try:
             chunk = self._read_raw(self._chunk_size, decode_content=True)
-        except READ_ERRORS as error:
+        except (*READ_ERRORS, ValueError) as error:  # ValueError: chunks of a size below 0
             raise self._flight.explain(self.truncated(error)) from None
         if chunk:
             self.feed(chunk)

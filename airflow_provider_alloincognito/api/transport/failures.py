@@ -60,8 +60,17 @@ PASSING_STATUSES = (408, 429)
 PROXY_LOGIN = 407
 
 
-def no_response_error(method: str, network: Network, error: Exception) -> AlloincognitoConnectionError:
-    """Return the error for a failed connection, without the transport's own text, which may quote a URL."""
+def no_response_error(
+    method: str, network: Network, error: Exception, *, connected: bool = False
+) -> AlloincognitoConnectionError:
+    """
+    Return the error for a failed connection, without the transport's own text, which may quote a URL.
+
+    :param method: the API's method.
+    :param network: how the server is reached.
+    :param error: the transport's.
+    :param connected: whether there was a connection, which broke.
+    """
     via = f" through the proxy {network.proxy.address}" if network.proxy is not None else ""
     happened = f"{method}: No response from {network.server}{via}"
     if (status := proxy_status(error)) is not None:
@@ -73,7 +82,8 @@ def no_response_error(method: str, network: Network, error: Exception) -> Alloin
             "environment variables HTTPS_PROXY and NO_PROXY: see docs/network.md."
         )
     if (reason := tls_reason(error)) is not None:
-        return AlloincognitoNetworkSetupError(
+        # What is no TLS may also be what a gateway says when it closes a connection that was good.
+        return _kind(passes=connected and reason != CLIENT_CERTIFICATE)(
             f"{happened}: the TLS connection failed, since {reason}. Check the Connection's host and its setting "
             "verify: see docs/network.md."
         )

@@ -6,19 +6,20 @@ import functools
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import requests.adapters
+import urllib3
 
-from airflow_provider_alloincognito.errors import (
-    AlloincognitoError,
-    AlloincognitoSlowError,
-    AlloincognitoStoppedError,
-)
+from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.api.transport.retries import slow_error
+from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoStoppedError
 
 LOOKS_EVERY = 0.1
+CONNECTS_ANEW_EVERY = 3.0
+"""Seconds after which an attempt to connect, which hears of no stop, is made anew."""
 
 _current = threading.local()
 
@@ -33,24 +34,41 @@ class Flight:
     """
 
     def __init__(self, method: str, seconds: float, owner: InFlight) -> None:
-        self.ends_at = time.monotonic() + seconds
-        self.is_overdue = False
         self.is_aborted = False
-        self.connection: Any = None
-        """urllib3's connection, once one is used."""
+        self.is_connected = False
+        """Whether a connection to the server has been made, its TLS included."""
         self._method = method
         self._seconds = seconds
+        self._began = time.monotonic()
         self._owner = owner
+        self._is_overdue = False
+        self._socket: socket.socket | None = None
+        self._twin: socket.socket | None = None  # while TLS is being set up, which takes the socket itself away
 
     def end(self) -> None:
         """Leave its connection alone from now on: it may serve another request."""
+        self._socket = None
         self._owner.end(self)
+
+    def extend(self, seconds: float, timeout: float) -> None:
+        """
+        Let it take longer, now that its head has come in time.
+
+        :param seconds: how long it may take in all.
+        :param timeout: how long each further read may take.
+        """
+        self._seconds = seconds
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.settimeout(timeout)
 
     def explain(self, error: AlloincognitoError) -> AlloincognitoError:
         """Return why the connection broke: because it was closed here, or else ``error``."""
         if self._owner.stopped.is_set():
             return AlloincognitoStoppedError("The task was stopped, so its open connections were closed.")
-        return AlloincognitoSlowError(self._method, self._seconds) if self.is_overdue else error
+        if self._is_overdue and self.is_connected:
+            return slow_error(self._method, self._seconds, self._owner.settings)
+        return error
 
     @contextmanager
     def sending(self) -> Iterator[None]:
@@ -61,23 +79,79 @@ class Flight:
         finally:
             _current.flight = None
 
-    def abort(self) -> None:
-        """Close the connection, whatever it is doing: a thread that reads from it sees its end."""
+    # Its connection
+
+    def connect(self, connection: Any, new_socket: Callable[[], socket.socket]) -> socket.socket:
+        """Make a socket, in several attempts: a blocked one hears of no stop."""
+        timeout = connection.timeout
+        patience = timeout if isinstance(timeout, int | float) else float("inf")
+        ends = time.monotonic() + patience
+        try:
+            while True:
+                self.check()
+                connection.timeout = max(0.01, min(CONNECTS_ANEW_EVERY, ends - time.monotonic()))
+                try:
+                    sock = new_socket()
+                except urllib3.exceptions.ConnectTimeoutError:
+                    if time.monotonic() >= ends:
+                        raise
+                else:
+                    sock.settimeout(timeout)
+                    self._twin = sock.dup()
+                    return sock
+        finally:
+            connection.timeout = timeout
+
+    def use(self, sock: socket.socket | None) -> None:
+        """Use a connection's socket from now on; None while it has none."""
+        self.check()
+        if sock is not None:
+            self._socket, self.is_connected = sock, True
+        self._drop_twin()
+
+    def release(self) -> None:
+        """Leave the connection alone, since it is given back to the pool."""
+        self._socket = None
+
+    def check(self) -> None:
+        """Raise an error if nothing may be sent any more."""
+        if self._owner.stopped.is_set():
+            raise ConnectionAbortedError("stopped")
+        if self.is_aborted:
+            raise TimeoutError("took too long")
+
+    def abort_if_over(self, now: float) -> None:
+        """Close the connection if the task was stopped, or if it takes too long: who reads from it sees its end."""
+        self._is_overdue = self._is_overdue or now >= self._began + self._seconds
+        if not self._is_overdue and not self._owner.stopped.is_set():
+            return
         self.is_aborted = True
-        sock = getattr(self.connection, "sock", None)
-        if isinstance(sock, socket.socket):
-            with suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # below TLS, which the reading thread may be using
+        for sock in (self._socket, self._twin):
+            if sock is not None:
+                with suppress(OSError):
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)  # below TLS, which a reading thread may be using
+
+    def drop(self) -> None:
+        """Let go of all that it holds."""
+        self._drop_twin()
+        self._socket = None
+
+    def _drop_twin(self) -> None:
+        twin, self._twin = self._twin, None
+        if twin is not None:
+            twin.close()
 
 
 class InFlight:
     """
     All requests of one client that are in flight, watched by a thread while there are any.
 
+    :param settings: the server's.
     :param stopped: set when the task is stopped.
     """
 
-    def __init__(self, stopped: threading.Event) -> None:
+    def __init__(self, settings: Settings, stopped: threading.Event) -> None:
+        self.settings = settings
         self.stopped = stopped
         self._flights: set[Flight] = set()
         self._guard = threading.Lock()
@@ -89,14 +163,17 @@ class InFlight:
         with self._guard:
             self._flights.add(flight)
             if self._watcher is None or not self._watcher.is_alive():  # a fork leaves none
-                self._watcher = threading.Thread(target=self._watch, name="alloincognito-in-flight", daemon=True)
-                self._watcher.start()
+                watcher = threading.Thread(target=self._watch, name="alloincognito-in-flight", daemon=True)
+                with suppress(RuntimeError):  # where no more threads are to be had, each read still has its time-out
+                    watcher.start()
+                    self._watcher = watcher
         return flight
 
     def end(self, flight: Flight) -> None:
         """Watch a request no longer."""
         with self._guard:
             self._flights.discard(flight)
+            flight.drop()
 
     def _watch(self) -> None:
         while True:
@@ -106,13 +183,8 @@ class InFlight:
                 if not self._flights:
                     self._watcher = None
                     return
-                self._abort_all(time.monotonic())
-
-    def _abort_all(self, now: float) -> None:
-        for flight in self._flights:
-            flight.is_overdue = flight.is_overdue or now >= flight.ends_at
-            if flight.is_overdue or self.stopped.is_set():
-                flight.abort()
+                for flight in self._flights:
+                    flight.abort_if_over(time.monotonic())
 
 
 class WatchedAdapter(requests.adapters.HTTPAdapter):
@@ -137,25 +209,41 @@ def _watch_pools(manager: Any) -> None:
 
 @functools.cache
 def _watched_pool(pool: type[Any]) -> type[Any]:
-    if issubclass(pool.ConnectionCls, _Watched):
+    if issubclass(pool, _WatchedPool):
         return pool
     connection = type(f"Watched{pool.ConnectionCls.__name__}", (_Watched, pool.ConnectionCls), {})
-    return type(f"Watched{pool.__name__}", (pool,), {"ConnectionCls": connection})
+    return type(f"Watched{pool.__name__}", (_WatchedPool, pool), {"ConnectionCls": connection})
+
+
+class _WatchedPool:
+    """A pool that takes connections back from the flights that used them."""
+
+    def _put_conn(self, conn: Any) -> None:
+        flight = getattr(conn, "flight", None)
+        if flight is not None:
+            flight.release()
+            conn.flight = None
+        super()._put_conn(conn)  # type: ignore[misc]
 
 
 class _Watched:
     """A connection that makes itself known to the flight of the thread that uses it, before it waits for anything."""
 
+    sock: socket.socket | None
+    flight: Flight | None = None
+
+    def _new_conn(self) -> socket.socket:
+        self.flight = getattr(_current, "flight", None)
+        new_socket: Callable[[], socket.socket] = super()._new_conn  # type: ignore[misc]
+        return self.flight.connect(self, new_socket) if self.flight is not None else new_socket()
+
     def connect(self) -> None:
-        _take_off(self)
         super().connect()  # type: ignore[misc]
+        if self.flight is not None:
+            self.flight.use(self.sock)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        _take_off(self)
+        self.flight = getattr(_current, "flight", None)
+        if self.flight is not None:
+            self.flight.use(self.sock)
         super().request(*args, **kwargs)  # type: ignore[misc]
-
-
-def _take_off(connection: Any) -> None:
-    flight = getattr(_current, "flight", None)
-    if flight is not None:
-        flight.connection = connection

@@ -23,13 +23,14 @@ from airflow_provider_alloincognito.errors import (
 )
 
 MOST_CONNECTIONS = 64
-TOO_FAST = frozenset({429, 503})
+TOO_MANY = 429
+TOO_FAST = frozenset({TOO_MANY, 503})
 """Statuses by which a server says that it has too much to do: all requests pause, then return more slowly."""
-PASSING = TOO_FAST | {408, 425, 500, 502, 504, *range(520, 531)}
+PASSING = TOO_FAST | {408, 425, 500, 502, 504, 507, 509, *range(520, 531), 598, 599}
 """Statuses of a gateway, or of a server in trouble, that pass by themselves, unless the API's own error comes along."""
 LONGEST_RETRY_AFTER = 300.0
 """A longer pause is left to Airflow's retry, which does not occupy a worker."""
-MOST_REJECTIONS = 4
+MOST_REJECTIONS = 2
 """How many times more often than ``retries`` one request may be rejected while the server takes others."""
 
 _rng = random.Random()
@@ -45,13 +46,14 @@ def note_response(settings: Settings, pace: Pace, turn: Turn, head: AnswerHead) 
     :param head: the response.
     :raises AlloincognitoConnectionError: for an HTTP status of ``PASSING`` without the API's own error.
     """
-    if head.status not in PASSING or (head.envelope is not None and verdict.has_error(head.envelope, settings)):
+    is_obeyed = head.status == TOO_MANY or (head.status in TOO_FAST and head.retry_after is not None)
+    if head.status not in PASSING or (verdict.is_own_error(head, settings) and not is_obeyed):
         pace.note_taken()
         return
     error = _busy_error(head.method, head.status, head.retry_after)
     if head.status in TOO_FAST:
         pace.note_rejected(turn, min(error.retry_after or 0.0, LONGEST_RETRY_AFTER))
-        pace.rejection = error
+        pace.rejection = rebuild(type(error), error.args, error.__dict__)  # without a traceback, which holds tokens
     raise error
 
 
@@ -80,8 +82,8 @@ def check_time(pace: Pace, method: str, wait: float, stop: Stop) -> None:
     """
     if wait < stop.seconds_left:
         return
-    if pace.pause_left and pace.rejection is not None:
-        raise rebuild(type(pace.rejection), pace.rejection.args, pace.rejection.__dict__)
+    if pace.rejection is not None and (pace.pause_left or not pace.has_ceiling):
+        raise rebuild(type(pace.rejection), pace.rejection.args, {**pace.rejection.__dict__, "retry_after": wait})
     raise AlloincognitoConnectionError(
         f"{method}: requests_per_second allows the next request in {wait:.0f} s, which is too late for this one. Raise "
         "it in the Connection, or run fewer tasks at a time.",
@@ -97,15 +99,37 @@ def seconds_for(method: str, settings: Settings, stop: Stop) -> float:
     """
     seconds = min(settings.response_timeout, stop.seconds_left)
     if seconds <= 0:
-        raise AlloincognitoSlowError(method, 0)
+        raise slow_error(method, seconds, settings)
     return seconds
+
+
+def slow_error(method: str, seconds: float, settings: Settings) -> AlloincognitoSlowError:
+    """
+    Return the error for a response that did not come whole in time.
+
+    :param seconds: that time. If it is less than ``response_timeout``, a deadline has cut it.
+    """
+    if seconds < settings.response_timeout:
+        return AlloincognitoSlowError(
+            f"{method}: No whole response in the {max(0.0, seconds):.0f} s that were left for it. The server or the "
+            "network stalls or is too slow: try again later. If create and refresh take that long, raise "
+            "token_call_seconds in the Connection."
+        )
+    return AlloincognitoSlowError(
+        f"{method}: No whole response within {seconds:.0f} s. The server or the network stalls or is too slow: try "
+        "again later. If responses really take that long, raise response_timeout in the Connection."
+    )
 
 
 def policy(settings: Settings, pace: Pace, stop: Stop) -> dict[str, Any]:
     """Return the arguments of tenacity's ``Retrying`` and ``AsyncRetrying`` for one request."""
 
+    began = pace.now()
+    waits: dict[int, float] = {}  # by attempt: the jitter is drawn once
+
     def wait(state: tenacity.RetryCallState) -> float:
-        return next_wait(_error(state), state.attempt_number, pace)
+        attempt = state.attempt_number
+        return waits.setdefault(attempt, next_wait(_error(state), attempt, pace))
 
     def gives_up(state: tenacity.RetryCallState) -> bool:
         error = _error(state)
@@ -113,9 +137,11 @@ def policy(settings: Settings, pace: Pace, stop: Stop) -> dict[str, Any]:
             # A pause is everybody's, and so is what it says of the server.
             used_up = pace.pauses_in_vain > settings.retries
             used_up = used_up or state.attempt_number > MOST_REJECTIONS * (settings.retries + 1)
+        elif state.attempt_number > settings.retries:
+            used_up = True
+            pace.note_given_up(began)
         else:
-            used_up = state.attempt_number > settings.retries or pace.is_down
-            pace.is_down = used_up
+            used_up = pace.is_down
         used_up = used_up or wait(state) >= stop.seconds_left
         if isinstance(error, AlloincognitoTruncatedError):
             error.retries_used_up = used_up
