@@ -482,10 +482,10 @@ def no_fchmod_at_all(folder: Path) -> None:
 def attach(protocol: str, fs: Any) -> None:
     """Let Airflow's paths of a protocol lead to a file system."""
     try:
-        from airflow.sdk.io import store
+        from airflow.sdk.io.store import attach as attach_store
     except ImportError:
-        from airflow.io import store  # type: ignore[no-redef, import-not-found]
-    store.attach(protocol, fs=fs)
+        from airflow.io.store import attach as attach_store  # type: ignore[no-redef, import-not-found]
+    attach_store(protocol, fs=fs)
 
 
 def s3_store(folder: Path) -> None:
