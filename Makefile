@@ -64,8 +64,9 @@ bench-triggers: environment ## many triggers on one loop, beside bare httpx, lik
 test-dialects: environment ## servers that behave in every way that the API's text allows; takes minutes
 	$(PY) -m pytest tests/dialects -m "dialects or not long" $(ARGS)
 
-test-faults: environment ## what networks, servers, files and machines do wrong; takes minutes
+test-faults: environment environment-2.11 ## what networks, servers, files and machines do wrong; takes minutes
 	$(PY) -m pytest tests/faults -m long $(ARGS)
+	FAULTS_TIMES=$(FAULTS_TIMES:%=%-2.11) .venv-2.11/bin/python -m pytest tests/faults -m long $(ARGS)
 
 test-waiting: environment environment-2.11 ## tests of waiting and killed tasks under a real scheduler; takes minutes
 	$(PY) -m pytest -m waiting $(ARGS)

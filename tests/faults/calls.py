@@ -25,6 +25,7 @@ from zoneinfo import ZoneInfo
 
 import fsspec
 import pyarrow.parquet
+from airflow import __version__ as airflow_version
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, ObjectStoragePath, TaskDeferred
 from raw_server import HASH, mp3
 
@@ -46,6 +47,11 @@ HERE = str(Path(__file__).parent)
 START, END = (datetime(2026, 3, day, tzinfo=ZoneInfo("Europe/Moscow")) for day in (3, 4))
 OURS = ("recording", "progress")
 
+if airflow_version.startswith("2."):
+    from airflow.models.connection import Connection
+
+    Connection()  # the first one loads all models, for seconds: here, before a process is forked for each call
+
 
 class ConnectionTestFailed(Exception):
     """The connection test says that the Connection cannot be used."""
@@ -59,17 +65,23 @@ class Call:
     :param url: the server's address.
     :param folder: where its files go.
     :param arguments: of the entry.
+    :param store: the bucket that an operator's files go to; None for the folder.
     """
 
     url: str
     folder: Path
     arguments: dict[str, Any]
+    store: str | None = None
 
     def given(self, **defaults: Any) -> dict[str, Any]:
         return {**defaults, **self.arguments}
 
     def path(self, name: str) -> ObjectStoragePath:
         return ObjectStoragePath((self.folder / name).as_uri())
+
+    def output(self, name: str) -> str:
+        """An operator's ``output_path``."""
+        return f"{self.store}/{name}" if self.store else (self.folder / name).as_uri()
 
 
 # Reading and landing
@@ -254,7 +266,7 @@ def _time_out(*_: object) -> None:
 def list_operator(call: Call) -> Any:
     given = call.given(period_start=START, period_end=END, poll_interval=0.1, wait_timeout=10, name="calls.jsonl")
     path = call.folder / given.pop("name")
-    run_operator(AlloincognitoCallListOperator(task_id="list", output_path=path.as_uri(), **given))
+    run_operator(AlloincognitoCallListOperator(task_id="list", output_path=call.output(path.name), **given))
     return read_rows(path)
 
 
@@ -276,9 +288,9 @@ def recording_operator(call: Call) -> Any:
         given["calls"] = file.as_uri()
     if "torn" in given:
         given["calls"] = torn_file(call.folder, given.pop("torn")).as_uri()
-    output = call.folder / "recordings"
-    landed = run_operator(AlloincognitoRecordingOperator(task_id="files", output_path=output.as_uri(), **given))
-    return {**landed, "whole": whole_recordings(output)}
+    output = call.output("recordings")
+    landed = run_operator(AlloincognitoRecordingOperator(task_id="files", output_path=output, **given))
+    return {**landed, "whole": whole_recordings(call.folder / "recordings")}
 
 
 def torn_file(folder: Path, suffix: str) -> Path:
@@ -467,12 +479,47 @@ def no_fchmod_at_all(folder: Path) -> None:
     os.fchmod = refuse  # type: ignore[assignment]
 
 
+def attach(protocol: str, fs: Any) -> None:
+    """Let Airflow's paths of a protocol lead to a file system."""
+    try:
+        from airflow.sdk.io.store import attach as attach_store
+    except ImportError:
+        from airflow.io.store import attach as attach_store  # type: ignore[no-redef, import-not-found]
+    attach_store(protocol, fs=fs)
+
+
+def s3_store(folder: Path) -> None:
+    """``s3://bucket``, in the smallest parts that S3 takes."""
+    from s3_server import S3
+
+    from airflow_provider_alloincognito.landing.stores import remote
+
+    remote.PART_BYTES = 5 << 20
+    attach("s3", S3(int(os.environ["S3_PORT"])).file_system())
+
+
+def slow_s3_store(folder: Path) -> None:
+    """The same; it takes 1.5 seconds to say that an upload in parts has begun, and 1.5 more before it takes one."""
+    import s3fs
+    from fsspec.asyn import sync_wrapper
+
+    class Slow(s3fs.S3FileSystem):  # type: ignore[misc]
+        async def _call_s3(self, method: str, *args: Any, **kwargs: Any) -> Any:
+            if method == "upload_part":
+                await asyncio.sleep(1.5)
+            response = await super()._call_s3(method, *args, **kwargs)
+            if method == "create_multipart_upload":
+                await asyncio.sleep(1.5)
+            return response
+
+        call_s3 = sync_wrapper(_call_s3)
+
+    s3fs.S3FileSystem = Slow
+    s3_store(folder)
+
+
 def refusing_store(folder: Path) -> None:
     """``refusing://bucket``: every write is refused when it ends, but for that of a manifest."""
-    try:
-        from airflow.sdk.io.store import attach
-    except ImportError:
-        from airflow.io.store import attach  # type: ignore[no-redef, import-not-found]
     from fsspec.implementations.memory import MemoryFileSystem
 
     class Refusing(MemoryFileSystem):  # type: ignore[misc]
@@ -486,7 +533,7 @@ def refusing_store(folder: Path) -> None:
         move = rename = mv
 
     fsspec.register_implementation("refusing", Refusing, clobber=True)
-    attach("refusing", fs=Refusing())
+    attach("refusing", Refusing())
 
 
 def planted_symlink(folder: Path) -> None:
@@ -540,7 +587,7 @@ def make_call(job: Mapping[str, Any], channel: Any) -> None:
             del os.environ[name]
     os.environ["NETRC"] = "/nonexistent"
     os.environ["AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT"] = connection(job)
-    os.environ.update(job["environment"])
+    os.environ.update(job["environment"], S3_PORT=str(job["s3_port"]))
     if job["prepare"]:
         globals()[job["prepare"]](folder)
     with suppress(OSError):
@@ -564,7 +611,7 @@ def made(job: Mapping[str, Any]) -> dict[str, Any]:
     function: Callable[[Call], Any] = globals()[job["call"]]
     report["started"], used = time.monotonic(), time.process_time()
     try:
-        report["value"] = function(Call(job["url"], Path(job["folder"]), job["arguments"]))
+        report["value"] = function(Call(job["url"], Path(job["folder"]), job["arguments"], job["store"]))
         report["ended"] = time.monotonic()
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is told
         report["ended"] = time.monotonic()

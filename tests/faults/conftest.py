@@ -22,7 +22,8 @@ def outcomes(
     """What came of each selected entry."""
     selected = [item.callspec.params["entry"] for item in request.session.items if _has_entry(item)]
     folder: Path = tmp_path_factory.mktemp("faults")
-    came = Runner(folder).run_all(selected)
+    s3 = request.getfixturevalue("s3") if any(entry.s3 for entry in selected) else None
+    came = Runner(folder, s3).run_all(selected)
     if os.environ.get("FAULTS_TIMES"):
         Path(os.environ["FAULTS_TIMES"]).write_text(times(came))
     return came

@@ -61,11 +61,13 @@ class Stop:
     :param how: SIGTERM as Airflow passes it on to a task, or the task's ``execution_timeout``.
     :param after: seconds since the first request of the kind that is waited for.
     :param requests: so many requests for recordings (or others) must have come before.
+    :param uploads: so many uploads in parts must have begun in the entry's bucket.
     """
 
     how: Literal["sigterm", "execution_timeout"]
     after: float = 0.7
     requests: int = 1
+    uploads: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,8 @@ class Seen:
     :param processor: seconds of the processor's time.
     :param loop_held: the longest that the event loop was held, in seconds.
     :param in_flight: responses that the call has left unread, on open connections.
+    :param stored: what is in the entry's bucket, by name.
+    :param store_problems: what should not be there.
     """
 
     value: Any
@@ -108,6 +112,8 @@ class Seen:
     in_flight: int
     stopped: float | None
     folder: Path
+    stored: Mapping[str, bytes] = field(default_factory=dict)
+    store_problems: Sequence[str] = ()
 
     def sent(self, method: str) -> list[Request]:
         return [request for request in self.requests if request.method == method]
@@ -165,6 +171,7 @@ class Entry:
     :param host: the Connection's host instead of the server's address.
     :param uri: give the Connection as a URI.
     :param prepare: a function in ``calls.py`` that prepares the process and its folder.
+    :param s3: has a bucket of a real S3, which an operator's files go to.
     :param airflow: runs a real DAG; one at a time.
     :param heavy: takes much memory or processor time; one at a time.
     """
@@ -187,6 +194,7 @@ class Entry:
     host: str | None = None
     uri: bool = False
     prepare: str | None = None
+    s3: bool = False
     airflow: bool = False
     heavy: bool = False
     long: bool = False

@@ -23,6 +23,7 @@ def problems(outcome: Outcome) -> list[str]:
         *_ending(entry, seen),
         *_bounds(entry, seen),
         *_left_over(entry, seen),
+        *seen.store_problems,
         *_texts(entry.expect, seen),
         *_leaks(outcome, seen),
         *([f"{said}"] if entry.expect.check is not None and (said := entry.expect.check(seen)) else []),
@@ -68,7 +69,7 @@ def _untruth(entry: Entry, seen: Seen) -> Iterator[str]:
 
 def _bounds(entry: Entry, seen: Seen) -> Iterator[str]:
     expect = entry.expect
-    seconds = seen.processor if entry.heavy else _seconds(seen)
+    seconds = seen.processor if entry.heavy and entry.stop is None else _seconds(seen)
     if seconds > expect.seconds:
         yield f"It took {seconds:.1f} s, more than {expect.seconds} s."
     if seconds < expect.least:
@@ -103,7 +104,7 @@ def _left_over(entry: Entry, seen: Seen) -> Iterator[str]:
         late = [one for one in seen.requests if one.time > seen.stopped + AFTER_SIGNAL]
         if late:
             seconds = late[-1].time - seen.stopped
-            yield f"{len(late)} requests after the signal, the last {seconds:.1f} s after it."
+            yield f"{len(late)} requests after the signal, the last ({late[-1].method}) {seconds:.1f} s after it."
 
 
 def _texts(expect: Expect, seen: Seen) -> Iterator[str]:

@@ -12,15 +12,17 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import calls
 import trustme
-from entry import Entry, Seen, tls_context
+from bucket import Bucket
+from entry import Entry, Seen, Stop, tls_context
 from raw_proxy import RawProxy
 from raw_server import CREATE, DOCS, REFRESH, RawServer, jwt
+from s3_server import S3
 from task_runs import in_task
 
 HERE = Path(__file__).parent
@@ -63,10 +65,11 @@ class Runner:
     Runs entries.
 
     :param folder: for the files of all calls.
+    :param s3: for those of entries that go there.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, s3: S3 | None = None) -> None:
+        self._folder, self._s3 = folder, s3
         self._authority = trustme.CA()
         self._processes = _fork_server()
 
@@ -109,6 +112,10 @@ class Runner:
             if entry.proxy is not None:
                 proxy = stack.enter_context(RawProxy(server.address[1], says=entry.proxy.says))
             self._authority.cert_pem.write_to_path(place / "ca.pem")
+            bucket = None
+            if entry.s3:
+                assert self._s3 is not None
+                bucket = Bucket(self._s3, f"entry-{number}")
             names = {
                 "<proxy>": proxy.url if proxy else "",
                 "<proxy port>": str(proxy.port) if proxy else "",
@@ -130,6 +137,8 @@ class Runner:
                     "call": entry.call,
                     "prepare": entry.prepare,
                     "folder": str(folder),
+                    "store": f"s3://{bucket.name}" if bucket else None,
+                    "s3_port": self._s3.port if bucket and self._s3 else None,
                     "output": str(place / "output.txt"),
                 },
                 names,
@@ -138,12 +147,18 @@ class Runner:
             if entry.airflow:
                 outcome = self._observe_here(entry, job, server, folder)
             else:
-                outcome = self._observe(entry, job, server, proxy, folder)
+                outcome = self._observe(entry, job, server, proxy, folder, bucket)
             canaries = (f"canary{number:03}x", server.file_name)
             return Outcome(entry, outcome if isinstance(outcome, Seen) else None, str(outcome), canaries, phone)
 
     def _observe(
-        self, entry: Entry, job: dict[str, Any], server: RawServer, proxy: RawProxy | None, folder: Path
+        self,
+        entry: Entry,
+        job: dict[str, Any],
+        server: RawServer,
+        proxy: RawProxy | None,
+        folder: Path,
+        bucket: Bucket | None,
     ) -> Seen | str:
         receiving, sending = self._processes.Pipe(duplex=False)
         process = self._processes.Process(target=calls.make_call, args=(job, sending), daemon=True)
@@ -156,7 +171,7 @@ class Runner:
                 started = receiving.recv()
             except EOFError:
                 return f"The process ended before its call: {_output(job)[-500:]}"
-            memory, stopped, report = _watch(entry, process, receiving, server, started)
+            memory, stopped, report = _watch(entry, process, receiving, server, bucket, started)
             if report is None:
                 return f"It did not end within {entry.expect.seconds} s and was killed, after {_summary(server)}."
             # The process is still there: what it sends, or keeps open, after its call has ended.
@@ -169,7 +184,11 @@ class Runner:
             process.join(10)
             receiving.close()
             process.close()
-        return _seen(job, report, server, proxy, folder, memory, in_flight, stopped)
+        seen = _seen(job, report, server, proxy, folder, memory, in_flight, stopped)
+        if bucket is None:
+            return seen
+        uploads = entry.stop.uploads if entry.stop else 0
+        return replace(seen, stored=bucket.files(), store_problems=[*bucket.problems(uploads)])
 
     def _observe_here(self, entry: Entry, job: dict[str, Any], server: RawServer, folder: Path) -> Seen:
         """In this process, where Airflow is ready to run tasks; that takes a new one half a minute."""
@@ -220,7 +239,7 @@ def _seen(
 
 
 def _watch(
-    entry: Entry, process: Any, receiving: Any, server: RawServer, started: float
+    entry: Entry, process: Any, receiving: Any, server: RawServer, bucket: Bucket | None, started: float
 ) -> tuple[float, float | None, dict[str, Any] | None]:
     """Wait for the report; give the growth of memory in MB, the time of the signal, and the report."""
     first = _memory(process.pid)
@@ -238,13 +257,17 @@ def _watch(
         now = time.monotonic()
         if stop is not None and stopped is None:
             kill_at = now + patience
-            if asked_at is None and _asked(server) >= stop.requests:
+            if asked_at is None and _is_due(stop, server, bucket):
                 asked_at = now
-            if (asked_at is not None and now - asked_at >= stop.after) or now - started > 10:
+            if (asked_at is not None and now - asked_at >= stop.after) or now - started > (40 if bucket else 10):
                 stopped = time.monotonic()
                 os.kill(process.pid, signal.SIGTERM if stop.how == "sigterm" else signal.SIGUSR1)
         elif now > kill_at:
             return (most - first) / 1e6, stopped, None
+
+
+def _is_due(stop: Stop, server: RawServer, bucket: Bucket | None) -> bool:
+    return _asked(server) >= stop.requests and (bucket is None or bucket.has_begun(stop.uploads))
 
 
 def _asked(server: RawServer) -> int:

@@ -77,6 +77,30 @@ def test_recordings_are_complete_or_absent(
     assert visible(tmp_path) == sorted([*(f"{one}.mp3" for one in ids), "manifest.jsonl"])
 
 
+@pytest.mark.parametrize(
+    ("fault", "requests"), [({"kind": "stall", "after_fraction": 0.5}, 16), ({"kind": "status", "retry_after": 100}, 1)]
+)
+def test_sixteen_at_a_time_end_at_once(
+    worker: Worker, worker_sandbox: Sandbox, tmp_path: Path, fault: dict[str, Any], requests: int
+) -> None:
+    ids = [row["recordFileId"] for row in worker_sandbox.truth(START, END) if row["recordFileId"]][:48]
+    worker_sandbox.add_fault(**fault, method="getcallrecordfile", times=None, skip=24)
+
+    def are_there() -> bool:
+        times = [one.time for one in worker_sandbox.requests if one.fault == fault["kind"]]
+        return len(times) >= requests and time.time() - times[-1] > 0.5
+
+    arguments = {"output_path": tmp_path.as_uri(), "record_file_ids": ids, "concurrency": 16}
+    terminate_when(worker, are_there, "AlloincognitoRecordingOperator", **arguments)
+    worker_sandbox.clear_log()
+    time.sleep(0.3)
+    assert worker_sandbox.requests == []
+    assert not [name for name in hidden(tmp_path) if name.endswith(".part")]
+    assert len(visible(tmp_path)) == 24
+    for name in visible(tmp_path):
+        assert (tmp_path / name).read_bytes() == worker_sandbox.recording(name.removesuffix(".mp3"))
+
+
 def test_a_recording_that_stalls_does_not_delay_the_end(
     worker: Worker, worker_sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -12,8 +12,10 @@ There are no locks: if two runs write the same target at once, the one that star
 from __future__ import annotations
 
 import io
+import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, cast
@@ -23,6 +25,8 @@ from airflow_provider_alloincognito.landing.stores.targets import explain_store_
 ABANDONED = timedelta(days=1)
 PART_BYTES = 8 << 20
 WRITE_BYTES = 1 << 20
+DISCARD_SECONDS = 3.0
+"""Airflow kills a stopped task after 5 seconds."""
 
 _S3 = frozenset({"s3", "s3a", "s3n"})
 _COMMITTING = _S3 | {"gs", "gcs", "abfs", "abfss", "az", "wasb", "wasbs"}
@@ -134,13 +138,19 @@ def _uploaded_file(fs: Any, key: str) -> Iterator[BinaryIO]:
 
 
 class _Upload(io.RawIOBase):
-    """Uploads a file in one request if it fits into one part, else in parts."""
+    """
+    Uploads a file in one request if it fits into one part, else in parts.
+
+    A signal's handler may raise in the main thread at any time, also while the store begins an upload whose id nobody
+    would ever learn then. So the main thread has another one make such requests, and waits for it.
+    """
 
     def __init__(self, fs: Any, key: str) -> None:
         self._fs = fs
         self._key = key
         self._first = bytearray()
         self._parts: Any = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="upload")
 
     def writable(self) -> bool:
         return True
@@ -149,12 +159,12 @@ class _Upload(io.RawIOBase):
         with explain_store_errors(self._key):
             if self._parts is None and len(self._first) + len(data) > PART_BYTES:
                 self._parts = self._fs.open(self._key, "wb", block_size=PART_BYTES, autocommit=False)
-                self._parts.write(self._first)
+                self._call(self._parts.write, self._first)
                 self._first = bytearray()
             if self._parts is None:
                 self._first += data
             else:
-                self._parts.write(data)
+                self._call(self._parts.write, data)
         return len(data)
 
     def commit(self) -> None:
@@ -162,18 +172,28 @@ class _Upload(io.RawIOBase):
             if self._parts is None:
                 self._fs.pipe_file(self._key, bytes(self._first))
             else:
-                self._parts.close()
-                self._parts.commit()
+                self._call(self._parts.close)
+                self._call(self._parts.commit)
             self._fs.invalidate_cache(self._key.rpartition("/")[0])
+        self._thread.shutdown(wait=False)
 
     def discard(self) -> None:
         if self._parts is None:
             return
+        with suppress(TimeoutError):  # until the call that a signal left has ended
+            self._call(lambda: None, seconds=DISCARD_SECONDS)
         with suppress(Exception):  # the next run aborts what is left, and the first error is the one to report
             self._parts.discard()
+        self._thread.shutdown(wait=False)
         self._parts.closed = True  # else the garbage collector would close the file, and so complete it
         with suppress(Exception):
             self._parts.close()  # adlfs: closes the file's own client
+
+    def _call(self, call: Callable[..., object], *arguments: object, seconds: float | None = None) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._thread.submit(call, *arguments).result(seconds)
+        else:
+            call(*arguments)
 
 
 @contextmanager
