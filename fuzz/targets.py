@@ -27,14 +27,18 @@ from airflow_provider_alloincognito.api.answer.envelope import EnvelopeReader
 from airflow_provider_alloincognito.api.answer.head import AnswerHead
 from airflow_provider_alloincognito.api.answer.recording import RecordingContentReader
 from airflow_provider_alloincognito.api.answer.rows import RowBatch, RowReader
+from airflow_provider_alloincognito.api.backoff import retry_after
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.times import parse_api_time
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair, jwt_expiry, read_pair
 from airflow_provider_alloincognito.api.tokens.state import PairState
+from airflow_provider_alloincognito.api.transport.pace import Pace
+from airflow_provider_alloincognito.api.transport.retries import LONGEST_RETRY_AFTER, note_response
 from airflow_provider_alloincognito.errors import AlloincognitoError
 from airflow_provider_alloincognito.scrubbing import scrub
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
+HTTP_DATE = "Tue, 03 Mar 2026 12:00:00 GMT"
 ZONE = ZoneInfo("Europe/Moscow")
 SETTINGS = Settings()
 STATUSES = (200, 200, 200, 202, 401, 404, 503)
@@ -151,10 +155,20 @@ def expiry(data: bytes) -> None:
 
 
 def retry(data: bytes) -> None:
-    """The header ``Retry-After``."""
-    headers = {"Retry-After": data.decode("latin-1")}
-    seconds: Any = AnswerHead("getcalllist", 503, headers, SETTINGS, is_small=True).retry_after
-    assert seconds is None or 0 <= seconds < math.inf, "no time to wait"
+    """The header ``Retry-After``, and the error about it."""
+    header = data.decode("latin-1")
+    headers = {"Retry-After": header, "Date": header[::-1]}
+    for given in (headers, {"Retry-After": header}, {"Retry-After": HTTP_DATE, "Date": header}):
+        seconds = retry_after(given)
+        assert seconds is None or (seconds >= 0 and math.isfinite(seconds)), "no time to wait"
+    answer = AnswerHead("getcalllist", 503, headers, SETTINGS, is_small=True)
+    answer.finish()
+    pace = Pace()
+    try:
+        note_response(SETTINGS, pace, pace.turn(), answer)
+    except AlloincognitoError as error:
+        _check_text(error)
+    assert 0 <= pace.pause_left <= LONGEST_RETRY_AFTER, "no time to wait"
 
 
 def scrubbed(data: bytes) -> None:

@@ -53,9 +53,9 @@ def report(minutes: float, runs: Runs, trouble: Trouble, growth: list[Growth], l
             f"All that landed is as it should be: {landed.rows} calls, {landed.recordings} recordings, no leftovers": (
                 landed.rows > 0 and not differences
             ),
-            f"From the first to the last quarter after the warm-up (the first {WARM_UP:.0%}), {LOOP} and the sandbox grew "
-            f"by at most {MOST_MEMORY - 1:.0%}, Airflow's other processes by {MOST_MEMORY_OF_AIRFLOW - 1:.0%}, all by at "
-            f"most {MOST_FILES} open files": all(one.is_flat for one in growth),
+            f"From the first to the last quarter after the warm-up (the first {WARM_UP:.0%}), {LOOP} and the sandbox "
+            f"grew by at most {MOST_MEMORY - 1:.0%}, Airflow's other processes by {MOST_MEMORY_OF_AIRFLOW - 1:.0%}, "
+            f"all by at most {MOST_FILES} open files": all(one.is_flat for one in growth),
         }
     )
 
