@@ -18,7 +18,7 @@ from fuzz.targets import TARGETS
 
 HERE = Path(__file__).resolve().parent
 LONGEST_INPUT = 4096
-LONGEST_RUN = 5
+LONGEST_RUN = 30
 MOST_MEGABYTES = 512
 MOST_GROWTH = 32
 PULSE = re.compile(r"^#(\d+)\s.*?cov: (\d+).*?rss: (\d+)Mb", re.MULTILINE)
