@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import time
+import tracemalloc
 from collections import deque
 from typing import Any
 
@@ -310,6 +311,22 @@ def test_half_pairs_take_linear_time(row: bytes) -> None:
     assert time.monotonic() - start < 20  # about 1 s; quadratic: minutes
     assert rows_of(batches) == [whole(json.loads(row))] * count
     assert rest == b"]}"
+
+
+@pytest.mark.parametrize(
+    "text", [b"\0", b"\\n", b"\xd0", b"\\ud800"], ids=["control", "escape", "not UTF-8", "surrogate"]
+)
+@pytest.mark.parametrize("end", [b'"}]', b'",}]'], ids=["can be mended", "cannot"])
+def test_a_large_damaged_row_takes_little_memory(text: bytes, end: bytes) -> None:
+    row = b'{"b":"\0","a":"' + text * 200_000 + end
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(AlloincognitoResponseError):
+            read(row)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 60 * len(row)  # it was up to 700 times
 
 
 def test_a_block_returns_its_complete_rows() -> None:

@@ -33,13 +33,9 @@ MOSCOW = ZoneInfo("Europe/Moscow")
 DAY = datetime(2026, 3, 2, tzinfo=MOSCOW)
 NEXT_DAY = DAY + timedelta(days=1)
 SMALL: dict[str, Any] = {"calls_per_day": 8, "daily_variation": False, "recording_bytes": (300, 2000)}
-CONNECTION: dict[str, Any] = {
-    "token_store": "memory",
-    "token_store_seconds": 0.01,
-    "token_call_seconds": 0.02,
-    "timeout": 10,
-}
-QUICK: dict[str, Any] = {"poll_interval": 0.02, "wait_timeout": 10}
+CONNECTION: dict[str, Any] = {"token_store": "memory", "timeout": 10}
+QUICK_TOKENS: dict[str, Any] = {"token_store_seconds": 0.02, "token_call_seconds": 0.1}
+QUICK: dict[str, Any] = {"poll_interval": 0.02, "wait_timeout": 60}
 
 log = logging.getLogger(__name__)
 _numbers = itertools.count()
@@ -65,8 +61,8 @@ class Dialect:
     @property
     def extra(self) -> dict[str, Any]:
         # A token call is sent again only for some times as long as it usually takes.
-        patient = {"token_call_seconds": 1} if "rate_limit" in self.sandbox else {}
-        return {**CONNECTION, **patient, **(_joined(answer.extra for answer in self.answers) if self.told else {})}
+        quick = QUICK_TOKENS if "rate_limit" not in self.sandbox else {}
+        return {**CONNECTION, **quick, **(_joined(answer.extra for answer in self.answers) if self.told else {})}
 
     @property
     def fields(self) -> dict[str, str]:

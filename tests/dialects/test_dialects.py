@@ -12,7 +12,7 @@ from dialect_runs import Dialect, Outcome, forget_connections, run, run_in_airfl
 from dialects_page import PAGE, page
 from switches import COMBINATIONS, SWITCHES, Answer
 
-THREADS = 6  # they wait most of the time
+THREADS = 10  # they wait most of the time
 
 
 def params(answers: Callable[[Answer], bool]) -> list[object]:

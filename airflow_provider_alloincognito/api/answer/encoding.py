@@ -13,12 +13,11 @@ ANY_BYTES = b"{\xff\xd0}"
 # Latin-1 is what many servers declare without having been told; no Russian text can be in it.
 TAKEN_FOR_UTF_8 = ("utf-8", "ascii", "iso8859-1")
 LIKELY = {"windows-1251": "cp1251", "KOI8-R": "koi8-r", "IBM866": "cp866"}
-COMMON_LETTERS = re.compile("[оеаинтсрвл]")
+COMMON_LETTERS = "оеаинтсрвл"
 FOREIGN_WORD = re.compile("\ufffd{3,}")
 NOT_FOREIGN = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]|[\xc0\xc1][\x80-\xbf]")  # surrogates, overlong forms
 LONGEST_SAMPLE = 16
 BEYOND_ASCII = re.compile(rb"[\x80-\xff]{1,%d}" % LONGEST_SAMPLE)
-NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 class BodyDecoder:
@@ -108,11 +107,11 @@ def foreign_encoding(rows: bytes) -> str | None:
     :param rows: rows that are not valid UTF-8 throughout.
     """
     text = NOT_FOREIGN.sub(b"?", rows).decode(errors="replace")
-    damaged, beyond_ascii = text.count("\ufffd"), len(NOT_ASCII.findall(text))
+    damaged, beyond_ascii = text.count("\ufffd"), len(text) - len(text.encode("ascii", errors="ignore"))
     if 20 * len(FOREIGN_WORD.findall(text)) < rows.count(b"}") or beyond_ascii - damaged > damaged / 10:
         return None
 
     def likelihood(name: str) -> int:
-        return len(COMMON_LETTERS.findall(rows.decode(LIKELY[name], errors="replace")))
+        return sum(map(rows.decode(LIKELY[name], errors="replace").count, COMMON_LETTERS))
 
     return max(LIKELY, key=likelihood)
