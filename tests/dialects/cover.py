@@ -9,7 +9,7 @@ from allpairspy import AllPairs
 from dialect_runs import Dialect
 from switches import COMBINATIONS, SWITCHES, Answer
 
-_CHOICES = [[answer for answer in switch.answers if not answer.final and not answer.not_yet] for switch in SWITCHES]
+_CHOICES = [[answer for answer in switch.answers if not answer.final] for switch in SWITCHES]
 
 
 def dialects() -> list[Dialect]:

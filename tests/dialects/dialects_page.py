@@ -46,8 +46,6 @@ def _text(answer: Answer) -> str:
     settings = [*answer.extra, *(["FIELDS"] if answer.fields else [])]
     if answer.final:
         return f"{answer.name} (an error: not offered)"
-    if answer.not_yet:
-        return f"{answer.name} (not yet)"
     return f"{answer.name} ({', '.join(f'`{name}`' for name in settings)})" if settings else answer.name
 
 

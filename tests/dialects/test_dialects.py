@@ -16,13 +16,9 @@ THREADS = 10  # they wait most of the time
 
 
 def params(answers: Callable[[Answer], bool]) -> list[object]:
-    """Answers as parameters of a test; those that the package does not cope with yet have to fail."""
+    """Answers as parameters of a test."""
     return [
-        pytest.param(
-            answer,
-            id=f"{switch.name}-{answer.name}".replace("`", ""),
-            marks=[pytest.mark.xfail(reason=answer.not_yet, strict=True)] if answer.not_yet else [],
-        )
+        pytest.param(answer, id=f"{switch.name}-{answer.name}".replace("`", ""))
         for switch in SWITCHES
         for answer in switch.answers
         if answers(answer)

@@ -58,8 +58,8 @@ def note_response(settings: Settings, pace: Pace, turn: Turn, head: AnswerHead) 
 
 
 def _busy_error(method: str, status: int, seconds: float | None) -> AlloincognitoConnectionError:
-    happened = f"{method}: {'The server is busy' if status in TOO_FAST else 'The server or a gateway failed'}"
-    happened = f"{happened} (HTTP {status})"
+    busy, failed = f"{method}: The server is busy (HTTP {status})", f"{method}: A gateway failed (HTTP {status})"
+    happened = busy if status in TOO_FAST else failed
     if seconds is None:
         return AlloincognitoConnectionError(f"{happened}. Try again later.", None, status)
     if seconds <= LONGEST_RETRY_AFTER:
