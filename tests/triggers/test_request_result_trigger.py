@@ -60,7 +60,7 @@ class TestWaiting:
     ) -> None:
         connected_sandbox()
         request_hash = new_hash()
-        async_process._spare_the_collector.cache_clear()
+        async_process.freeze_garbage_collector.cache_clear()
         freeze = mocker.patch("gc.freeze")
         run(trigger_on(request_hash))
         run(trigger_on(request_hash))
