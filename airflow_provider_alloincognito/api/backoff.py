@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST_BACKOFF = 30.0
+SHORTEST_POLL = 0.5
+"""Seconds for the last poll of a wait whose deadline has come."""
 LONGEST_SENSIBLE_PAUSE = 30 * 86400.0
 """A longer ``Retry-After`` is not meant: it may be a point in time."""
 

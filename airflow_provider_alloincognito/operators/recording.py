@@ -95,9 +95,9 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
             failures = (line.error for line in read_manifest(ObjectStoragePath(landed.manifest)) if line.error)
             raise AlloincognitoRecordingsFailedError(
                 f"{landed.failed} of {landed.failed + landed.fetched + landed.skipped} recordings could not be "
-                f"fetched. The first one: {next(failures, 'unknown')} "
-                f"Which ones and why is in the manifest, {landed.manifest}. Retry to fetch only the missing ones, or "
-                "set on_error='skip' to succeed without them."
+                f"fetched. The first one: {next(failures, 'unknown')} Which ones and why is in the manifest, "
+                f"{landed.manifest}. Retry to fetch only the missing ones, or set on_error='skip' to succeed without "
+                "them."
             )
         return asdict(landed)
 
