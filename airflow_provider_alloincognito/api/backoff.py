@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 
 SECONDS = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]*)?")
 LONGEST_BACKOFF = 30.0
+SHORTEST_POLL = 0.5
+"""Seconds for the last poll of a wait whose deadline has come."""
 LONGEST_SENSIBLE_PAUSE = 30 * 86400.0
 """A longer ``Retry-After`` is not meant: it may be a point in time."""
 

@@ -65,6 +65,11 @@ class Result:
         """Whether the result is not ready yet; poll for it by its ``request_hash``. Decided once for a response."""
         return not self._answer.is_ready(self._ready_check)
 
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the response asks to wait, if it does."""
+        return self._answer.retry_after
+
     def _require_ready(self) -> None:
         if self.is_pending:
             raise AlloincognitoResponseError(

@@ -22,12 +22,16 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoQueryError,
 )
 from airflow_provider_alloincognito.get_provider_info import CONNECTION_FIELDS, NAME, UI_FIELD_BEHAVIOUR
+from airflow_provider_alloincognito.scrubbing import without_locals
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.answer.rows import RowBatch
     from airflow_provider_alloincognito.api.settings import Settings
     from airflow_provider_alloincognito.api.transport.client import Client
     from airflow_provider_alloincognito.hooks.connection import Access
+
+
+_OF_ONE_PROCESS = ("stopped", "_client_lock", "_client", "access", "settings")
 
 
 class AlloincognitoHook(BaseHook):
@@ -64,12 +68,20 @@ class AlloincognitoHook(BaseHook):
         """Set it to end all requests and waits of this hook at once."""
         self._client_lock = Lock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy and pickle without what belongs to one process, and without the authorization token."""
+        return {name: value for name, value in vars(self).items() if name not in _OF_ONE_PROCESS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, stopped=Event(), _client_lock=Lock())
+
     @cached_property
     def access(self) -> Access:
         """The Connection's settings and authorization token."""
         from airflow_provider_alloincognito.hooks.connection import read_connection
 
-        return read_connection(self.get_connection(self.alloincognito_conn_id))
+        with without_locals():
+            return read_connection(self.get_connection(self.alloincognito_conn_id))
 
     @cached_property
     def settings(self) -> Settings:
@@ -80,7 +92,7 @@ class AlloincognitoHook(BaseHook):
 
     def get_conn(self) -> Client:
         """Return the client, for requests that have no method here."""
-        with self._client_lock:
+        with without_locals(), self._client_lock:
             return self._client
 
     @cached_property

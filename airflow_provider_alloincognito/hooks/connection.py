@@ -12,7 +12,6 @@ from airflow.providers.common.compat.sdk import mask_secret
 from airflow_provider_alloincognito.api.settings import Settings, read_settings, server_url
 from airflow_provider_alloincognito.api.tokens.pair import can_be_token
 from airflow_provider_alloincognito.errors import AlloincognitoAuthError
-from airflow_provider_alloincognito.scrubbing import without_locals
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -34,10 +33,9 @@ class Access:
     authorization_token: str = field(repr=False)
 
 
-@without_locals()
 def read_connection(connection: Connection, extra: Mapping[str, Any] | None = None) -> Access:
     """
-    Read a Connection.
+    Read a Connection. Callers use ``without_locals``: a Connection's ``repr`` shows its password.
 
     :param connection: of the type ``alloincognito``.
     :param extra: its extras, if they were read already, as in triggers; read from the Connection by default.

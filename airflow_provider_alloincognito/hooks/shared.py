@@ -28,6 +28,7 @@ from airflow_provider_alloincognito.api.tokens.pair import TokenPair
 from airflow_provider_alloincognito.api.tokens.stores import LockingTokenStore, MemoryTokenStore, TokenStore
 from airflow_provider_alloincognito.hooks.connection import Access, read_connection
 from airflow_provider_alloincognito.hooks.encryption import mask_pair
+from airflow_provider_alloincognito.scrubbing import without_locals
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.transport.async_client import AsyncClient
@@ -109,7 +110,11 @@ async def shared_async_client(alloincognito_conn_id: str) -> AsyncClient:
 
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     """
-    access = await _read_access(alloincognito_conn_id)
+    with without_locals():
+        return await _client_for(await _read_access(alloincognito_conn_id))
+
+
+async def _client_for(access: Access) -> AsyncClient:
     loop = asyncio.get_running_loop()
     clients = _clients.setdefault(loop, {})
     key = (access.authorization_token, msgspec.json.encode(access.settings))
@@ -151,6 +156,3 @@ def freeze_garbage_collector() -> None:
     To scan them blocks the event loop, and with it every trigger of the process, for some 100 ms each time.
     """
     gc.freeze()
-
-
-_spare_the_collector = freeze_garbage_collector  # the name that a test still uses

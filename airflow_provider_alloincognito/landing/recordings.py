@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import re
 import threading
 from collections import deque
@@ -15,6 +16,7 @@ from itertools import chain
 from typing import Any, Protocol, TypeAlias, cast
 
 from airflow_provider_alloincognito.api.answer.audio import audio_format
+from airflow_provider_alloincognito.api.backoff import backoff
 from airflow_provider_alloincognito.errors import (
     AlloincognitoError,
     AlloincognitoRecordingError,
@@ -47,6 +49,7 @@ MOST_TRUNCATED = 3
 WAITING_PER_THREAD = 16
 """So many recordings may be finished or queued behind a long one, whose line comes first in the manifest."""
 
+_rng = random.Random()
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -162,7 +165,8 @@ def land_recordings(
         file that is in no manifest is read once to compute its SHA-256; under its final name it is whole.
     :param log: gets the progress every few seconds, and each failure.
     :param stop: set it to stop the run from outside; the run sets it when it ends early. From then on nothing is
-        requested, and recordings that have not landed are given up.
+        requested, and recordings that have not landed are given up. Default, if ``fetch`` is a hook's method, the
+        hook's ``stopped``, cleared again after a run that ended early; runs at the same time then need a hook each.
     :raises AlloincognitoAuthError: if the authorization token is not accepted.
     :raises AlloincognitoBusyError: if the server asks for a longer pause than a task waits.
     :raises AlloincognitoConnectionError: if several recordings in a row get no response.
@@ -182,7 +186,8 @@ def land_recordings(
     if skip_existing:
         known = (line for source in (read_manifest(manifest), journal.read()) for line in source)
         earlier = {line.id: line for line in known if line.status != "failed"}
-    run = _Run(fetch, folder, earlier, skip_existing, progress, journal, RunStop(concurrency, stop))
+    run_stop = RunStop(concurrency, stop or getattr(getattr(fetch, "__self__", None), "stopped", None))
+    run = _Run(fetch, folder, earlier, skip_existing, progress, journal, run_stop)
     counts = {"fetched": 0, "skipped": 0, "failed": 0}
     size = 0
     try:
@@ -194,8 +199,10 @@ def land_recordings(
                 if line.status == "failed":
                     _log_failure(log, line)
     except BaseException:
-        run.stop.stopped.set()
+        run_stop.end()
         journal.save()
+        if stop is None:
+            run_stop.give_back()
         raise
     journal.remove()
     log.info("%s. Fetched %d, skipped %d, failed %d", progress.text(), *counts.values())
@@ -233,7 +240,7 @@ class _Run:
                 while pending:
                     yield pending.popleft().result()
             except BaseException as error:
-                self.stop.stopped.set()
+                self.stop.end()
                 threads.shutdown(wait=True, cancel_futures=True)
                 if isinstance(error, AlloincognitoStoppedError) and self.stop.reason is not None:
                     raise self.stop.reason from None
@@ -272,9 +279,8 @@ class _Run:
         path = child(self.folder, name)
         line = self._existing(record_file_id, path) if self.skip_existing else None
         if line is not None:
-            self._leftovers.remove_outdated(
-                name
-            )  # an upload is begun twice if the response to its first request is lost
+            # An upload is begun twice if the response to its first request is lost.
+            self._leftovers.remove_outdated(name)
             return line
         truncated = 0
         while True:
@@ -292,6 +298,8 @@ class _Run:
                 self.stop.landed()
                 return line
             turn.close()
+            if truncated:
+                self.stop.sleep(backoff(truncated, _rng))
 
     def _fetch(self, record_file_id: str, path: Target) -> ManifestLine:
         return land_recording(self.fetch, record_file_id, path, leftovers=self._leftovers, on_bytes=self._on_bytes)

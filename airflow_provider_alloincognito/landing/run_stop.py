@@ -19,17 +19,25 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoStoppedError,
     AlloincognitoTargetError,
     AlloincognitoTokenStoreError,
+    AlloincognitoTruncatedError,
 )
 
 MOST_IN_A_ROW = 5
 """After so many failures in a row for the same reason, the server is down, or the store takes no files."""
+RECOVERY = 0.01
+"""By so much each recording that lands raises the number at a time again, after file descriptors have run out."""
 _END_AT_ONCE = (
     AlloincognitoAuthError,
     AlloincognitoBusyError,
     AlloincognitoMissingExtraError,
     AlloincognitoSettingsError,
 )
-_NO_RESPONSE = (AlloincognitoConnectionError, AlloincognitoRotationError, AlloincognitoTokenStoreError)
+_NO_RESPONSE = (
+    AlloincognitoConnectionError,
+    AlloincognitoRotationError,
+    AlloincognitoTokenStoreError,
+    AlloincognitoTruncatedError,
+)
 _RESPONSES = (AlloincognitoApiError, AlloincognitoResponseError)
 _TOO_MANY_OPEN = frozenset({errno.EMFILE, errno.ENFILE})
 _NOT_THE_STORE = _TOO_MANY_OPEN | {errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ}
@@ -41,10 +49,10 @@ class RunStop:
 
     Any error fails the recording that it occurred in. It also ends the run if all others would fail as well: at once
     if the authorization token is not accepted, a setting is invalid, or the server asks for a long pause; after
-    ``MOST_IN_A_ROW`` in a row if there is no response or no token pair, or if the store refuses the files.
+    ``MOST_IN_A_ROW`` in a row if there is no whole response or no token pair, or if the store refuses the files.
 
-    Until the first recording has landed, and while failures count, no more are fetched at a time than may fail: a
-    store that takes no files costs few downloads, whatever the concurrency.
+    Until the first recording has landed or is unknown to the API, and while failures count, no more are fetched at a
+    time than may fail: a store that takes no files costs few downloads, whatever the concurrency.
 
     :param concurrency: how many recordings are fetched at a time.
     :param stop: set by whoever stops the run from outside, and by the run when it ends early.
@@ -55,9 +63,11 @@ class RunStop:
         """Set once the run has ended, by an error in it or from outside. From then on nothing is sent."""
         self.reason: Exception | None = None
         """The error that ended the run, unless it was stopped from outside."""
-        self._most = concurrency
+        self._has_ended = False
+        self._concurrency = concurrency
+        self._most: float = concurrency
         self._fetching = 0
-        self._has_landed = False
+        self._is_trusted = False
         self._without_response = 0
         self._refused = 0
         self._changed = threading.Condition()
@@ -70,6 +80,21 @@ class RunStop:
                 "fetch only the others."
             )
 
+    def sleep(self, seconds: float) -> None:
+        """Wait, but no longer than the run goes on."""
+        self.stopped.wait(seconds)
+        self.raise_if_stopped()
+
+    def end(self) -> None:
+        """Tell all threads that the run ends."""
+        self._has_ended = self._has_ended or not self.stopped.is_set()
+        self.stopped.set()
+
+    def give_back(self) -> None:
+        """Clear the event if the run itself has set it: a hook's serves other requests, too."""
+        if self._has_ended:
+            self.stopped.clear()
+
     def ends_run(self, error: Exception, text: str) -> bool:
         """
         Count an error of one recording and return whether it ends the run, for the ``reason``.
@@ -81,6 +106,7 @@ class RunStop:
                 self._without_response += 1
             elif isinstance(error, _RESPONSES):
                 self._without_response = 0
+                self._is_trusted = self._is_trusted or isinstance(error, AlloincognitoApiError)
             elif isinstance(error, AlloincognitoTargetError) and not _has_errno(error, _NOT_THE_STORE):
                 self._refused += 1
                 if self._refused >= MOST_IN_A_ROW:
@@ -92,14 +118,15 @@ class RunStop:
             ends = isinstance(error, _END_AT_ONCE) or self._in_a_row >= MOST_IN_A_ROW
             if ends:
                 self.reason = self.reason or error
-                self.stopped.set()
+                self.end()
         return ends
 
     def landed(self) -> None:
         """Note that the server responds and the store takes files."""
         with self._changed:
-            self._has_landed = True
+            self._is_trusted = True
             self._without_response = self._refused = 0
+            self._most = min(self._concurrency, self._most + RECOVERY)
             self._changed.notify_all()
 
     def fewer_at_a_time(self, error: Exception) -> bool:
@@ -126,9 +153,9 @@ class RunStop:
 
     def _may_fetch(self) -> bool:
         self.raise_if_stopped()
-        is_trusted = self._has_landed and not self._in_a_row
+        is_trusted = self._is_trusted and not self._in_a_row
         most = self._most if is_trusted else min(self._most, MOST_IN_A_ROW - self._in_a_row)
-        return self._fetching < most
+        return self._fetching < int(most)
 
     @property
     def _in_a_row(self) -> int:

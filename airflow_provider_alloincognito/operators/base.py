@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,10 +15,11 @@ import tenacity
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, BaseOperator, conf
 
 from airflow_provider_alloincognito import __version__
-from airflow_provider_alloincognito.api.backoff import LONGEST_BACKOFF
+from airflow_provider_alloincognito.api.backoff import LONGEST_BACKOFF, SHORTEST_POLL
 from airflow_provider_alloincognito.errors import (
     AlloincognitoError,
     AlloincognitoResponseError,
+    AlloincognitoSlowError,
     AlloincognitoTruncatedError,
     AlloincognitoWaitTimeout,
     rebuild,
@@ -80,8 +82,9 @@ class StopOnSigterm:
         # After a time-out, execute has been left already.
         if not isinstance(sys.exc_info()[1], AirflowTaskTimeout):
             self._stopped = True
-            if "hook" in vars(self):  # also ends what other threads do
-                self.hook.stopped.set()
+            if "hook" in vars(self):
+                # Ends what other threads do. This one may be waiting for the event, and hold its lock, right now.
+                threading.Thread(target=self.hook.stopped.set, daemon=True).start()
             self.raise_if_stopped()
 
     def raise_if_stopped(self) -> None:
@@ -162,24 +165,27 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         :raises AlloincognitoWaitTimeout: if the result is not ready in time.
         """
         deadline = time.monotonic() + self.wait_timeout
+        trouble: AlloincognitoError | None = None
         while True:
-            trouble = None
             try:
                 result = result or self._fetch(request_hash, query, deadline)
                 if not result.is_pending:
                     return result
                 result.close()
                 request_hash = result.request_hash or request_hash
+                trouble, pause = None, result.retry_after
             except AlloincognitoError as error:
                 if not error.transient:
                     raise
-                trouble = error
+                is_cut_off = isinstance(error, AlloincognitoSlowError) and time.monotonic() >= deadline
+                trouble = trouble or error if is_cut_off else error
+                pause = getattr(error, "retry_after", None)
             result = None
             waits_for = wait_for or request_hash
             if self.deferrable and waits_for:
                 trigger = self._trigger(waits_for, time.time() + self.wait_timeout, request_hashes)
                 self.defer(trigger=trigger, method_name="resume")
-            self._sleep_until_next_poll(request_hash, deadline, trouble)
+            self._sleep_until_next_poll(request_hash, deadline, trouble, pause)
 
     def _fetch(self, request_hash: str | None, query: CallListQuery | None, deadline: float) -> CallList | RecordFile:
         if request_hash is None:
@@ -187,21 +193,28 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
                 "Unexpected response: neither a result nor a requestHash to poll for one. Check that the method's "
                 "path in the Connection is the one on the server's /docs page."
             )
+        deadline = max(deadline, time.monotonic() + SHORTEST_POLL)
         return self.hook.get_request_result(request_hash, query, deadline=deadline)
 
     def _sleep_until_next_poll(
-        self, request_hash: str | None, deadline: float, trouble: AlloincognitoError | None
+        self, request_hash: str | None, deadline: float, trouble: AlloincognitoError | None, pause: float | None
     ) -> None:
         self.raise_if_stopped()
-        seconds = max(self.poll_interval, getattr(trouble, "retry_after", None) or 0.0)
-        if time.monotonic() + seconds > deadline:
-            raise trouble or AlloincognitoWaitTimeout(
+        seconds_left = deadline - time.monotonic()
+        if seconds_left <= 0:
+            remedy = "Raise wait_timeout, or wait with AlloincognitoRequestResultSensor."
+            raise AlloincognitoWaitTimeout(
                 f"The result of request {scrub_hash(request_hash)} was not ready within {self.wait_timeout:.0f} s. "
-                "Raise wait_timeout, or wait with AlloincognitoRequestResultSensor."
+                + (f"The last error: {trouble}" if trouble else remedy)
             )
+        seconds = min(max(self.poll_interval, pause or 0.0), seconds_left)
         reason = trouble or "it is not ready"
         self.log.info("Result %s: polling again in %.0f s: %s", scrub_hash(request_hash), seconds, reason)
-        time.sleep(seconds)
+        self._sleep(seconds)
+
+    def _sleep(self, seconds: float) -> None:
+        self.hook.stopped.wait(seconds)
+        self.raise_if_stopped()
 
     def again_if_truncated(self, land: Callable[[], Landed]) -> Landed:
         """
@@ -215,6 +228,7 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
             stop=tenacity.stop_after_attempt(self.hook.settings.retries + 1),
             wait=tenacity.wait_random_exponential(max=LONGEST_BACKOFF),
             before_sleep=self._log_truncated,
+            sleep=self._sleep,
             reraise=True,
         )
         return retrying(land)

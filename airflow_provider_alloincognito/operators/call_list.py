@@ -170,7 +170,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
             submitted = SubmittedRequests(context, bodies, self.hook.access.authorization_token)
             submitted.restore(hashes)
             if self.output_path is None:
-                self._submit(windows, submitted)
+                self.again_if_truncated(lambda: self._submit(windows, submitted))
                 landed: dict[str, Any] = {"path": None, "format": None, "rows": None, "bytes": 0}
             else:
                 landed = self._land(windows, submitted, ObjectStoragePath(self.output_path), query)
@@ -236,9 +236,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
             with self._result(index, windows, submitted) as calls:
                 try:
                     if not isinstance(calls, CallList):
-                        raise AlloincognitoResponseError(
-                            "Unexpected response: the requestHash of a call list gave a recording."
-                        )
+                        raise AlloincognitoResponseError("Unexpected response: a recording, not a call list.")
                     yield from calls.batches()
                 except AlloincognitoError as error:
                     if not error.transient:

@@ -81,7 +81,6 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
 
         with fail_without_retry():
             self.hook.get_conn()  # an unusable Connection fails the task, not each recording
-            self.hook.stopped.clear()  # an earlier try in the same process may have set it
             landed = land_recordings(
                 self.hook.get_call_record_file,
                 self._ids(),
@@ -89,15 +88,14 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
                 manifest=ObjectStoragePath(self.manifest_path) if self.manifest_path else None,
                 concurrency=self.concurrency,
                 skip_existing=self.skip_existing,
-                stop=self.hook.stopped,
             )
         if landed.failed and self.on_error == "fail":
             failures = (line.error for line in read_manifest(ObjectStoragePath(landed.manifest)) if line.error)
             raise AlloincognitoRecordingsFailedError(
                 f"{landed.failed} of {landed.failed + landed.fetched + landed.skipped} recordings could not be "
-                f"fetched. The first one: {next(failures, 'unknown')} "
-                f"Which ones and why is in the manifest, {landed.manifest}. Retry to fetch only the missing ones, or "
-                "set on_error='skip' to succeed without them."
+                f"fetched. The first one: {next(failures, 'unknown')} Which ones and why is in the manifest, "
+                f"{landed.manifest}. Retry to fetch only the missing ones, or set on_error='skip' to succeed without "
+                "them."
             )
         return asdict(landed)
 

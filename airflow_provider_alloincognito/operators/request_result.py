@@ -130,8 +130,8 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         if field is None:
             raise AlloincognitoQueryError(
                 "period_start and period_end are given, but not the field that holds a call's start, so rows outside "
-                "the "
-                "period cannot be removed. Set start_time_field, here or in the Connection, or leave out the period."
+                "the period cannot be removed. Set start_time_field, here or in the Connection, or leave out the "
+                "period."
             )
         start, end = resolve_period(context, self.period_start, self.period_end, zone, allow_incomplete=True)
         return CallListQuery.checked(period_start=start, period_end=end)

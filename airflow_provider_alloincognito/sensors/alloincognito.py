@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_alloincognito.api.backoff import SHORTEST_POLL
 from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoWaitTimeout
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.operators.base import StopOnSigterm, fail_without_retry
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
-
-SHORTEST_POKE = 0.5
-"""Seconds for a poke, even if Airflow calls it after the sensor's time-out."""
 
 
 class AlloincognitoRequestResultSensor(StopOnSigterm, BaseSensorOperator):
@@ -47,6 +45,7 @@ class AlloincognitoRequestResultSensor(StopOnSigterm, BaseSensorOperator):
     template_fields: Sequence[str] = ("alloincognito_conn_id", "request_hash")
     ui_color = "#e8f0d8"
     _deadline: float | None = None
+    _pause: float | None = None
 
     def __init__(
         self,
@@ -100,23 +99,31 @@ class AlloincognitoRequestResultSensor(StopOnSigterm, BaseSensorOperator):
         self.raise_if_stopped()
         try:
             with self.hook.get_request_result(self.request_hash, deadline=self._poke_deadline(context)) as result:
-                is_ready = not result.is_pending
+                is_ready, self._pause = not result.is_pending, result.retry_after
         except AlloincognitoError as error:
             if not error.transient:
                 raise
+            self._pause = getattr(error, "retry_after", None)
             self.log.warning("Result %s: polling again after an error: %s", scrub_hash(self.request_hash), error)
             return False
         self.log.info("Result %s is %s", scrub_hash(self.request_hash), "ready" if is_ready else "not ready yet")
         return is_ready
 
+    def _get_next_poke_interval(self, *arguments: Any) -> float:
+        """Take the server's ``Retry-After`` into account, in the modes ``poke`` and ``reschedule``."""
+        interval: float = super()._get_next_poke_interval(*arguments)
+        if self._pause is None or self._deadline is None:
+            return interval
+        return max(interval, min(self._pause, self._deadline - time.monotonic()))
+
     def _poke_deadline(self, context: Context) -> float:
-        """Monotonic seconds at which the sensor's ``timeout`` ends; decided at the first poke of this process."""
+        """Monotonic seconds at which the sensor's ``timeout`` ends, but for the shortest poll after it."""
         if self._deadline is None:
             # On Airflow 2 only the metadata database knows it: a poke after a reschedule may take the whole timeout.
             first_reschedule = getattr(context.get("ti"), "get_first_reschedule_date", lambda _: None)(context)
             waited = (datetime.now(UTC) - first_reschedule).total_seconds() if first_reschedule else 0.0
-            self._deadline = time.monotonic() + max(SHORTEST_POKE, self.timeout - waited)
-        return self._deadline
+            self._deadline = time.monotonic() + self.timeout - waited
+        return max(self._deadline, time.monotonic() + SHORTEST_POLL)
 
     def _trigger(self) -> AlloincognitoRequestResultTrigger:
         from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger

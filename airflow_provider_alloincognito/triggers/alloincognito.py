@@ -13,11 +13,13 @@ import msgspec
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_alloincognito.api import methods
+from airflow_provider_alloincognito.api.backoff import SHORTEST_POLL
 from airflow_provider_alloincognito.api.transport.async_client import AsyncClient
 from airflow_provider_alloincognito.errors import (
     AlloincognitoConnectionError,
     AlloincognitoError,
     AlloincognitoResponseError,
+    AlloincognitoSlowError,
     AlloincognitoWaitTimeout,
     error_named,
 )
@@ -27,8 +29,6 @@ from airflow_provider_alloincognito.scrubbing import scrub_hash
 log = logging.getLogger(__name__)
 
 POLL_FACTOR = 1.5
-SHORTEST_POLL = 0.5
-"""Seconds for the last poll of a trigger that was resumed after its deadline."""
 POLL_CEILING = 300.0
 JITTER = 0.1
 ARGUMENTS = (
@@ -104,24 +104,23 @@ class AlloincognitoRequestResultTrigger(BaseTrigger):
     async def _wait(self) -> ResultEvent:
         polling = Polling(self.poll_interval, self.deadline, factor=self.poll_factor, ceiling=self.poll_ceiling)
         client = await shared_async_client(self.alloincognito_conn_id)
+        trouble: AlloincognitoError | None = None
         while True:
-            trouble, pause = None, None
             try:
                 is_ready, pause = await self._poll(client)
                 if is_ready:
                     return self._event("ready")
+                trouble = None
             except AlloincognitoError as error:
                 if not error.transient:
                     raise
-                trouble = error
-                if isinstance(error, AlloincognitoConnectionError) and error.retry_after is not None:
-                    pause = error.retry_after
+                is_cut_off = isinstance(error, AlloincognitoSlowError) and time.time() >= self.deadline
+                trouble = trouble or error if is_cut_off else error
+                pause = error.retry_after if isinstance(error, AlloincognitoConnectionError) else None
                 log.warning("Result %s: polling again after an error: %s", scrub_hash(self.request_hash), error)
             seconds = polling.next_interval(time.time(), pause)
             if seconds is None:
-                if trouble is not None:
-                    raise trouble
-                return self._event("timeout")
+                return self._event("timeout", message=None if trouble is None else str(trouble))
             await asyncio.sleep(seconds)
 
     def _event(self, status: Status, error: str | None = None, message: str | None = None) -> ResultEvent:
@@ -180,7 +179,7 @@ class ResultEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     :param request_hash: the result's.
     :param request_hashes: the hashes that the trigger was given.
     :param error: the name of the error's class.
-    :param message: the error's text, scrubbed.
+    :param message: the error's text, scrubbed; for ``timeout``, that of the last poll, if it failed.
     """
 
     status: Status
@@ -212,8 +211,8 @@ def ready_event(event: Any) -> ResultEvent:
     if known.status == "ready":
         return known
     if known.status == "timeout":
+        remedy = f"The last error: {known.message}" if known.message else "Wait longer, or submit the request again."
         raise AlloincognitoWaitTimeout(
-            f"The result of request {scrub_hash(known.request_hash)} was not ready in time. Wait longer, or submit the "
-            "request again."
+            f"The result of request {scrub_hash(known.request_hash)} was not ready in time. {remedy}"
         )
     raise error_named(known.error, known.message or "The trigger failed without a message.")

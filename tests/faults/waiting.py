@@ -661,7 +661,7 @@ def a9() -> Iterator[Entry]:
         down=Down(),
         extra={"retries": 0},
         arguments={"seconds": 2.0},
-        expect=Expect(error=CONNECTION_ERROR, says=("refused",), seconds=4),
+        expect=Expect(error=WAIT_TIMEOUT, says=("refused",), seconds=4),
     )
     yield Entry(
         id="A9-refused-connection-test",

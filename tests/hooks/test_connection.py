@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable
+from traceback import TracebackException
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from airflow_provider_alloincognito.api.settings import PROD_SERVER, TEST_SERVER
 from airflow_provider_alloincognito.errors import AlloincognitoAuthError, AlloincognitoSettingsError
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.hooks.connection import Access
+from airflow_provider_alloincognito.hooks.shared import shared_async_client
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 Write = Callable[..., Access]
@@ -107,3 +110,23 @@ def test_an_unknown_token_store_is_an_error(sandbox: Sandbox, connect: Callable[
     hook = connect(sandbox, token_store="varaible")
     with pytest.raises(AlloincognitoSettingsError, match=r"token_store.*'variable'.*'memory'"):
         hook.get_conn()
+
+
+@pytest.mark.parametrize("use", ["access", "settings", "get_conn"])
+def test_a_traceback_with_locals_does_not_show_the_token(write: Write, use: str) -> None:
+    with pytest.raises(AlloincognitoSettingsError):
+        write(extra={"token_store": "redis://x?password=y"})
+    hook = AlloincognitoHook("written")
+    with pytest.raises(AlloincognitoSettingsError) as caught:
+        getattr(hook, use)()
+    shown = TracebackException.from_exception(caught.value, capture_locals=True)
+    assert TOKEN not in "".join(shown.format())
+
+
+def test_a_triggers_traceback_with_locals_does_not_show_the_token(write: Write) -> None:
+    with pytest.raises(AlloincognitoSettingsError):
+        write(extra={"token_store": "redis://x?password=y"})
+    with pytest.raises(AlloincognitoSettingsError) as caught:
+        asyncio.run(shared_async_client("written"))
+    shown = TracebackException.from_exception(caught.value, capture_locals=True)
+    assert TOKEN not in "".join(shown.format())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -211,3 +213,23 @@ def test_no_request_is_sent_before_the_first_method_call(sandbox: Sandbox, conne
     connect(sandbox).get_conn()
     AlloincognitoHook("there_is_no_such_connection")
     assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda hook: pickle.loads(pickle.dumps(hook))])
+def test_a_hook_in_use_can_be_copied(copied: Any, sandbox: Sandbox, connect: Connect) -> None:
+    """Airflow copies operators, and with them the hooks that users keep there."""
+    connect(sandbox)
+    hook = AlloincognitoHook(start_time_field="startTime", ready_check="a.b")
+    hook.log.info("A hook that has logged")
+    hook.get_conn()
+    hook.stopped.set()
+    one = copied(hook)
+    assert sandbox.authorization_token not in repr(vars(one))
+    assert (one.alloincognito_conn_id, one.start_time_field, one.ready_check) == (
+        "alloincognito_default",
+        "startTime",
+        "a.b",
+    )
+    assert not one.stopped.is_set()
+    one.ready_check = None
+    assert rows(one.get_call_list(START, END)) == sandbox.truth(START, END)

@@ -27,8 +27,14 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoRecordingError,
     AlloincognitoTruncatedError,
 )
+from airflow_provider_alloincognito.landing import recordings
 from airflow_provider_alloincognito.landing.manifest import ManifestLine, read_manifest
-from airflow_provider_alloincognito.landing.recordings import LandedRecordings, land_recording, land_recordings
+from airflow_provider_alloincognito.landing.recordings import (
+    MOST_TRUNCATED,
+    LandedRecordings,
+    land_recording,
+    land_recordings,
+)
 
 CONTENT = {f"id-{n}": bytes([n]) * (1500 + n) for n in range(40)}
 IDS = list(CONTENT)
@@ -160,8 +166,10 @@ def test_an_id_that_may_be_a_phone_number_is_not_logged(tmp_path: Path, caplog: 
     assert caplog.text.count("AlloincognitoTargetError") == len(ids), "the error's text names the file"
 
 
-@pytest.mark.parametrize("cuts", [1, 2])
-def test_a_truncated_recording_is_fetched_once_more(tmp_path: Path, cuts: int) -> None:
+@pytest.mark.parametrize("cuts", [1, MOST_TRUNCATED + 1])
+def test_a_truncated_recording_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cuts: int) -> None:
+    pauses: list[int] = []
+    monkeypatch.setattr(recordings, "backoff", lambda failures, rng: pauses.append(failures) or 0.01)
     requested: list[str] = []
 
     @contextmanager
@@ -176,8 +184,10 @@ def test_a_truncated_recording_is_fetched_once_more(tmp_path: Path, cuts: int) -
         yield Mp3(chunks())
 
     landed = land_recordings(fetch, IDS, tmp_path)
-    assert sorted(requested) == sorted([*IDS, "id-3"])
-    assert landed.failed == cuts - 1
+    again = min(cuts, MOST_TRUNCATED)
+    assert sorted(requested) == sorted([*IDS, *["id-3"] * again])
+    assert pauses == list(range(1, again + 1))
+    assert landed.failed == (cuts > MOST_TRUNCATED)
     line = next(line for line in lines_of(tmp_path) if line["id"] == "id-3")
     if cuts == 1:
         assert (tmp_path / "id-3.mp3").read_bytes() == CONTENT["id-3"]

@@ -28,6 +28,7 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoBusyError,
     AlloincognitoConnectionError,
+    AlloincognitoResponseError,
     AlloincognitoStoppedError,
     AlloincognitoTargetError,
     AlloincognitoTruncatedError,
@@ -35,6 +36,7 @@ from airflow_provider_alloincognito.errors import (
 from airflow_provider_alloincognito.landing import progress as progress_module
 from airflow_provider_alloincognito.landing.progress import Progress
 from airflow_provider_alloincognito.landing.recordings import Fetch, land_recordings
+from airflow_provider_alloincognito.landing.run_stop import RECOVERY, RunStop
 
 NewClient = Callable[..., Client]
 StartPlain = Callable[..., PlainServer]
@@ -122,7 +124,7 @@ def test_a_server_that_is_down_ends_the_run_after_a_few_recordings(
 
 
 @pytest.mark.parametrize(
-    "response", [b"mp3", AlloincognitoApiError("getcallrecordfile", 7, "no"), AlloincognitoTruncatedError("cut")]
+    "response", [b"mp3", AlloincognitoApiError("getcallrecordfile", 7, "no"), AlloincognitoResponseError("no result")]
 )
 def test_a_response_now_and_then_shows_that_the_server_is_up(tmp_path: Path, response: bytes | Exception) -> None:
     lost = AlloincognitoConnectionError("no response")
@@ -182,6 +184,29 @@ def test_a_folder_that_takes_no_files_costs_few_requests(tmp_path: Path, monkeyp
     with pytest.raises(AlloincognitoTargetError, match="Read-only file system"):
         land_recordings(server, IDS, tmp_path / "recordings", manifest=tmp_path / "day.jsonl", concurrency=16)
     assert len(server.requested) <= 5
+
+
+@pytest.mark.parametrize("concurrency", [1, 16])
+def test_a_server_that_cuts_every_recording_ends_the_run(tmp_path: Path, concurrency: int) -> None:
+    cut = AlloincognitoTruncatedError("The connection broke.")
+    cut.retries_used_up = True
+    server = FakeServer(dict.fromkeys(IDS, cut))
+    with pytest.raises(AlloincognitoTruncatedError):
+        land_recordings(server, IDS, tmp_path, concurrency=concurrency)
+    assert len(server.requested) == 5
+
+
+def test_recordings_that_the_api_does_not_know_are_requested_many_at_a_time(tmp_path: Path) -> None:
+    together = threading.Barrier(16)
+
+    @contextmanager
+    def fetch(one: str) -> Iterator[Mp3]:
+        if one != "first":
+            together.wait(5)
+        raise AlloincognitoApiError("getcallrecordfile", 404, "unknown")
+        yield
+
+    assert land_recordings(fetch, ["first", *IDS[:16]], tmp_path, concurrency=16).failed == 17
 
 
 def test_files_refused_now_and_then_do_not_end_the_run(tmp_path: Path) -> None:
@@ -264,6 +289,49 @@ def test_recordings_are_fetched_again_with_fewer_at_a_time_where_descriptors_are
     landed = land_recordings(fetch, ids, tmp_path, concurrency=32)
     assert (landed.fetched, landed.failed) == (100, 0)
     assert most > 12
+
+
+def test_after_file_descriptors_ran_out_the_number_at_a_time_recovers() -> None:
+    stop = RunStop(4)
+    stop.landed()
+    with stop.turn(), stop.turn():
+        assert stop.fewer_at_a_time(OSError(errno.EMFILE, "Too many open files"))
+    for _ in range(round(3 / RECOVERY) + 1):
+        stop.landed()
+    with stop.turn(), stop.turn(), stop.turn(), stop.turn():
+        pass
+
+
+class Hook:
+    """As much of a hook as a run needs: its requests wait for its event."""
+
+    def __init__(self) -> None:
+        self.stopped = threading.Event()
+        self.error: Exception | None = None
+
+    @contextmanager
+    def fetch(self, one: str) -> Iterator[Mp3]:
+        if self.stopped.is_set():
+            raise AlloincognitoStoppedError("stopped")
+        if one == "id-0" and self.error is not None:
+            raise self.error
+        assert self.error is None or self.stopped.wait(5)
+        yield Mp3([b"mp3"])
+
+
+def test_a_run_that_ends_stops_its_hook_and_leaves_it_usable(tmp_path: Path) -> None:
+    hook = Hook()
+    hook.error = AlloincognitoBusyError("Come back later.", 3600)
+    began = time.monotonic()
+    with pytest.raises(AlloincognitoBusyError):
+        land_recordings(hook.fetch, IDS, tmp_path, concurrency=4)
+    assert time.monotonic() - began < 3
+    hook.error = None
+    assert land_recordings(hook.fetch, IDS, tmp_path).failed == 0
+    hook.stopped.set()
+    with pytest.raises(AlloincognitoStoppedError):
+        land_recordings(hook.fetch, ["another"], tmp_path)
+    assert hook.stopped.is_set(), "who has stopped the hook may still mean it"
 
 
 def test_the_progress_has_rate_and_time_left() -> None:

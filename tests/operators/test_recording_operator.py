@@ -18,6 +18,7 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoRecordingsFailedError,
     AlloincognitoSettingsError,
 )
+from airflow_provider_alloincognito.landing import recordings
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
     AlloincognitoRecordingOperator,
@@ -102,10 +103,13 @@ def test_a_second_run_gives_the_same_parquet_except_for_the_request_hash(sandbox
 
 
 @pytest.mark.parametrize("on_error", ["fail", "skip"])
-def test_a_recording_that_fails_does_not_stop_the_others(sandbox: Sandbox, tmp_path: Path, on_error: str) -> None:
+def test_a_recording_that_fails_does_not_stop_the_others(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_error: str
+) -> None:
+    monkeypatch.setattr(recordings, "backoff", lambda *_: 0.01)
     ids = ids_of(sandbox)
     sandbox.add_fault("error", method="getcallrecordfile", code=1742, skip=2)
-    sandbox.add_fault("cut", method="getcallrecordfile", skip=4, times=2)  # a single one is retried
+    sandbox.add_fault("cut", method="getcallrecordfile", skip=4, times=1 + recordings.MOST_TRUNCATED)
     run = land(tmp_path, on_error=on_error, concurrency=1)
     lines = {line["id"]: line for line in manifest(tmp_path)}
     failed = [one for one in ids if lines[one]["status"] == "failed"]

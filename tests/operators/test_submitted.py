@@ -148,6 +148,15 @@ def test_a_hash_without_a_result_leads_to_a_new_request(sandbox: Sandbox, tmp_pa
     assert rows_in(path) == sandbox.truth(DAY, NEXT_DAY)
 
 
+def test_a_result_that_is_cut_again_and_again_keeps_its_hash(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.add_fault("cut", method="getrequestresultbyhash", after_bytes=20, times=None)
+    path = tmp_path / "calls.jsonl"
+    run = land(path, Blocked(path, 1), poll_interval=0.1, wait_timeout=0.3)
+    assert run.state == "failed"
+    assert counts(sandbox)[0] == 1
+    assert len(kept_state()) == 1
+
+
 def test_too_few_rows_lead_to_a_new_request(sandbox: Sandbox, tmp_path: Path) -> None:
     """The first response's hash would never bring calls that appear later."""
     path = tmp_path / "calls.jsonl"

@@ -93,6 +93,14 @@ def test_a_trigger_that_failed_fails_the_task(soft_fail: bool) -> None:
 
 
 @in_all_modes
+def test_a_server_that_is_down_until_the_time_out_is_a_time_out(
+    mode: dict[str, Any], sandbox: Sandbox, wait: Wait
+) -> None:
+    sandbox.add_fault("status", method=BY_HASH, status=503, times=None)
+    assert wait(sandbox, timeout=0.5, soft_fail=True, **mode).state == "skipped"
+
+
+@in_all_modes
 def test_a_pending_error_code_means_not_ready(mode: dict[str, Any], start_sandbox: StartSandbox, wait: Wait) -> None:
     sandbox = start_sandbox(pending_polls=1, pending_style="error_code", pending_error_code="E-17")
     assert wait(sandbox, extra={"pending_error_codes": ["E-17", 5]}, **mode).state == "success"

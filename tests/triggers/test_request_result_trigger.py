@@ -15,9 +15,10 @@ from pytest_mock import MockerFixture
 from trigger_runs import new_hash, payload_of, run, trigger_on, until
 
 from airflow_provider_alloincognito.api.answer.envelope import Envelope
+from airflow_provider_alloincognito.errors import AlloincognitoWaitTimeout
 from airflow_provider_alloincognito.hooks import shared as async_process
 from airflow_provider_alloincognito.sandbox import Sandbox
-from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
+from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger, ready_event
 
 METHOD = "getrequestresultbyhash"
 NOBODYS_HASH = "bm9ib2R5cw=="
@@ -60,7 +61,7 @@ class TestWaiting:
     ) -> None:
         connected_sandbox()
         request_hash = new_hash()
-        async_process._spare_the_collector.cache_clear()
+        async_process.freeze_garbage_collector.cache_clear()
         freeze = mocker.patch("gc.freeze")
         run(trigger_on(request_hash))
         run(trigger_on(request_hash))
@@ -168,8 +169,10 @@ class TestErrors:
         request_hash = new_hash()
         sandbox.add_fault("status", method=METHOD, status=503, times=None)
         event = run(trigger_on(request_hash, seconds=2.0))
-        assert event["status"] == "error"
+        assert event["status"] == "timeout"
         assert "503" in event["message"]
+        with pytest.raises(AlloincognitoWaitTimeout, match=r"not ready in time\. The last error: .*503"):
+            ready_event(event)
         assert sandbox.count(METHOD) > 1
 
     def test_an_event_holds_no_number_and_no_token(self, connected_sandbox: Connected) -> None:
