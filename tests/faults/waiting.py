@@ -812,7 +812,7 @@ def a12() -> Iterator[Entry]:
                 tls=Tls(plain=plain),
                 extra={"verify": "<ca>", "retries": 1},
                 arguments=short,
-                expect=Expect(error=CONNECTION_ERROR, says=(("TLS", "SSL"),), seconds=8),
+                expect=Expect(error=(CONNECTION_ERROR, *WAIT_TIMEOUT), says=(("TLS", "SSL"),), seconds=8),
             )
         yield Entry(
             id=f"A12-client-certificate-demanded-{name}",

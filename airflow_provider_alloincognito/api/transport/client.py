@@ -214,7 +214,7 @@ class StreamedAnswer(AnswerHead):
     ) -> None:
         super().__init__(method, response.status_code, response.headers, settings, is_small=is_small)
         self._response = response
-        weakref.finalize(self, flight.end)
+        weakref.finalize(self, flight.abandon)
         self._secrets = secrets
         self._flight = flight
         # The first chunk is whatever has arrived: its requestHash is known even if the connection breaks then.

@@ -35,6 +35,7 @@ class Flight:
 
     def __init__(self, method: str, seconds: float, owner: InFlight) -> None:
         self.is_aborted = False
+        self.is_abandoned = False
         self.is_connected = False
         """Whether a connection to the server has been made, its TLS included."""
         self._method = method
@@ -47,8 +48,13 @@ class Flight:
 
     def end(self) -> None:
         """Leave its connection alone from now on: it may serve another request."""
-        self._socket = None
+        self.abandon()
         self._owner.end(self)
+
+    def abandon(self) -> None:
+        """Do the same for a response that nobody holds any more: without a lock, since the collector may call it."""
+        self.is_abandoned = True
+        self._socket = None
 
     def extend(self, seconds: float, timeout: float) -> None:
         """
@@ -92,8 +98,9 @@ class Flight:
                 connection.timeout = max(0.01, min(CONNECTS_ANEW_EVERY, ends - time.monotonic()))
                 try:
                     sock = new_socket()
-                except urllib3.exceptions.ConnectTimeoutError:
-                    if time.monotonic() >= ends:
+                except urllib3.exceptions.ConnectTimeoutError as error:
+                    is_final = isinstance(error, urllib3.exceptions.NewConnectionError)  # refused, unreachable
+                    if is_final or time.monotonic() >= ends:
                         raise
                 else:
                     sock.settimeout(timeout)
@@ -180,6 +187,7 @@ class InFlight:
             if self.stopped.wait(LOOKS_EVERY):
                 time.sleep(LOOKS_EVERY)  # a connection may just be being made
             with self._guard:  # so that no connection is closed that has just been given back
+                self._flights = {flight for flight in self._flights if not flight.is_abandoned}
                 if not self._flights:
                     self._watcher = None
                     return
