@@ -65,8 +65,8 @@ test-dialects: environment ## servers that behave in every way that the API's te
 	$(PY) -m pytest tests/dialects -m "dialects or not long" $(ARGS)
 
 test-faults: environment environment-2.11 ## what networks, servers, files and machines do wrong; takes minutes
-	$(PY) -m pytest tests/faults -m long $(ARGS)
-	FAULTS_TIMES=$(FAULTS_TIMES:%=%-2.11) .venv-2.11/bin/python -m pytest tests/faults -m long $(ARGS)
+	$(PY) -m pytest tests/faults -m "long or not long" $(ARGS)
+	FAULTS_TIMES=$(FAULTS_TIMES:%=%-2.11) .venv-2.11/bin/python -m pytest tests/faults -m "long or not long" $(ARGS)
 
 test-waiting: environment environment-2.11 ## tests of waiting and killed tasks under a real scheduler; takes minutes
 	$(PY) -m pytest -m waiting $(ARGS)

@@ -5,26 +5,19 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+import report
 from entry import Entry
 from judge import problems
-from not_yet import NOT_YET
 from runs import Outcome
 from table import KINDS, TABLE
 
 pytestmark = [
-    pytest.mark.long,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # Airflow 2.11's own
 ]
 
 
 def _parameters() -> list[object]:
-    parameters = []
-    for entry in TABLE:
-        marks = [pytest.mark.slow] if entry.long else []
-        if entry.id in NOT_YET:
-            marks.append(pytest.mark.xfail(reason="the package does not do it yet", strict=True))  # type: ignore[arg-type]
-        parameters.append(pytest.param(entry, id=entry.id, marks=marks))
-    return parameters
+    return [pytest.param(entry, id=entry.id, marks=[pytest.mark.long] if entry.long else []) for entry in TABLE]
 
 
 @pytest.mark.parametrize("entry", _parameters())
@@ -39,5 +32,5 @@ def test_every_entry_has_a_name_of_its_own_and_a_known_kind() -> None:
     assert len(TABLE) >= 120
 
 
-def test_what_is_not_done_yet_is_in_the_table() -> None:
-    assert {entry.id for entry in TABLE} >= NOT_YET
+def test_the_page_about_reliability_is_up_to_date() -> None:
+    assert report.PAGE.read_text() == report.page(), "run: python tests/faults/report.py"
