@@ -24,7 +24,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
 
     :param output_path: the folder (any ``ObjectStoragePath``).
     :param record_file_ids: the ids; give these or ``calls``. What stands for "no recording" is skipped: None, an empty
-        text, 0, false, ``null``, ``-``, ``N/A``, an all-zero GUID.
+        text, 0, false, ``null``, ``-``, ``N/A``, a GUID of zeros or of F.
     :param calls: the file that :class:`AlloincognitoCallListOperator` landed, whose rows hold the ids.
     :param record_file_id_field: the rows' field with the id; default the Connection's setting of that name.
     :param concurrency: how many recordings to fetch at a time, by threads over one connection pool.
