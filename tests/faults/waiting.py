@@ -685,6 +685,16 @@ def a10() -> Iterator[Entry]:
         "length": {"framing": "length"},
         "wrong-length": {"wrong_length": 500},
     }
+    early = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+    for call, method in (("list_calls", LIST), ("trigger", RESULT)):
+        short = call_list(rows())
+        answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(short) + short
+        yield Entry(
+            id=f"A10-interim-responses-{call.replace('_', '-')}",
+            call=call,
+            server={method: Reply(raw=early + answer)},
+            expect=TRUTH,
+        )
     for framing, given in framings.items():
         cut = Reply(body=body, cut_after=half, **given)
         yield Entry(
