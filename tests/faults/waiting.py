@@ -14,6 +14,7 @@ from entry import (
     API_ERROR,
     CONNECTION_ERROR,
     RESPONSE_BOUND,
+    RESPONSE_ERROR,
     TRUNCATED,
     TRUTH,
     WAIT_TIMEOUT,
@@ -631,6 +632,18 @@ def a9() -> Iterator[Entry]:
         arguments=thousand,
         expect=Expect(error=CONNECTION_ERROR, says=("500",), seconds=20, most={FILE: 150}),
     )
+    for name, reply in (
+        ("403", Reply(status=403)),
+        ("login-page", Reply(status=302, headers={"Location": "/login"})),
+        ("html", Reply(body=b"<html></html>")),
+    ):
+        yield Entry(
+            id=f"A9-{name}-to-every-recording",
+            call="recordings",
+            server={FILE: reply},
+            arguments=thousand,
+            expect=Expect(error=(API_ERROR, RESPONSE_ERROR), seconds=20, most={FILE: 40}),
+        )
     yield Entry(
         id="A9-down-after-30",
         call="recordings",
