@@ -141,6 +141,7 @@ def _suffix_of(line: ManifestLine | None) -> str:
 
 
 @without_locals()
+@explain_memory_errors()
 def land_recordings(
     fetch: Fetch,
     ids: Iterable[str],

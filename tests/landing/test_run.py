@@ -29,6 +29,7 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoBusyError,
     AlloincognitoConnectionError,
     AlloincognitoError,
+    AlloincognitoLandingError,
     AlloincognitoRecordingError,
     AlloincognitoResponseError,
     AlloincognitoStoppedError,
@@ -300,6 +301,19 @@ def test_a_run_that_ends_tells_all_its_threads_at_once(tmp_path: Path) -> None:
     with pytest.raises(AlloincognitoBusyError):
         land_recordings(fetch, ["first", *IDS], tmp_path, concurrency=4, stop=stop)
     assert time.monotonic() - began < 5
+
+
+def test_a_worker_that_can_start_no_more_threads_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith("recording"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(AlloincognitoLandingError, match=r"cannot start another thread.* concurrency"):
+        land_recordings(FakeServer(dict.fromkeys(IDS, b"mp3")), IDS, tmp_path, concurrency=4)
 
 
 def test_recordings_are_fetched_again_with_fewer_at_a_time_where_descriptors_are_few(tmp_path: Path) -> None:
