@@ -16,7 +16,11 @@ from airflow_provider_alloincognito.api.answer import verdict
 from airflow_provider_alloincognito.api.answer.audio import checked_audio
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
 from airflow_provider_alloincognito.api.times import parse_api_time
-from airflow_provider_alloincognito.errors import AlloincognitoFieldError, AlloincognitoResponseError
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoFieldError,
+    AlloincognitoRecordingError,
+    AlloincognitoResponseError,
+)
 from airflow_provider_alloincognito.scrubbing import scrub_hash
 
 if TYPE_CHECKING:
@@ -136,8 +140,8 @@ class RecordFile(Result):
         """
         Yield the mp3 as it arrives.
 
-        :raises AlloincognitoResponseError: if the recording is not ready yet, or is empty.
-        :raises AlloincognitoRecordingError: if it is not of the Connection's ``audio_formats``.
+        :raises AlloincognitoResponseError: if the recording is not ready yet.
+        :raises AlloincognitoRecordingError: if it is empty, or not of the Connection's ``audio_formats``.
         """
         self._require_ready()
         size = 0
@@ -145,7 +149,7 @@ class RecordFile(Result):
             size += len(chunk)
             yield chunk
         if not size:
-            raise AlloincognitoResponseError(
+            raise AlloincognitoRecordingError(
                 "The response has no recording, or an empty one. It may not be encoded yet: try again later."
             )
 

@@ -141,6 +141,7 @@ def _suffix_of(line: ManifestLine | None) -> str:
 
 
 @without_locals()
+@explain_memory_errors()
 def land_recordings(
     fetch: Fetch,
     ids: Iterable[str],
@@ -170,6 +171,8 @@ def land_recordings(
     :raises AlloincognitoAuthError: if the authorization token is not accepted.
     :raises AlloincognitoBusyError: if the server asks for a longer pause than a task waits.
     :raises AlloincognitoConnectionError: if several recordings in a row get no response.
+    :raises AlloincognitoApiError: if redirects, HTTP 403, 405 or 501 are all that comes, many times in a row.
+    :raises AlloincognitoResponseError: if so many responses are not what the API describes.
     :raises AlloincognitoTargetError: if the store refuses several recordings in a row, or the manifest cannot be read
         or written.
     :raises AlloincognitoStoppedError: if the run was stopped from outside.
@@ -281,6 +284,7 @@ class _Run:
         if line is not None:
             # An upload is begun twice if the response to its first request is lost.
             self._leftovers.remove_outdated(name)
+            self.stop.skipped()
             return line
         truncated = 0
         while True:

@@ -24,6 +24,8 @@ from airflow_provider_alloincognito.errors import (
 
 MOST_IN_A_ROW = 5
 """After so many failures in a row for the same reason, the server is down, or the store takes no files."""
+MOST_ALIKE = 20
+"""After so many responses in a row that are wrong in the same way, all are, unless something has landed."""
 RECOVERY = 0.01
 """By so much each recording that lands raises the number at a time again, after file descriptors have run out."""
 _END_AT_ONCE = (
@@ -39,6 +41,8 @@ _NO_RESPONSE = (
     AlloincognitoTruncatedError,
 )
 _RESPONSES = (AlloincognitoApiError, AlloincognitoResponseError)
+# HTTP statuses that say nothing of one recording; by others, such as 404, servers say that it is gone.
+_WRONG_FOR_ALL = frozenset({301, 302, 303, 307, 308, 403, 405, 501})
 _TOO_MANY_OPEN = frozenset({errno.EMFILE, errno.ENFILE})
 _NOT_THE_STORE = _TOO_MANY_OPEN | {errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ}
 
@@ -49,7 +53,8 @@ class RunStop:
 
     Any error fails the recording that it occurred in. It also ends the run if all others would fail as well: at once
     if the authorization token is not accepted, a setting is invalid, or the server asks for a long pause; after
-    ``MOST_IN_A_ROW`` in a row if there is no whole response or no token pair, or if the store refuses the files.
+    ``MOST_IN_A_ROW`` in a row if there is no whole response or no token pair, or if the store refuses the files; after
+    ``MOST_ALIKE`` if none has landed, and what comes is a login page or the like.
 
     Until the first recording has landed or is unknown to the API, and while failures count, no more are fetched at a
     time than may fail: a store that takes no files costs few downloads, whatever the concurrency.
@@ -68,6 +73,9 @@ class RunStop:
         self._most: float = concurrency
         self._fetching = 0
         self._is_trusted = False
+        self._has_landed = False
+        self._alike = 0
+        self._last: tuple[object, ...] | None = None
         self._without_response = 0
         self._refused = 0
         self._changed = threading.Condition()
@@ -115,16 +123,30 @@ class RunStop:
                         f"requesting the others. The last error: {text.rstrip('.')}. Run the task again once that is "
                         "fixed: it fetches only what is missing."
                     )
+            self._compare(error)
             ends = isinstance(error, _END_AT_ONCE) or self._in_a_row >= MOST_IN_A_ROW
+            ends = ends or (self._alike >= MOST_ALIKE and not self._has_landed)
             if ends:
                 self.reason = self.reason or error
                 self.end()
         return ends
 
+    def _compare(self, error: Exception) -> None:
+        """Count how many responses in a row have been wrong in the same way."""
+        code = getattr(error, "code", None)
+        is_wrong = type(error) is AlloincognitoResponseError or code in _WRONG_FOR_ALL
+        alike = (type(error), code) if is_wrong else None
+        self._alike = 0 if alike is None else self._alike + 1 if alike == self._last else 1
+        self._last = alike
+
+    def skipped(self) -> None:
+        """Note that a recording has landed in an earlier run."""
+        self._has_landed = True
+
     def landed(self) -> None:
         """Note that the server responds and the store takes files."""
         with self._changed:
-            self._is_trusted = True
+            self._is_trusted = self._has_landed = True
             self._without_response = self._refused = 0
             self._most = min(self._concurrency, self._most + RECOVERY)
             self._changed.notify_all()

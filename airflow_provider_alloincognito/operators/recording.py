@@ -24,7 +24,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
 
     :param output_path: the folder (any ``ObjectStoragePath``).
     :param record_file_ids: the ids; give these or ``calls``. What stands for "no recording" is skipped: None, an empty
-        text, 0, false, ``null``, ``-``, ``N/A``, an all-zero GUID.
+        text, 0, false, ``null``, ``-``, ``N/A``, a GUID of zeros or of F.
     :param calls: the file that :class:`AlloincognitoCallListOperator` landed, whose rows hold the ids.
     :param record_file_id_field: the rows' field with the id; default the Connection's setting of that name.
     :param concurrency: how many recordings to fetch at a time, by threads over one connection pool.
@@ -39,6 +39,8 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
     :raises AlloincognitoBusyError: if the server asks for a longer pause than a task waits.
     :raises AlloincognitoConnectionError: if several recordings in a row get no response.
+    :raises AlloincognitoApiError: if redirects, HTTP 403, 405 or 501 are all that comes, many times in a row.
+    :raises AlloincognitoResponseError: if so many responses are not what the API describes.
     :raises AlloincognitoTargetError: if the store refuses several recordings in a row, or the calls cannot be read.
     """
 

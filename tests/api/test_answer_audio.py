@@ -23,6 +23,12 @@ def test_every_frame_of_layers_2_and_3_begins_an_mp3() -> None:
         assert audio_format(bytes((0xFF, second, bit_rate << 4 | sampling_rate << 2, 0))) == "mp3"
 
 
+@pytest.mark.parametrize("zeros", [1, 128, 500])
+def test_zero_bytes_may_come_before_the_first_frame(zeros: int) -> None:
+    content = bytes(zeros) + MP3
+    assert b"".join(checked_audio([content[:7], content[7:]], ("mp3",))) == content
+
+
 @pytest.mark.parametrize("version", [2, 3, 4])
 def test_an_id3_tag_begins_an_mp3(version: int) -> None:
     assert audio_format(b"ID3" + bytes((version, 0, 0, 0, 0, 2, 1)) + bytes(257)) == "mp3"

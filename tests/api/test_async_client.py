@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import ssl
 import threading
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 import trustme
-from plain_server import CREATE_PATH, PAIR, PlainServer
+from plain_server import CREATE_PATH, PAIR, RESULT_PATH, PlainServer, Said
 from sent_requests import call_hash
 
 from airflow_provider_alloincognito.api import methods
@@ -200,6 +201,13 @@ def test_the_async_client_uses_proxies(plain_server: StartPlain) -> None:
     with pytest.raises(AlloincognitoError):
         send_request("http://server.invalid:8080", proxies={"http": proxy.url})
     assert proxy.paths == [f"http://server.invalid:8080{CREATE_PATH}"]
+
+
+@pytest.mark.parametrize("name", ["gzip", "x-gzip", "X-GZIP"])
+def test_both_names_of_gzip_are_read(name: str, plain_server: StartPlain) -> None:
+    ready = gzip.compress(b'{"error": null, "result": {"rowset": []}}')
+    answers = {CREATE_PATH: Said(PAIR), RESULT_PATH: Said(ready, headers={"Content-Encoding": name})}
+    assert send_request(plain_server(answers).url) == 200
 
 
 def test_a_task_that_is_cancelled_while_it_makes_a_pair_releases_the_lock(start_sandbox: StartSandbox) -> None:

@@ -109,6 +109,9 @@ RUSSIAN = '{"result": {"rowset": [{"a": "Звонок"}, {"b": "клиента"}
         ("utf-8", "iso-8859-1"),
         ("utf-8", "x-unknown"),
         ("utf-8", "base64"),
+        ("utf-7", "utf-7"),
+        ("iso-2022-jp", "iso-2022-jp"),
+        ("hz", "hz"),
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
@@ -121,6 +124,11 @@ def test_a_body_is_read_in_its_encoding(encoding: str, charset: str | None, size
             head.feed(body[start : start + size])
         head.finish()
         assert rows_of(head) == [{"a": "Звонок"}, {"b": "клиента"}]
+
+
+def test_a_body_that_is_not_in_its_seven_bit_charset_is_an_error_that_names_it() -> None:
+    with pytest.raises(AlloincognitoResponseError, match="utf-7"):
+        head_of(RUSSIAN.encode(), headers={"Content-Type": "application/json; charset=utf-7"})
 
 
 def test_a_truncated_response_is_named_without_the_transports_text() -> None:

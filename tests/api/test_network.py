@@ -9,6 +9,7 @@ import os
 import shutil
 import ssl
 import subprocess
+import traceback
 from base64 import b64decode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -179,6 +180,7 @@ def test_the_setting_is_stronger_than_the_environment(monkeypatch: pytest.Monkey
         {"https": "http://proxy.example:99999"},
         {"https": "http://proxy.example:0"},
         {"https": "ftp://proxy.example"},
+        {"https": "ws://proxy.example"},
         {"https": f"{PROXY}/path"},
         {"https": "http://user:sec/ret@proxy.example:3128"},
         {"https": "http://user:sec#ret@proxy.example:3128"},
@@ -191,6 +193,15 @@ def test_a_setting_that_is_no_proxy_is_an_error_that_names_it(proxies: dict[str,
     with pytest.raises(AlloincognitoSettingsError, match="setting proxies") as caught:
         proxy_of(**proxies)
     assert "sec" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://user:canary@[", "http://user:canary@proxy.example/path", "ftp://:canary@a"])
+def test_no_traceback_with_locals_shows_a_proxys_password(url: str) -> None:
+    with pytest.raises(AlloincognitoSettingsError) as caught:
+        network.resolve(Settings(server=SERVER, proxies={"https": url}))
+    frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
+    ours = [frame for frame in frames if frame.filename != __file__]
+    assert "canary" not in "".join(map(str, (frame.locals for frame in ours)))
 
 
 def test_a_variable_that_is_no_proxy_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,11 @@ from sent_requests import END, START, call_hash, calls, calls_by_hash, query, re
 from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.results import CallList, RecordFile
 from airflow_provider_alloincognito.api.transport.client import Client
-from airflow_provider_alloincognito.errors import AlloincognitoApiError, AlloincognitoResponseError
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoApiError,
+    AlloincognitoRecordingError,
+    AlloincognitoResponseError,
+)
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 
@@ -165,7 +169,7 @@ def test_a_missing_recording_is_an_error_and_not_an_empty_file(
     new_client: Callable[..., Client],
 ) -> None:
     server = plain_server({RECORD_FILE_PATH: Said(b'{"error": null, "result": ' + result + b"}", status)})
-    with pytest.raises(AlloincognitoResponseError, match=message):
+    with pytest.raises((AlloincognitoResponseError, AlloincognitoRecordingError), match=message):
         recording(new_client(server.url), "some-id")
 
 

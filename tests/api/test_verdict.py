@@ -99,6 +99,7 @@ def test_the_codes_for_not_ready_are_a_setting() -> None:
         ({"error_code": ""}, False),
         ({"error_code": 0, "error_message": ""}, False),
         ({"error_code": 0.0, "error_message": ""}, False),
+        ({"error_code": -0.0, "error_message": ""}, False),
         ({"error_code": "00"}, False),
         ({"error_code": False}, False),
         ({"error_code": " ", "error_message": " "}, False),

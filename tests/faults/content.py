@@ -11,8 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 import raw_server as raw
-from entry import API_ERROR, ESCAPED_FORMULAS, RESPONSE_ERROR, TRUNCATED, TRUTH, Entry, Expect, Seen, ids
+from entry import API_ERROR, ESCAPED_FORMULAS, RESPONSE_ERROR, TRUNCATED, TRUTH, WAIT_TIMEOUT, Entry, Expect, Seen, ids
 from raw_server import CREATE, FILE, HASH, LIST, REFRESH, RESULT, Reply, Request
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 KINDS = {
     "C1": (
@@ -371,6 +373,15 @@ def c5() -> Iterator[Entry]:
         expect=Expect(truth=True, error="AlloincognitoError", seconds=5, memory=64, loop_held=0.1),
     )
     yield Entry(
+        id="C5-one-byte-chunks-trigger",
+        call="trigger",
+        server={RESULT: Reply(raw=CHUNKED + b"1\r\n \r\n" * 300_000)},
+        extra={"retries": 0},
+        arguments={"seconds": 2.0},
+        heavy=True,
+        expect=Expect(error=("AlloincognitoError", *WAIT_TIMEOUT), memory=64, loop_held=0.1),
+    )
+    yield Entry(
         id="C5-endless-body",
         call="count_rows",
         server={LIST: _Made(lambda: _repeated(head + b'"rowset":[', b'{"id":1,"text":"call"},', 3_000_000, b"{}]}}"))},
@@ -584,6 +595,7 @@ def _cells(cells: list[str], *, defused: bool) -> Callable[[Seen], str | None]:
 def c11() -> Iterator[Entry]:
     none: dict[str, Any] = {
         "0.0": {"errorCode": 0.0, "errorMessage": ""},
+        "minus-0.0": {"errorCode": -0.0, "errorMessage": ""},
         "00": {"errorCode": "00", "errorMessage": None},
         "false": {"errorCode": False, "errorMessage": ""},
         "0-ok": {"errorCode": 0, "errorMessage": "OK"},

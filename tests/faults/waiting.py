@@ -14,6 +14,7 @@ from entry import (
     API_ERROR,
     CONNECTION_ERROR,
     RESPONSE_BOUND,
+    RESPONSE_ERROR,
     TRUNCATED,
     TRUTH,
     WAIT_TIMEOUT,
@@ -631,6 +632,18 @@ def a9() -> Iterator[Entry]:
         arguments=thousand,
         expect=Expect(error=CONNECTION_ERROR, says=("500",), seconds=20, most={FILE: 150}),
     )
+    for name, reply in (
+        ("403", Reply(status=403)),
+        ("login-page", Reply(status=302, headers={"Location": "/login"})),
+        ("html", Reply(body=b"<html></html>")),
+    ):
+        yield Entry(
+            id=f"A9-{name}-to-every-recording",
+            call="recordings",
+            server={FILE: reply},
+            arguments=thousand,
+            expect=Expect(error=(API_ERROR, RESPONSE_ERROR), seconds=20, most={FILE: 40}),
+        )
     yield Entry(
         id="A9-down-after-30",
         call="recordings",
@@ -685,6 +698,16 @@ def a10() -> Iterator[Entry]:
         "length": {"framing": "length"},
         "wrong-length": {"wrong_length": 500},
     }
+    early = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+    for call, method in (("list_calls", LIST), ("trigger", RESULT)):
+        short = call_list(rows())
+        answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(short) + short
+        yield Entry(
+            id=f"A10-interim-responses-{call.replace('_', '-')}",
+            call=call,
+            server={method: Reply(raw=early + answer)},
+            expect=TRUTH,
+        )
     for framing, given in framings.items():
         cut = Reply(body=body, cut_after=half, **given)
         yield Entry(

@@ -254,6 +254,7 @@ NO_IDS = [
     "N/A",
     "false",
     "{00000000-0000-0000-0000-000000000000}",
+    "FFFFFFFF-ffff-ffff-ffff-ffffffffffff",
 ]
 
 

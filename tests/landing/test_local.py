@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 from landing_samples import FakeServer
 
 from airflow_provider_alloincognito.errors import AlloincognitoTargetError
+from airflow_provider_alloincognito.landing.formats import read_record_file_ids
 from airflow_provider_alloincognito.landing.manifest import read_manifest
 from airflow_provider_alloincognito.landing.recordings import land_recordings
 from airflow_provider_alloincognito.landing.stores import leftovers_in, whole_file
@@ -168,6 +169,25 @@ def test_a_mount_that_refuses_all_but_writing_takes_files(
     assert land_recordings(FakeServer({"a": b"mp3", "b": b"mp3"}), ["a", "b"], tmp_path / "day").fetched == 2
     monkeypatch.undo()
     assert names(tmp_path / "day") == ["a.mp3", "b.mp3", "manifest.jsonl"]
+
+
+def _plant_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _plant_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("plant", [_plant_pipe, _plant_device])
+def test_what_is_no_regular_file_is_not_read_but_named(tmp_path: Path, plant: Callable[[Path], None]) -> None:
+    """Nobody may write to a pipe, and a device may have no end."""
+    for name in ("manifest.jsonl", "calls.jsonl"):
+        plant(tmp_path / name)
+    with pytest.raises(AlloincognitoTargetError, match=r"Cannot read .*/manifest\.jsonl: Not a regular file"):
+        land_recordings(FakeServer({"a": b"mp3"}), ["a"], tmp_path)
+    with pytest.raises(AlloincognitoTargetError, match=r"Cannot read .*/calls\.jsonl: Not a regular file"):
+        list(read_record_file_ids(tmp_path / "calls.jsonl", "recordFileId"))
 
 
 def test_a_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:

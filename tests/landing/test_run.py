@@ -28,6 +28,9 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoBusyError,
     AlloincognitoConnectionError,
+    AlloincognitoError,
+    AlloincognitoLandingError,
+    AlloincognitoRecordingError,
     AlloincognitoResponseError,
     AlloincognitoStoppedError,
     AlloincognitoTargetError,
@@ -196,6 +199,38 @@ def test_a_server_that_cuts_every_recording_ends_the_run(tmp_path: Path, concurr
     assert len(server.requested) == 5
 
 
+LOGIN_PAGE = AlloincognitoApiError("getcallrecordfile", 302, "an HTTP status without a message")
+NOT_JSON = AlloincognitoResponseError("Unexpected response: it is not JSON.")
+UNKNOWN = AlloincognitoApiError("getcallrecordfile", 404, "unknown")
+
+
+@pytest.mark.parametrize("concurrency", [1, 16])
+@pytest.mark.parametrize("wrong", [LOGIN_PAGE, NOT_JSON])
+def test_responses_that_are_all_wrong_in_the_same_way_end_the_run(
+    tmp_path: Path, wrong: AlloincognitoError, concurrency: int
+) -> None:
+    server = FakeServer(dict.fromkeys(IDS, wrong))
+    with pytest.raises(type(wrong), match=str(wrong)):
+        land_recordings(server, IDS, tmp_path, concurrency=concurrency)
+    assert 20 <= len(server.requested) < 20 + concurrency
+
+
+@pytest.mark.parametrize("others", [UNKNOWN, b"mp3", AlloincognitoRecordingError("The recording is empty.")])
+def test_responses_that_are_wrong_for_some_recordings_do_not_end_the_run(
+    tmp_path: Path, others: bytes | Exception
+) -> None:
+    server = FakeServer({one: NOT_JSON if number % 20 else others for number, one in enumerate(IDS)})
+    land_recordings(server, IDS, tmp_path, concurrency=1)
+    assert len(server.requested) == 200
+    land_recordings(FakeServer(dict.fromkeys(IDS, UNKNOWN)), IDS, tmp_path / "other", concurrency=1)
+
+
+def test_a_later_run_tries_all_that_the_earlier_one_could_not_land(tmp_path: Path) -> None:
+    land_recordings(FakeServer({"there": b"mp3"}), ["there"], tmp_path)
+    server = FakeServer(dict.fromkeys(IDS, NOT_JSON))
+    assert land_recordings(server, ["there", *IDS], tmp_path).failed == 200
+
+
 def test_recordings_that_the_api_does_not_know_are_requested_many_at_a_time(tmp_path: Path) -> None:
     together = threading.Barrier(16)
 
@@ -266,6 +301,19 @@ def test_a_run_that_ends_tells_all_its_threads_at_once(tmp_path: Path) -> None:
     with pytest.raises(AlloincognitoBusyError):
         land_recordings(fetch, ["first", *IDS], tmp_path, concurrency=4, stop=stop)
     assert time.monotonic() - began < 5
+
+
+def test_a_worker_that_can_start_no_more_threads_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith("recording"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(AlloincognitoLandingError, match=r"cannot start another thread.* concurrency"):
+        land_recordings(FakeServer(dict.fromkeys(IDS, b"mp3")), IDS, tmp_path, concurrency=4)
 
 
 def test_recordings_are_fetched_again_with_fewer_at_a_time_where_descriptors_are_few(tmp_path: Path) -> None:

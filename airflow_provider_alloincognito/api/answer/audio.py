@@ -70,6 +70,7 @@ def audio_format(head: bytes) -> str | None:
 
 def is_mp3(head: bytes) -> bool:
     """Return whether a file that begins like this is an mp3: with a tag, or with a frame of layer II or III."""
+    head = head[:HEAD].lstrip(b"\0")  # padding of an encoder
     if ID3_TAG.match(head):
         return True
     if len(head) < 4 or head[0] != 0xFF or head[1] < 0xE0:

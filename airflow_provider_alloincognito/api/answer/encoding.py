@@ -8,7 +8,10 @@ import json
 import re
 from email.message import Message
 
+from airflow_provider_alloincognito.errors import AlloincognitoResponseError
+
 LONGEST_MARK = 4
+SEVEN_BIT = re.compile(r"utf-7|hz|iso2022_\w+")
 ANY_BYTES = b"{\xff\xd0}"
 # Latin-1 is what many servers declare without having been told; no Russian text can be in it.
 TAKEN_FOR_UTF_8 = ("utf-8", "ascii", "iso8859-1")
@@ -25,7 +28,8 @@ class BodyDecoder:
     Converts a body to UTF-8 as it arrives.
 
     UTF-16 and UTF-32 are recognised by their first bytes. A declared charset is believed unless the first text beyond
-    ASCII is valid UTF-8, which no text in another encoding is by chance.
+    ASCII is valid UTF-8, which no text in another encoding is by chance. A charset of seven bits, such as UTF-7, shows
+    nothing beyond ASCII: it is believed at once, and what does not fit it is an error.
 
     :param content_type: the header ``Content-Type``, if there is one.
     """
@@ -48,7 +52,15 @@ class BodyDecoder:
             chunk = self._start(chunk, last=last) if not self._started else chunk
             if not self._decided:
                 chunk = self._compare(chunk, last=last)
-        return chunk if self._decoder is None else self._decoder.decode(chunk, last).encode()
+        if self._decoder is None:
+            return chunk
+        try:
+            return self._decoder.decode(chunk).encode()
+        except UnicodeDecodeError:
+            raise AlloincognitoResponseError(
+                f"Unexpected response: the body is not in {self._declared}, the charset that its header Content-Type "
+                "declares. Nothing of it was kept: ask AlloIncognito's support to declare the right one."
+            ) from None
 
     def _start(self, chunk: bytes, *, last: bool) -> bytes:
         if len(chunk) < LONGEST_MARK and not last:
@@ -60,6 +72,8 @@ class BodyDecoder:
             self._decide(encoding)
         elif self._declared is None:
             self._decide(None)
+        elif SEVEN_BIT.fullmatch(self._declared):
+            self._decide(self._declared, "strict")
         elif "{".encode(self._declared) != b"{":
             self._decide(self._declared)
         return chunk.removeprefix(codecs.BOM_UTF8)
@@ -81,8 +95,8 @@ class BodyDecoder:
             self._decide(None)
         return chunk
 
-    def _decide(self, encoding: str | None) -> None:
-        self._decoder = codecs.getincrementaldecoder(encoding)("replace") if encoding else None
+    def _decide(self, encoding: str | None, errors: str = "replace") -> None:
+        self._decoder = codecs.getincrementaldecoder(encoding)(errors) if encoding else None
         self._decided = True
 
 

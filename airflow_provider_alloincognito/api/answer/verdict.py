@@ -36,7 +36,7 @@ FORBIDDEN = 403
 NO_CODES = ("", "0", "none", "null", "false", "ok")
 NO_MESSAGES = (*NO_CODES, "success", "no error", "ок", "успешно", "нет ошибок")
 NO_FRACTION = re.compile(r"(?<=\d)\.0+\Z")
-ZERO = re.compile(r"\A0+\Z")
+ZERO = re.compile(r"\A-?0+\Z")
 LONGEST_CODE = 40
 # What a server says to a path or a verb that it does not have.
 WRONG_PATH = frozenset({301, 302, 307, 308, 404, 405, 410, 501})

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import math
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -32,6 +33,7 @@ from airflow_provider_alloincognito.errors import AlloincognitoError
 from airflow_provider_alloincognito.scrubbing import without_locals
 
 READ_AT_ONCE = 1 << 14
+LONGEST_HELD = 0.005
 DECOMPRESSED_AT_ONCE = 1 << 10  # gzip makes up to a thousand times as much of it
 
 InThread = Callable[..., Awaitable[Any]]
@@ -75,7 +77,7 @@ class AsyncClient:
             # What other compressions make of a kilobyte has no bound.
             headers={"Accept-Encoding": "gzip, deflate"},
             follow_redirects=False,
-            event_hooks={"response": [_check_response]},
+            event_hooks={"response": [_prepare_response]},
         )
 
     async def close(self) -> None:
@@ -211,6 +213,8 @@ class _SmallChunks(httpx.AsyncByteStream):
     """
     A body in chunks of which none is decompressed to more than 1 MB: the loop is not held, nor the memory filled.
 
+    What arrives at once may be thousands of chunks of one byte, so the loop gets its turn between them.
+
     :param stream: the body as it arrives.
     """
 
@@ -218,7 +222,11 @@ class _SmallChunks(httpx.AsyncByteStream):
         self._stream = stream
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        began = time.monotonic()
         async for chunk in self._stream:
+            if time.monotonic() - began > LONGEST_HELD:
+                await asyncio.sleep(0)
+                began = time.monotonic()
             for start in range(0, len(chunk), DECOMPRESSED_AT_ONCE):
                 yield chunk[start : start + DECOMPRESSED_AT_ONCE]
 
@@ -240,8 +248,10 @@ def _proxy(reached: Network) -> httpx.Proxy | None:
     return httpx.Proxy(proxy.url, headers=proxy.headers, ssl_context=reached.tls if proxy.has_tls else None)
 
 
-async def _check_response(response: httpx.Response) -> None:
+async def _prepare_response(response: httpx.Response) -> None:
     # httpx parses the target of a redirect that it does not follow, and fails if it is not a URL.
     response.headers.pop("Location", None)
+    if "Content-Encoding" in response.headers:  # RFC 9110 has two names for gzip, httpx one
+        response.headers["Content-Encoding"] = response.headers["Content-Encoding"].lower().replace("x-gzip", "gzip")
     if response.status_code == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
         raise httpx.ProxyError(str(response.status_code))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import http.client
 import socket
 import threading
 import time
@@ -234,8 +235,19 @@ class _WatchedPool:
         super()._put_conn(conn)  # type: ignore[misc]
 
 
+class _FinalResponse(http.client.HTTPResponse):
+    """The response proper: the standard library skips an interim one only if its status is 100."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        is_interim = http.HTTPStatus.SWITCHING_PROTOCOLS < status < http.HTTPStatus.OK
+        return version, http.HTTPStatus.CONTINUE if is_interim else status, reason
+
+
 class _Watched:
     """A connection that makes itself known to the flight of the thread that uses it, before it waits for anything."""
+
+    response_class = _FinalResponse
 
     sock: socket.socket | None
     flight: Flight | None = None

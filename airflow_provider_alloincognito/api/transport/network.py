@@ -23,6 +23,7 @@ import certifi
 
 from airflow_provider_alloincognito.api.settings import Settings, canonical_host
 from airflow_provider_alloincognito.errors import AlloincognitoSettingsError
+from airflow_provider_alloincognito.scrubbing import without_locals
 
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 PROXY_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
@@ -70,6 +71,7 @@ class Network:
     tls: ssl.SSLContext
 
 
+@without_locals()
 def resolve(settings: Settings) -> Network:
     """
     Decide how to reach the server. Warns once in a process if the way is not secure.

@@ -97,8 +97,9 @@ class Compression(NamedTuple):
     decompress: Callable[[BinaryIO], AbstractContextManager[Any]]
 
 
-NO_ID = re.compile(r"[\W_0]*|-1|true|none|null|nil|nan|undefined|false|n/?a|no", re.IGNORECASE)
-"""What a call without a recording has instead of an id: a word for nothing, or not one digit but 0 and no letter."""
+NO_ID = re.compile(r"[\W_0]*|[\W_f]{32,}|-1|true|none|null|nil|nan|undefined|false|n/?a|no", re.IGNORECASE)
+"""What a call without a recording has instead of an id: a word for nothing, not one digit but 0 and no letter, or a
+GUID of nothing but F."""
 
 FORMATS: dict[str, Format] = {}
 """The registered formats by name."""

@@ -50,7 +50,7 @@ def write_csv(
 def read_csv_ids(file: BinaryIO, field: str) -> Iterator[Any]:
     """Yield the values of a column; raise KeyError if there are rows but no such column."""
     csv.field_size_limit(sys.maxsize)  # for the whole process: any cell that was written can be read
-    with io.TextIOWrapper(file, encoding="utf-8", newline="") as lines:
+    with io.TextIOWrapper(file, encoding="utf-8", newline="\n") as lines:
         for row in csv.DictReader(_whole_lines(lines), strict=True):
             yield _without_escape(row[field])
 

@@ -90,11 +90,21 @@ def open_for_reading(target: Target) -> Any:
     """Open a file for reading bytes. Raises FileNotFoundError if it does not exist."""
     name = local_path(target)
     if name is not None:
-        return open(name, "rb")
+        return open(name, "rb", opener=_open_regular)
     fs, key = _refreshed_store_of(target)
     with explain_store_errors(key, "read", FileNotFoundError):
         file = fs.open(key, "rb", block_size=4 << 20)
     return io.BufferedReader(_RemoteReader(file, key), 1 << 16)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Open a file, but no pipe, whose other end may never come, and no device, which may have no end."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # open() itself refuses a folder
+        return descriptor
+    os.close(descriptor)
+    raise AlloincognitoTargetError(f"Cannot read {path}: Not a regular file.")
 
 
 class _RemoteReader(io.RawIOBase):
@@ -185,9 +195,16 @@ def local_error(path: str, verb: str, error: OSError) -> AlloincognitoTargetErro
 
 @contextmanager
 def explain_memory_errors() -> Iterator[None]:
-    """Raise an error of this package where the worker has no memory left. Also a decorator."""
+    """Raise an error of this package where the worker has no memory or no thread left. Also a decorator."""
     try:
         yield
+    except RuntimeError as error:
+        if "new thread" not in str(error):
+            raise
+        raise AlloincognitoLandingError(
+            "The worker cannot start another thread, so the run ended; what has landed is kept. Lower concurrency, or "
+            "raise the worker's limit of threads and processes (ulimit -u, the container's limit of PIDs)."
+        ) from error
     except MemoryError as error:
         raise AlloincognitoLandingError(
             "The worker ran out of memory while a response was landed; nothing appeared under the file's name. Landing "
