@@ -32,7 +32,7 @@ EXTRA: dict[str, Any] = {
     "token_store": "memory",
     "timeout": 2,
     "retries": 2,
-    "token_call_seconds": 0.5,
+    "token_call_seconds": 1.5,
     "token_store_seconds": 0.1,
 }
 GRACE = 1.0
