@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from hashlib import file_digest
 from itertools import chain
@@ -108,11 +108,18 @@ def land_recording(
     :raises AlloincognitoRecordingError: if the recording is empty.
     :raises AlloincognitoTargetError: if the file cannot be written.
     """
-    with fetch(record_file_id) as recording, ExitStack() as stack:
+    with ExitStack() as stack:
+        # First: a store that takes no files costs no request.
+        opened = stack.enter_context(ExitStack())
+        file = opened.enter_context(whole_file(path, leftovers=leftovers))
+        recording = stack.enter_context(fetch(record_file_id))
+        digest = stack.enter_context(Digest())
         chunks = iter(recording)
         first = next(chunks, b"")
-        path = _with_suffix(path, audio_format(first))
-        file, digest = stack.enter_context(whole_file(path, leftovers=leftovers)), stack.enter_context(Digest())
+        other = _with_suffix(path, audio_format(first))
+        if other is not path:
+            _discard(opened)
+            path, file = other, opened.enter_context(whole_file(other, leftovers=leftovers))
         for chunk in chain((first,) if first else (), chunks):
             digest.update(chunk)
             file.write(chunk)
@@ -122,6 +129,15 @@ def land_recording(
             raise AlloincognitoRecordingError("The recording is empty, so no file was written. Try again later.")
         file_name = recording.file_name
     return ManifestLine(record_file_id, address(path), file_name, digest.size, digest.hexdigest(), "fetched")
+
+
+class _Discarded(Exception):
+    """A file was opened in vain."""
+
+
+def _discard(opened: ExitStack) -> None:
+    with suppress(_Discarded), opened:
+        raise _Discarded
 
 
 def _with_suffix(path: Target, suffix: str | None) -> Target:
