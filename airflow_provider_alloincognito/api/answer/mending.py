@@ -20,7 +20,8 @@ _IN_STRING = re.compile(rb"\\(?:\\|%b\\%b|(%b|%b)|.)|([\x00-\x1f])" % (_HIGH, _L
 _STRING_OR_WORD = re.compile(rb'"(?:[^"\\]++|\\.)*+"|-?\b(?:nan|inf(?:inity)?)\b', re.DOTALL | re.IGNORECASE)
 _OPEN_STRING = re.compile(rb'\\.|[\x00-\x1f"]', re.DOTALL)
 _HARMLESS = re.compile(rb"[ -\[\]-~]*")
-_KEY = re.compile(r'"((?:[^"\\]++|\\.)*+)"\s*:')
+# A whole string, even an incomplete one, so that none is searched within: that would take quadratic time.
+_STRING_OR_KEY = re.compile(r'"((?:[^"\\]++|\\.?)*+)(?:"(\s*+:)?|\Z)', re.DOTALL)
 _REPLACEMENT = rb"\ufffd"  # Unicode's own for what cannot be represented
 
 
@@ -62,7 +63,7 @@ def field_of_fault(row: bytes) -> str | None:
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
-        keys = _KEY.findall(text, 0, error.pos + 1)
+        keys = [string[1] for string in _STRING_OR_KEY.finditer(text, 0, error.pos + 1) if string[2]]
         return scrub(keys[-1]) if keys else None
     except RecursionError:
         return None

@@ -179,7 +179,8 @@ class Replacement(ABC):
         at = now + max(backoff(self._failures, self._state.rng), asked or 0.0)
         # Other requests wait for this one. A server that does not respond, and does not ask to wait, may be down.
         used_up = asked is None and self._failures > 1 and at > self._first_failure_at + self._patience
-        if used_up or self._failures > self._state.settings.retries or isinstance(error, AlloincognitoBusyError):
+        is_final = not error.transient or isinstance(error, AlloincognitoBusyError)
+        if is_final or used_up or self._failures > self._state.settings.retries:
             raise error
         return at
 
