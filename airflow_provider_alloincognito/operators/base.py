@@ -202,10 +202,10 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         self.raise_if_stopped()
         seconds_left = deadline - time.monotonic()
         if seconds_left <= 0:
-            remedy = "Raise wait_timeout, or wait with AlloincognitoRequestResultSensor."
+            last_error = f"The last error: {trouble} " if trouble else ""
             raise AlloincognitoWaitTimeout(
                 f"The result of request {scrub_hash(request_hash)} was not ready within {self.wait_timeout:.0f} s. "
-                + (f"The last error: {trouble}" if trouble else remedy)
+                f"{last_error}Raise wait_timeout, or wait with AlloincognitoRequestResultSensor."
             )
         seconds = min(max(self.poll_interval, pause or 0.0), seconds_left)
         reason = trouble or "it is not ready"

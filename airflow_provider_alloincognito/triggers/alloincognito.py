@@ -211,8 +211,9 @@ def ready_event(event: Any) -> ResultEvent:
     if known.status == "ready":
         return known
     if known.status == "timeout":
-        remedy = f"The last error: {known.message}" if known.message else "Wait longer, or submit the request again."
+        last_error = f"The last error: {known.message} " if known.message else ""
         raise AlloincognitoWaitTimeout(
-            f"The result of request {scrub_hash(known.request_hash)} was not ready in time. {remedy}"
+            f"The result of request {scrub_hash(known.request_hash)} was not ready in time. {last_error}Wait longer, or "
+            "submit the request again."
         )
     raise error_named(known.error, known.message or "The trigger failed without a message.")
