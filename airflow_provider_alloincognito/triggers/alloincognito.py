@@ -213,7 +213,7 @@ def ready_event(event: Any) -> ResultEvent:
     if known.status == "timeout":
         last_error = f"The last error: {known.message} " if known.message else ""
         raise AlloincognitoWaitTimeout(
-            f"The result of request {scrub_hash(known.request_hash)} was not ready in time. {last_error}Wait longer, or "
-            "submit the request again."
+            f"The result of request {scrub_hash(known.request_hash)} was not ready in time. {last_error}Wait longer, "
+            "or submit the request again."
         )
     raise error_named(known.error, known.message or "The trigger failed without a message.")
