@@ -144,6 +144,8 @@ class AlloincognitoConnectionError(AlloincognitoError):
     transient = True
     retry_after: float | None = None
     status: int | None = None
+    errno: int | None = None
+    """The operating system's number of what went wrong, such as ``errno.EMFILE``, if it is known."""
 
     def __init__(self, message: str, retry_after: float | None = None, status: int | None = None) -> None:
         super().__init__(message)

@@ -51,8 +51,10 @@ class Result:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         self.close()
+        if isinstance(error, OSError):  # perhaps no descriptor was left for the caller's file
+            self._answer.close_idle_connections()
 
     def close(self) -> None:
         """Close the connection, whether or not all of the response has been read."""

@@ -78,6 +78,7 @@ class RunStop:
         self._last: tuple[object, ...] | None = None
         self._without_response = 0
         self._refused = 0
+        self._without_descriptor = 0
         self._changed = threading.Condition()
 
     def raise_if_stopped(self) -> None:
@@ -147,17 +148,19 @@ class RunStop:
         """Note that the server responds and the store takes files."""
         with self._changed:
             self._is_trusted = self._has_landed = True
-            self._without_response = self._refused = 0
+            self._without_response = self._refused = self._without_descriptor = 0
             self._most = min(self._concurrency, self._most + RECOVERY)
             self._changed.notify_all()
 
     def fewer_at_a_time(self, error: Exception) -> bool:
         """Return whether a fetch failed for want of a file descriptor, which fewer at a time leave free."""
         with self._changed:
-            if self._fetching < 2 or not _has_errno(error, _TOO_MANY_OPEN):
+            if not _has_errno(error, _TOO_MANY_OPEN):
                 return False
-            self._most = self._fetching - 1
-        return True
+            self._without_descriptor += 1
+            self._most = max(1, self._fetching - 1)
+            # Even one at a time may need another try: the one that failed has closed the client's idle connections.
+            return self._without_descriptor < self._concurrency + MOST_IN_A_ROW
 
     @contextmanager
     def turn(self) -> Iterator[None]:

@@ -339,6 +339,24 @@ def test_recordings_are_fetched_again_with_fewer_at_a_time_where_descriptors_are
     assert most > 12
 
 
+def test_one_at_a_time_is_fetched_again_as_well_but_not_for_ever(tmp_path: Path) -> None:
+    error = AlloincognitoConnectionError("No response.")
+    error.errno = errno.EMFILE
+    tried: list[str] = []
+
+    @contextmanager
+    def fetch(one: str) -> Iterator[Mp3]:
+        tried.append(one)
+        if one != "lost" and tried.count(one) > 1:
+            yield Mp3([b"mp3"])
+            return
+        raise error
+
+    landed = land_recordings(fetch, ["a", "b", "lost"], tmp_path, concurrency=1)
+    assert (landed.fetched, landed.failed) == (2, 1)
+    assert tried.count("lost") < 10
+
+
 def test_after_file_descriptors_ran_out_the_number_at_a_time_recovers() -> None:
     stop = RunStop(4)
     stop.landed()

@@ -226,6 +226,10 @@ class StreamedAnswer(AnswerHead):
         self._flight.end()
         self._response.close()
 
+    def close_idle_connections(self) -> None:
+        """Close those that the client keeps open for its next requests."""
+        self._response.connection.close()
+
     def extend(self) -> None:
         """Let the rest of the response take its time, whatever deadline its head had to meet."""
         self._flight.extend(self.settings.response_timeout, self.settings.timeout)

@@ -54,6 +54,7 @@ HTTPX_REASONS = {
 }
 BROKEN = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH)
+TOO_MANY_OPEN = (errno.EMFILE, errno.ENFILE)
 # As http.client and as httpcore say it.
 PROXY_STATUS = re.compile(r"(?:Tunnel connection failed: )?([345]\d\d)\b")
 PASSING_STATUSES = (408, 429)
@@ -90,10 +91,12 @@ def no_response_error(
     reason = reason_of(error)
     # Its alert may be lost when it closes the connection.
     perhaps = f" Perhaps {CLIENT_CERTIFICATE}." if network.server.startswith("https:") and reason in RESETS else ""
-    return AlloincognitoConnectionError(
+    failure = AlloincognitoConnectionError(
         f"{happened} ({reason}). Check that this worker can reach it (firewall, proxy, port 4431), and the "
         f"Connection's timeout.{perhaps}"
     )
+    failure.errno = next((one.errno for one in causes(error) if isinstance(one, OSError) and one.errno), None)
+    return failure
 
 
 def _kind(*, passes: bool) -> type[AlloincognitoConnectionError]:
@@ -142,7 +145,7 @@ def reason_of(error: BaseException) -> str:
                 return "the host name could not be resolved"
             case TimeoutError():
                 return "timed out"
-            case OSError(errno=number) if number in UNREACHABLE:
+            case OSError(errno=number) if number in (*UNREACHABLE, *TOO_MANY_OPEN):
                 return os.strerror(number).lower()
     return HTTPX_REASONS.get(type(error).__name__, type(error).__name__)
 

@@ -105,10 +105,20 @@ class Flight:
                         raise
                 else:
                     sock.settimeout(timeout)
-                    self._twin = sock.dup()
+                    self._watch_while_connecting(connection, sock)
                     return sock
         finally:
             connection.timeout = timeout
+
+    def _watch_while_connecting(self, connection: Any, sock: socket.socket) -> None:
+        if not isinstance(connection, urllib3.connection.HTTPSConnection):
+            self._socket = sock
+            return
+        try:
+            self._twin = sock.dup()
+        except OSError:  # no descriptor is left
+            sock.close()
+            raise
 
     def use(self, sock: socket.socket | None) -> None:
         """Use a connection's socket from now on; None while it has none."""
