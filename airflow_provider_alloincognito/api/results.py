@@ -17,6 +17,7 @@ from airflow_provider_alloincognito.api.answer.audio import checked_audio
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
 from airflow_provider_alloincognito.api.times import parse_api_time
 from airflow_provider_alloincognito.errors import (
+    AlloincognitoError,
     AlloincognitoFieldError,
     AlloincognitoRecordingError,
     AlloincognitoResponseError,
@@ -43,6 +44,8 @@ class Result:
     :param ready_check: dotted path of a function that decides whether the result is ready; see
         :func:`~airflow_provider_alloincognito.api.answer.verdict.is_ready`.
     """
+
+    _not_ready: type[AlloincognitoError] = AlloincognitoResponseError
 
     def __init__(self, answer: StreamedAnswer, ready_check: str | None = None) -> None:
         self._answer = answer
@@ -78,7 +81,7 @@ class Result:
 
     def _require_ready(self) -> None:
         if self.is_pending:
-            raise AlloincognitoResponseError(
+            raise self._not_ready(
                 f"The result is not ready yet. Poll for it by its requestHash ({scrub_hash(self.request_hash)}) with "
                 "get_request_result until is_pending is False."
             )
@@ -132,6 +135,9 @@ class CallList(Result):
 class RecordFile(Result):
     """A recording. Iterating gives the mp3's bytes as they arrive."""
 
+    # One recording that is not encoded yet says nothing about the others of a run.
+    _not_ready = AlloincognitoRecordingError
+
     @property
     def file_name(self) -> str | None:
         """``file_NAME`` as it came: personal data. Only after the last byte it is known for certain."""
@@ -142,8 +148,8 @@ class RecordFile(Result):
         """
         Yield the mp3 as it arrives.
 
-        :raises AlloincognitoResponseError: if the recording is not ready yet.
-        :raises AlloincognitoRecordingError: if it is empty, or not of the Connection's ``audio_formats``.
+        :raises AlloincognitoRecordingError: if it is not ready yet, empty, or not of the Connection's
+            ``audio_formats``.
         """
         self._require_ready()
         size = 0
