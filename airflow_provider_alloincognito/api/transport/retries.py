@@ -52,7 +52,8 @@ def note_response(settings: Settings, pace: Pace, turn: Turn, head: AnswerHead) 
         return
     error = _busy_error(head.method, head.status, head.retry_after)
     if head.status in TOO_FAST:
-        pace.note_rejected(turn, min(error.retry_after or 0.0, LONGEST_RETRY_AFTER))
+        # A pause that is left to Airflow need not hold the other requests: they soon learn of it themselves.
+        pace.note_rejected(turn, None if isinstance(error, AlloincognitoBusyError) else error.retry_after)
         pace.rejection = rebuild(type(error), error.args, error.__dict__)  # without a traceback, which holds tokens
     raise error
 
