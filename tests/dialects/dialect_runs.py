@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pendulum
+import pytest
 from dag_runs import one_task_dag, run_dag
 from switches import Answer
 
@@ -303,9 +304,13 @@ def daily_dag(folder: Path, fields: Mapping[str, str]) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    with _importing:
-        os.environ["ALLOINCOGNITO_FILES"] = f"{folder.as_uri()}/files"
-        os.environ["ALLOINCOGNITO_WAREHOUSE"] = str(folder / "calls.duckdb")
+    places = {
+        "ALLOINCOGNITO_FILES": f"{folder.as_uri()}/files",
+        "ALLOINCOGNITO_WAREHOUSE": str(folder / "calls.duckdb"),
+    }
+    with _importing, pytest.MonkeyPatch.context() as patch:
+        for name, place in places.items():
+            patch.setenv(name, place)
         spec.loader.exec_module(module)
     return module
 
