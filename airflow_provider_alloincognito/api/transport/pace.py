@@ -162,7 +162,8 @@ class Pace:
         """After a pause, when the responses to all that was sent before it have been counted."""
         if self._rejected_at is None:
             return
-        began = max(self._resumed_at, self._rejected_at - MEASURED_SECONDS)
+        first_taken_at = self._taken_at[0] if self._taken_at else now  # before it there may have been nothing to send
+        began = max(self._resumed_at, self._rejected_at - MEASURED_SECONDS, min(first_taken_at, self._rejected_at))
         taken = sum(moment >= began for moment in self._taken_at)
         is_known = self._is_measured or self._capacity == math.inf
         if taken and is_known and self._rejected < OVERLOAD * (len(self._taken_at) + self._rejected):
