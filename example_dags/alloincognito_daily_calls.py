@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
 from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
 from airflow.timetables.interval import CronDataIntervalTimetable
 
+from airflow_provider_alloincognito.compat import DAG, ObjectStoragePath, task
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
     AlloincognitoRecordingOperator,

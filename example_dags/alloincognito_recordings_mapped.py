@@ -17,10 +17,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
 from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
 from airflow.timetables.interval import CronDataIntervalTimetable
 
+from airflow_provider_alloincognito.compat import DAG, ObjectStoragePath, task
 from airflow_provider_alloincognito.landing.stores import whole_file
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,

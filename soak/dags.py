@@ -11,8 +11,7 @@ import os
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
-
+from airflow_provider_alloincognito.compat import DAG, ObjectStoragePath, task
 from airflow_provider_alloincognito.landing.stores import whole_file
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.models.taskmap import TaskMap  # noqa: F401 - other models refer to it by name
-from airflow.providers.common.compat.sdk import DAG
 from airflow.timetables.interval import CronDataIntervalTimetable
 
+from airflow_provider_alloincognito.compat import DAG
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 CONNECTION = "alloincognito_default"

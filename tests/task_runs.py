@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, BaseOperator
+from airflow_provider_alloincognito.compat import DAG, BaseOperator
 
 _numbers = itertools.count()
 

@@ -29,8 +29,9 @@ API = [
     "api.results",
 ]
 LANDING = ["landing.stores", "landing.tables", "landing.formats", "landing"]
+AIRFLOW = ["compat", *LANDING, "hooks", "triggers", "operators", "sensors"]
 # From the ground up: each part may import those before it.
-ORDER = ["", "get_provider_info", *FOUNDATION, *API, "api", *LANDING, "hooks", "triggers", "operators", "sensors"]
+ORDER = ["", "get_provider_info", *FOUNDATION, *API, "api", *AIRFLOW]
 NO_AIRFLOW = ("", "get_provider_info", *FOUNDATION, "api", "landing", "sandbox")
 
 

@@ -8,15 +8,15 @@ from importlib.metadata import distribution, entry_points
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_alloincognito import __version__
 from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.compat import AIRFLOW_VERSION
 from airflow_provider_alloincognito.get_provider_info import get_provider_info
 
 NAME = "airflow-provider-alloincognito"
 FIELDS = set(Settings.__struct_fields__) - {"server"}
-only_airflow_3 = pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="2.11 takes the form from the hook")
+only_airflow_3 = pytest.mark.skipif(AIRFLOW_VERSION < (3, 0), reason="2.11 takes the form from the hook")
 
 
 def test_the_entry_point_leads_here() -> None:
@@ -85,7 +85,7 @@ def test_airflow_3_serves_the_form_to_its_ui() -> None:
     assert served.standard_fields.login.hidden
 
 
-@pytest.mark.skipif(AIRFLOW_V_3_0_PLUS, reason="3 takes the form from the provider info")
+@pytest.mark.skipif(AIRFLOW_VERSION >= (3, 0), reason="3 takes the form from the provider info")
 def test_airflow_2_serves_the_form_to_its_ui(manager: Any) -> None:
     prefix = "extra__alloincognito__"
     fields = {name.removeprefix(prefix) for name in manager.connection_form_widgets if name.startswith(prefix)}

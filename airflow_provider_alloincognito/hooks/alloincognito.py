@@ -10,12 +10,11 @@ from functools import cached_property
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseHook
-
 from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, NumbersCheck, RecordFile, RowFilter
 from airflow_provider_alloincognito.api.times import parse_moment
+from airflow_provider_alloincognito.compat import BaseHook
 from airflow_provider_alloincognito.errors import (
     AlloincognitoAuthError,
     AlloincognitoError,

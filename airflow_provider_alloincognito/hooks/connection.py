@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-from airflow.providers.common.compat.sdk import mask_secret
+from typing import TYPE_CHECKING
 
 from airflow_provider_alloincognito.api.settings import Settings, read_settings, server_url
 from airflow_provider_alloincognito.api.tokens.pair import can_be_token
+from airflow_provider_alloincognito.compat import mask_secret
 from airflow_provider_alloincognito.errors import AlloincognitoAuthError
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
+    from airflow_provider_alloincognito.compat import Connection
 
 # The word before the token in the HTTP header, which users copy along with it.
 BEARER = re.compile(r"^bearer(?:\s+|$)", re.IGNORECASE)
@@ -33,17 +31,16 @@ class Access:
     authorization_token: str = field(repr=False)
 
 
-def read_connection(connection: Connection, extra: Mapping[str, Any] | None = None) -> Access:
+def read_connection(connection: Connection) -> Access:
     """
     Read a Connection. Callers use ``without_locals``: a Connection's ``repr`` shows its password.
 
     :param connection: of the type ``alloincognito``.
-    :param extra: its extras, if they were read already, as in triggers; read from the Connection by default.
     :raises AlloincognitoSettingsError: if its host or an extra is invalid.
     :raises AlloincognitoAuthError: if its password is missing or cannot be a token.
     """
     server = server_url(connection.host, connection.port, connection.schema)
-    settings = read_settings(server, connection.extra_dejson if extra is None else extra)
+    settings = read_settings(server, connection.extra_dejson)
     token = BEARER.sub("", (connection.password or "").strip())
     mask_secret(token)  # Airflow masks only the whole password, with "Bearer" and spaces
     if not token:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from airflow.providers.common.compat.sdk import mask_secret
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
+from airflow_provider_alloincognito.compat import mask_secret
 from airflow_provider_alloincognito.errors import AlloincognitoShadowedTokenStoreError
 
 PURPOSE = b"airflow-provider-alloincognito token store 1"

@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import msgspec
-from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
-from airflow.providers.common.compat.sdk import AirflowException, BaseHook
 from asgiref.sync import sync_to_async
 
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
 from airflow_provider_alloincognito.api.tokens.stores import LockingTokenStore, MemoryTokenStore, TokenStore
+from airflow_provider_alloincognito.compat import BaseHook
 from airflow_provider_alloincognito.hooks.connection import Access, read_connection
 from airflow_provider_alloincognito.hooks.encryption import mask_pair
 from airflow_provider_alloincognito.scrubbing import without_locals
@@ -111,7 +110,7 @@ async def shared_async_client(alloincognito_conn_id: str) -> AsyncClient:
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     """
     with without_locals():
-        return await _client_for(await _read_access(alloincognito_conn_id))
+        return await _client_for(await _run_in_thread(_read_access, alloincognito_conn_id))
 
 
 async def _client_for(access: Access) -> AsyncClient:
@@ -126,13 +125,9 @@ async def _client_for(access: Access) -> AsyncClient:
     return clients[key]
 
 
-async def _read_access(alloincognito_conn_id: str) -> Access:
-    try:
-        connection = await get_async_connection(alloincognito_conn_id)
-    except (AirflowException, NotImplementedError):
-        # In dag.test() on Airflow 3.3, the async way does not find Connections of the database.
-        connection = await sync_to_async(BaseHook.get_connection)(alloincognito_conn_id)
-    return read_connection(connection, await get_async_extra_dejson(connection))
+def _read_access(alloincognito_conn_id: str) -> Access:
+    """Run in a thread: Airflow's own async way is missing before 3.1, and fails in ``dag.test()`` after."""
+    return read_connection(BaseHook.get_connection(alloincognito_conn_id))
 
 
 def _new_client(access: Access) -> AsyncClient:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
-
-from airflow.providers.common.compat.sdk import Variable
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
+from airflow_provider_alloincognito.compat import Variable, variable_or_none
 from airflow_provider_alloincognito.errors import AlloincognitoShadowedTokenStoreError, AlloincognitoTokenStoreError
 from airflow_provider_alloincognito.hooks.encryption import Seal
 
@@ -65,12 +62,10 @@ class VariableTokenStore:
                 f"The environment variable {shadow} hides the Airflow Variable that keeps the token pair, so tasks "
                 "could not read a new pair. Remove it from the environment of the workers and the triggerer."
             )
-        default: dict[str, Any] = {"default" if AIRFLOW_V_3_0_PLUS else "default_var": None}
         try:
-            value: str | None = Variable.get(key, **default)
+            return variable_or_none(key)
         except Exception as error:  # noqa: BLE001 - Airflow has no common base for what a Variable may raise
             raise _store_error("read", error) from None
-        return value
 
     def _write(self, key: str, sealed: str) -> None:
         try:

@@ -12,10 +12,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import tenacity
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, BaseOperator, conf
 
 from airflow_provider_alloincognito import __version__
 from airflow_provider_alloincognito.api.backoff import LONGEST_BACKOFF, SHORTEST_POLL
+from airflow_provider_alloincognito.compat import (
+    AirflowFailException,
+    AirflowTaskTerminated,
+    AirflowTaskTimeout,
+    BaseOperator,
+    conf,
+)
 from airflow_provider_alloincognito.errors import (
     AlloincognitoError,
     AlloincognitoResponseError,
@@ -26,11 +32,6 @@ from airflow_provider_alloincognito.errors import (
 )
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.scrubbing import scrub_hash, without_locals
-
-try:
-    from airflow.sdk.exceptions import AirflowTaskTerminated
-except ImportError:  # Airflow 2
-    from airflow.exceptions import AirflowTaskTerminated  # type: ignore[no-redef]
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.query import CallListQuery

@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import ObjectStoragePath
-
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, RecordFile
+from airflow_provider_alloincognito.compat import ObjectStoragePath
 from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoError,
@@ -32,9 +31,8 @@ from airflow_provider_alloincognito.operators.submitted import SubmittedRequests
 from airflow_provider_alloincognito.scrubbing import scrub, scrub_hash
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
     from airflow_provider_alloincognito.api.answer.rows import RowBatch
+    from airflow_provider_alloincognito.compat import Context
 
 LOOKS_LIKE_PATH = re.compile(r"(?=.*[^\W\d_]).*(?:/|\\|\.(?:txt|csv|lst)$)", re.IGNORECASE | re.DOTALL)
 """A path has a letter, too: numbers may be separated by slashes."""

@@ -11,7 +11,7 @@ from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.scrubbing import scrub
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow_provider_alloincognito.compat import Context
 
 NOT_GIVEN = ("", "None", None)
 

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import ObjectStoragePath
-
+from airflow_provider_alloincognito.compat import ObjectStoragePath
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError, AlloincognitoRecordingsFailedError
 from airflow_provider_alloincognito.operators.base import AlloincognitoOperator, fail_without_retry
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow_provider_alloincognito.compat import Context
 
 
 class AlloincognitoRecordingOperator(AlloincognitoOperator):

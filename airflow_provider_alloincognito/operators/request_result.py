@@ -8,10 +8,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import ObjectStoragePath
-
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, RecordFile
+from airflow_provider_alloincognito.compat import ObjectStoragePath
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.operators.base import (
@@ -22,7 +21,7 @@ from airflow_provider_alloincognito.operators.base import (
 from airflow_provider_alloincognito.operators.period import NOT_GIVEN, resolve_period
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow_provider_alloincognito.compat import Context
 
 
 class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):

@@ -38,7 +38,8 @@ def run_in_task(make: MakeOperator) -> None:
     """
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-    from airflow.providers.common.compat.sdk import DAG
+
+    from airflow_provider_alloincognito.compat import DAG
 
     stopwatch = Stopwatch()
     with DAG("benchmark", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:

@@ -13,8 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from airflow.providers.common.compat.sdk import ObjectStoragePath
-
+from airflow_provider_alloincognito.compat import ObjectStoragePath
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
     AlloincognitoRecordingOperator,

@@ -16,7 +16,7 @@ from benchmarks.common import page
 from benchmarks.common.race import ROOT
 
 BASE_NAMES = "BaseHook, BaseOperator, BaseSensorOperator, ObjectStoragePath, conf"
-BASE = f"from airflow.providers.common.compat.sdk import {BASE_NAMES}"
+BASE = f"from airflow_provider_alloincognito.compat import {BASE_NAMES}"
 PACKAGE = "airflow_provider_alloincognito"
 OPERATORS, SENSORS = f"{PACKAGE}.operators.alloincognito", f"{PACKAGE}.sensors.alloincognito"
 IMPORTS = {

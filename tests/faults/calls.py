@@ -26,11 +26,11 @@ from zoneinfo import ZoneInfo
 import fsspec
 import pyarrow.parquet
 from airflow import __version__ as airflow_version
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout, ObjectStoragePath, TaskDeferred
 from raw_server import HASH, mp3
 
 from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.transport.client import Client
+from airflow_provider_alloincognito.compat import AirflowTaskTimeout, ObjectStoragePath, TaskDeferred
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.hooks.shared import shared_pair
 from airflow_provider_alloincognito.landing.calls import land_calls

@@ -152,7 +152,7 @@ def test_a_result_by_hash_drops_rows_outside_the_period(start_sandbox: StartSand
 
 
 def test_a_recording_is_saved_whole(sandbox: Sandbox, connect: Connect, tmp_path: Path) -> None:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow_provider_alloincognito.compat import ObjectStoragePath
 
     record_file_id = recording_id(sandbox)
     connect(sandbox).get_call_record_file(record_file_id, ObjectStoragePath(f"file://{tmp_path}/one.mp3"))
@@ -162,7 +162,7 @@ def test_a_recording_is_saved_whole(sandbox: Sandbox, connect: Connect, tmp_path
 
 @pytest.mark.parametrize("fault", ["cut", "malformed_json", "no_result", "error"])
 def test_a_recording_that_fails_leaves_nothing(fault: str, sandbox: Sandbox, connect: Connect, tmp_path: Path) -> None:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow_provider_alloincognito.compat import ObjectStoragePath
 
     sandbox.add_fault(fault, method="getcallrecordfile")
     with pytest.raises((AlloincognitoResponseError, AlloincognitoApiError)):

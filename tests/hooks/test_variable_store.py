@@ -192,7 +192,7 @@ def test_an_environment_variable_that_hides_the_pair_is_named_before_any_request
 
 
 def test_a_foreign_value_is_named_before_any_request(sandbox: Sandbox, connect: Connect) -> None:
-    from airflow.providers.common.compat.sdk import Variable
+    from airflow_provider_alloincognito.compat import Variable
 
     key = pair_key(sandbox)
     in_task(lambda: Variable.set(key, "somebody's own text"))
@@ -207,9 +207,9 @@ def test_a_foreign_value_is_named_before_any_request(sandbox: Sandbox, connect: 
 def test_no_pair_is_made_where_variables_cannot_be_saved(
     sandbox: Sandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+    from airflow_provider_alloincognito.compat import AIRFLOW_VERSION
 
-    if not AIRFLOW_V_3_0_PLUS:
+    if AIRFLOW_VERSION < (3, 0):
         pytest.skip("2.11 can save Variables anywhere")
     monkeypatch.setattr("airflow_provider_alloincognito.api.tokens.state.LONGEST_WAIT", 1.0)
     with pytest.raises(AlloincognitoTokenStoreError, match="tasks and triggers"):

@@ -342,7 +342,7 @@ def test_an_old_leftover_with_a_living_writer_stays(tmp_path: Path) -> None:
 
 
 def test_an_object_storage_path_to_a_local_file(tmp_path: Path) -> None:
-    sdk: Any = pytest.importorskip("airflow.providers.common.compat.sdk")
+    sdk: Any = pytest.importorskip("airflow_provider_alloincognito.compat")
     target = sdk.ObjectStoragePath(f"file://{tmp_path}/day/calls")
     with whole_file(target) as file:
         file.write(b"rows")

@@ -48,7 +48,7 @@ class Store:
         self.protocol, self.fs, self.folder = protocol, fs, folder
 
     def path(self, name: str = "") -> Any:
-        sdk: Any = pytest.importorskip("airflow.providers.common.compat.sdk")
+        sdk: Any = pytest.importorskip("airflow_provider_alloincognito.compat")
         return sdk.ObjectStoragePath(f"{self.url}/{name}".rstrip("/"))
 
     @property

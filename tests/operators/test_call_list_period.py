@@ -11,9 +11,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG
 from dag_runs import Run, daily, one_task_dag, run_dag
 
+from airflow_provider_alloincognito.compat import DAG
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.operators.alloincognito import AlloincognitoCallListOperator
 from airflow_provider_alloincognito.sandbox import Sandbox

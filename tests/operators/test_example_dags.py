@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow.parquet
 import pytest
-from airflow.providers.common.compat.sdk import DAG
 from dag_runs import VARIABLE, StartSandbox, run_dag
 
+from airflow_provider_alloincognito.compat import DAG
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 FOLDER = Path(__file__).parents[2] / "example_dags"

@@ -9,11 +9,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from cutting_proxy import CuttingProxy
 from dag_runs import one_task_dag, run_dag
 from s3_server import S3, SECRET_KEY
 
+from airflow_provider_alloincognito.compat import AIRFLOW_VERSION
 from airflow_provider_alloincognito.errors import AlloincognitoTargetError
 from airflow_provider_alloincognito.operators.alloincognito import AlloincognitoCallListOperator
 from airflow_provider_alloincognito.sandbox import Sandbox
@@ -23,7 +23,7 @@ NEXT_DAY = DAY + timedelta(days=1)
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2 has no task state store"),
+    pytest.mark.skipif(AIRFLOW_VERSION < (3, 0), reason="Airflow 2 has no task state store"),
 ]
 
 

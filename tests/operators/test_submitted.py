@@ -10,9 +10,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from dag_runs import Run, StartSandbox, one_task_dag, run_dag
 
+from airflow_provider_alloincognito.compat import AIRFLOW_VERSION
 from airflow_provider_alloincognito.operators.alloincognito import AlloincognitoCallListOperator
 from airflow_provider_alloincognito.operators.submitted import STATE_KEY
 from airflow_provider_alloincognito.sandbox import Sandbox
@@ -20,7 +20,7 @@ from airflow_provider_alloincognito.sandbox import Sandbox
 DAY = datetime(2026, 3, 3, tzinfo=ZoneInfo("Europe/Moscow"))
 NEXT_DAY = DAY + timedelta(days=1)
 
-pytestmark = pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2 has no task state store")
+pytestmark = pytest.mark.skipif(AIRFLOW_VERSION < (3, 0), reason="Airflow 2 has no task state store")
 
 
 def counts(sandbox: Sandbox) -> tuple[int, int]:

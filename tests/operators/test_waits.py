@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from airflow.exceptions import AirflowRescheduleException
-from airflow.providers.common.compat.sdk import AirflowSkipException
 from dag_runs import StartSandbox
 from plain_server import CALL_LIST_PATH, RESULT_PATH, PlainServer, Said
 
+from airflow_provider_alloincognito.compat import AirflowSkipException
 from airflow_provider_alloincognito.errors import AlloincognitoStoppedError, AlloincognitoWaitTimeout
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.operators.alloincognito import (

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSkipException
 from task_runs import TaskRun
 
 from airflow_provider_alloincognito.api.answer.envelope import Envelope
+from airflow_provider_alloincognito.compat import AirflowSkipException
 from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoAuthError,

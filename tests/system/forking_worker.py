@@ -16,8 +16,7 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG
-
+from airflow_provider_alloincognito.compat import DAG
 from airflow_provider_alloincognito.operators import alloincognito as operators
 from airflow_provider_alloincognito.sensors import alloincognito as sensors
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from airflow import __version__
-from airflow.providers.common.compat.sdk import DAG
 from airflow.providers_manager import ProvidersManager
 from airflow.utils.db import initdb
+
+from airflow_provider_alloincognito.compat import DAG
 
 
 def main(file: str, outcome: str, *logical_dates: str) -> None:

@@ -30,7 +30,7 @@ ENDED_BY_HAND = """
 import os
 from datetime import datetime
 
-from airflow.providers.common.compat.sdk import DAG
+from airflow_provider_alloincognito.compat import DAG
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
     AlloincognitoRequestResultOperator,

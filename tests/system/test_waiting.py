@@ -29,7 +29,7 @@ import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from airflow.providers.common.compat.sdk import DAG
+from airflow_provider_alloincognito.compat import DAG
 from airflow_provider_alloincognito.operators.alloincognito import AlloincognitoCallListOperator
 from airflow_provider_alloincognito.sensors.alloincognito import AlloincognitoRequestResultSensor
 

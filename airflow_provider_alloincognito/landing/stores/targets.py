@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from airflow_provider_alloincognito.errors import AlloincognitoLandingError, AlloincognitoTargetError
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow_provider_alloincognito.compat import ObjectStoragePath
 
 Target: TypeAlias = "ObjectStoragePath | os.PathLike[str] | str"
 

@@ -38,7 +38,7 @@ def read_schema(schema: SchemaArgument) -> Schema | None:
 
 def _read_schema_file(path: Target) -> Mapping[str, Any]:
     if isinstance(path, str) and "://" in path:
-        from airflow.providers.common.compat.sdk import ObjectStoragePath
+        from airflow_provider_alloincognito.compat import ObjectStoragePath
 
         path = ObjectStoragePath(path)
     try:

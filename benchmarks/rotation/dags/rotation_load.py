@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_alloincognito.compat import DAG, task
 
 PLAN = json.loads(os.environ["ROTATION_PLAN"])
 LONGEST_START = 240.0

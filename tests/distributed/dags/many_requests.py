@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pendulum
 import tenacity
-from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_alloincognito.compat import DAG, task
 
 PLAN = json.loads(os.environ["MANY_REQUESTS"])
 LONGEST_START = 240.0

@@ -1,0 +1,138 @@
+"""
+Airflow 2.11 to 3.3 under one set of names: the only file that knows Airflow's versions.
+
+``from airflow_provider_alloincognito.compat import DAG`` gives Airflow 3's ``airflow.sdk.DAG``, or what it is called in
+2.11. A name is looked up when it is first imported: a DAG file pays only for what it uses.
+
+No library does it for all versions: Airflow's ``common.compat`` provider has most of these names from releases on that
+the constraints of Airflow 2.11.0 to 3.1 exclude.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import airflow
+
+if TYPE_CHECKING:
+    from airflow.sdk import (
+        DAG as DAG,
+    )
+    from airflow.sdk import (
+        Asset as Asset,
+    )
+    from airflow.sdk import (
+        BaseHook as BaseHook,
+    )
+    from airflow.sdk import (
+        BaseOperator as BaseOperator,
+    )
+    from airflow.sdk import (
+        BaseOperatorLink as BaseOperatorLink,
+    )
+    from airflow.sdk import (
+        BaseSensorOperator as BaseSensorOperator,
+    )
+    from airflow.sdk import (
+        Connection as Connection,
+    )
+    from airflow.sdk import (
+        Context as Context,
+    )
+    from airflow.sdk import (
+        ObjectStoragePath as ObjectStoragePath,
+    )
+    from airflow.sdk import (
+        Param as Param,
+    )
+    from airflow.sdk import (
+        Variable as Variable,
+    )
+    from airflow.sdk import (
+        XComArg as XComArg,
+    )
+    from airflow.sdk import (
+        task as task,
+    )
+    from airflow.sdk.configuration import conf as conf
+    from airflow.sdk.exceptions import (
+        AirflowException as AirflowException,
+    )
+    from airflow.sdk.exceptions import (
+        AirflowFailException as AirflowFailException,
+    )
+    from airflow.sdk.exceptions import (
+        AirflowNotFoundException as AirflowNotFoundException,
+    )
+    from airflow.sdk.exceptions import (
+        AirflowSensorTimeout as AirflowSensorTimeout,
+    )
+    from airflow.sdk.exceptions import (
+        AirflowSkipException as AirflowSkipException,
+    )
+    from airflow.sdk.exceptions import (
+        AirflowTaskTerminated as AirflowTaskTerminated,
+    )
+    from airflow.sdk.exceptions import (
+        AirflowTaskTimeout as AirflowTaskTimeout,
+    )
+    from airflow.sdk.exceptions import (
+        TaskDeferred as TaskDeferred,
+    )
+    from airflow.sdk.log import mask_secret as mask_secret
+
+AIRFLOW_VERSION = tuple(map(int, airflow.__version__.split(".")[:2]))
+"""Major and minor, such as ``(3, 3)``."""
+
+# Where each name is, the newest version of Airflow first.
+_PLACES: dict[str, tuple[str, ...]] = {
+    "Asset": ("airflow.sdk:Asset", "airflow.datasets:Dataset"),
+    "BaseHook": ("airflow.sdk:BaseHook", "airflow.hooks.base:BaseHook"),
+    "BaseOperator": ("airflow.sdk:BaseOperator", "airflow.models.baseoperator:BaseOperator"),
+    "BaseOperatorLink": ("airflow.sdk:BaseOperatorLink", "airflow.models.baseoperatorlink:BaseOperatorLink"),
+    "BaseSensorOperator": ("airflow.sdk:BaseSensorOperator", "airflow.sensors.base:BaseSensorOperator"),
+    "Connection": ("airflow.sdk:Connection", "airflow.models.connection:Connection"),
+    "Context": ("airflow.sdk:Context", "airflow.utils.context:Context"),
+    "DAG": ("airflow.sdk:DAG", "airflow.models.dag:DAG"),
+    "ObjectStoragePath": ("airflow.sdk:ObjectStoragePath", "airflow.io.path:ObjectStoragePath"),
+    "Param": ("airflow.sdk:Param", "airflow.models.param:Param"),
+    "Variable": ("airflow.sdk:Variable", "airflow.models.variable:Variable"),
+    "XComArg": ("airflow.sdk:XComArg", "airflow.models.xcom_arg:XComArg"),
+    "task": ("airflow.sdk:task", "airflow.decorators:task"),
+    "conf": ("airflow.sdk.configuration:conf", "airflow.configuration:conf"),
+    "mask_secret": ("airflow.sdk.log:mask_secret", "airflow.utils.log.secrets_masker:mask_secret"),
+    **{
+        name: (f"airflow.sdk.exceptions:{name}", f"airflow.exceptions:{name}")
+        for name in (
+            "AirflowException",
+            "AirflowFailException",
+            "AirflowNotFoundException",
+            "AirflowSensorTimeout",
+            "AirflowSkipException",
+            "AirflowTaskTerminated",
+            "AirflowTaskTimeout",
+            "TaskDeferred",
+        )
+    },
+}
+__all__ = ["AIRFLOW_VERSION", "variable_or_none", *_PLACES]
+
+
+def __getattr__(name: str) -> Any:
+    for place in _PLACES.get(name, ()):
+        module, _, known_as = place.partition(":")
+        try:
+            found = getattr(importlib.import_module(module), known_as)
+        except (ImportError, AttributeError):  # another version of Airflow
+            continue
+        globals()[name] = found
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r} with Airflow {airflow.__version__}")
+
+
+def variable_or_none(key: str) -> str | None:
+    """Return an Airflow Variable; None if there is none."""
+    default = {"default" if AIRFLOW_VERSION >= (3, 0) else "default_var": None}
+    value: str | None = __getattr__("Variable").get(key, **default)
+    return value
