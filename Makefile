@@ -14,8 +14,8 @@ demo: environment ## three days of calls and recordings, out of the sandbox and 
 up: environment ## Airflow's UI and the sandbox, to look around; Ctrl-C stops both
 	@$(PY) -m demo.up
 
-test: environment environment-2.11 ## the test suite
-	$(PY) -m pytest $(ARGS)
+test: environment environment-2.11 ## the test suite, two files at a time: much of it is waiting
+	$(PY) -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: environment ## ruff and mypy
 	$(PY) -m ruff check .
