@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_alloincognito import errors
 from airflow_provider_alloincognito.errors import AlloincognitoError
-from airflow_provider_alloincognito.operators.base import fail_without_retry
+from airflow_provider_alloincognito.operators.failures import fail_without_retry
 
 PACKAGE = Path(errors.__file__).parent
 KINDS: dict[str, type[AlloincognitoError]] = {
