@@ -197,8 +197,8 @@ def one_of(*choices: str) -> Converter:
     return converter
 
 
-def calls_path(name: str, value: Any) -> Any:
-    """Convert what the call-list operator returned to the path in it."""
+def calls_path(name: str, value: Any) -> ObjectStoragePath:
+    """Convert a path, or what the call-list operator returned, as :func:`storage_path` does."""
     if isinstance(value, Mapping):
         value = value.get("path")
         if value is None:
@@ -206,7 +206,7 @@ def calls_path(name: str, value: Any) -> Any:
                 f"{name} is a mapping without a path. Give the output of an AlloincognitoCallListOperator that has an "
                 "output_path, or the path itself."
             )
-    return value
+    return storage_path(name, value)
 
 
 def request_hash(name: str, value: Any) -> str:
@@ -231,6 +231,7 @@ def request_hash(name: str, value: Any) -> str:
 WAITING: Mapping[str, Converter] = {"deferrable": boolean, "poll_interval": seconds, "wait_timeout": seconds}
 """The arguments of an operator that may wait for its result."""
 FILE_OF_CALLS: Mapping[str, Converter] = {
+    "output_path": storage_path,
     "unknown_fields": one_of("keep", "refuse"),
     "min_rows": whole_number,
     "escape_formulas": boolean,

@@ -24,7 +24,6 @@ from airflow_provider_alloincognito.operators.arguments import (
     WAITING,
     boolean,
     length,
-    storage_path,
 )
 from airflow_provider_alloincognito.operators.base import AlloincognitoWaitingOperator, file_metadata
 from airflow_provider_alloincognito.operators.failures import fail_without_retry
@@ -217,7 +216,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
                 self.again_if_truncated(lambda: self._submit(windows, submitted))
                 landed: dict[str, Any] = {"path": None, "format": None, "rows": None, "bytes": 0}
             else:
-                landed = self._land(windows, submitted, storage_path("output_path", self.output_path), query)
+                landed = self._land(windows, submitted, ObjectStoragePath(self.output_path), query)
             submitted.forget_all()
             return {**landed, "request_hashes": submitted.hashes, **self._sent_period(query)}
 

@@ -24,8 +24,9 @@ class HiddenNumbers:
 
     def __repr__(self) -> str:
         """Say how many there are, as far as that can be said without reading anything."""
-        many = isinstance(self.numbers, list | tuple | set)
-        return f"{len(self.numbers)} numbers (not shown)" if many else "numbers (not shown)"
+        if not isinstance(self.numbers, list | tuple | set):
+            return "numbers (not shown)"
+        return "1 number (not shown)" if len(self.numbers) == 1 else f"{len(self.numbers)} numbers (not shown)"
 
     def serialize(self) -> str:
         """Airflow 3's way to ask for what it may show."""

@@ -58,7 +58,9 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         "manifest_path",
     )
     converters = {  # noqa: RUF012 - as Airflow declares such
+        "output_path": storage_path,
         "calls": calls_path,
+        "manifest_path": storage_path,
         "concurrency": whole_number,
         "skip_existing": boolean,
         "on_error": one_of("fail", "skip"),
@@ -97,8 +99,8 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
             landed = land_recordings(
                 self.hook.get_call_record_file,
                 self._ids(),
-                storage_path("output_path", self.output_path),
-                manifest=storage_path("manifest_path", self.manifest_path) if self.manifest_path else None,
+                ObjectStoragePath(self.output_path),
+                manifest=ObjectStoragePath(self.manifest_path) if self.manifest_path else None,
                 concurrency=self.concurrency,
                 skip_existing=self.skip_existing,
             )
@@ -121,7 +123,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
             )
         if self.calls is not None:
             field = self.record_file_id_field or self.hook.settings.record_file_id_field
-            return read_record_file_ids(storage_path("calls", self.calls), field)
+            return read_record_file_ids(ObjectStoragePath(self.calls), field)
         if isinstance(self.record_file_ids, str | Mapping):
             kind = "a text" if isinstance(self.record_file_ids, str) else "a mapping"
             raise AlloincognitoQueryError(

@@ -13,7 +13,7 @@ from airflow_provider_alloincognito.api.results import CallList, RecordFile
 from airflow_provider_alloincognito.compat import ObjectStoragePath
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.operators.arguments import FILE_OF_CALLS, WAITING, request_hash, storage_path
+from airflow_provider_alloincognito.operators.arguments import FILE_OF_CALLS, WAITING, request_hash
 from airflow_provider_alloincognito.operators.base import AlloincognitoWaitingOperator, file_metadata
 from airflow_provider_alloincognito.operators.failures import fail_without_retry
 from airflow_provider_alloincognito.operators.period import resolve_period
@@ -149,7 +149,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
 
         landed = land_calls(
             calls.batches(),
-            storage_path("output_path", self.output_path),
+            ObjectStoragePath(self.output_path),
             file_format=self.file_format,
             schema=self.schema,
             timezone=self.hook.settings.timezone,
@@ -163,5 +163,5 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
     def _land_recording(self, recording: RecordFile) -> dict[str, Any]:
         from airflow_provider_alloincognito.landing.recordings import land_recording
 
-        line = land_recording(lambda _: recording, self.request_hash, storage_path("output_path", self.output_path))
+        line = land_recording(lambda _: recording, self.request_hash, ObjectStoragePath(self.output_path))
         return {"path": line.path, "bytes": line.bytes, "sha256": line.sha256, "status": line.status}
