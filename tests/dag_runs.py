@@ -104,7 +104,7 @@ def one_task_dag(dag_id: str, make: Callable[[], Any], *, schedule: Any = None, 
 
 def _listen(task: Any, keep: Callable[[Any], None]) -> None:
     for name in ("on_failure_callback", "on_retry_callback"):
-        if task.is_mapped:
+        if hasattr(task, "partial_kwargs"):
             task.partial_kwargs[name] = [keep]
         else:
             setattr(task, name, [keep])
@@ -138,7 +138,7 @@ def _read_instances(run: Run, dag_run: Any) -> None:
             run.tries[ti.task_id] = ti.try_number
         mine = (XComModel.dag_id == dag_run.dag_id, XComModel.run_id == dag_run.run_id)
         for xcom in session.scalars(select(XComModel).where(*mine, XComModel.key == "return_value")):
-            value = XComModel.deserialize_value(xcom)
+            value = XComModel.deserialize_value(xcom) if AIRFLOW_VERSION >= (3, 0) else xcom.value
             if xcom.map_index < 0:
                 run.xcoms[xcom.task_id] = value
             else:

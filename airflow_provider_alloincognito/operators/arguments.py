@@ -91,9 +91,8 @@ class TemplatedArguments(Operator):
     def _given(self, name: str) -> Any:
         """Return what the DAG gives for an argument: a value, a template, an output; True for a mapped argument."""
         in_dag: Any = self.dag.get_task(self.task_id)
-        if not in_dag.is_mapped:
-            return in_dag.argument(name)
-        return in_dag.partial_kwargs.get(name, name in self._passed)
+        partial = getattr(in_dag, "partial_kwargs", None)  # a mapped operator has them
+        return in_dag.argument(name) if partial is None else partial.get(name, name in self._passed)
 
 
 def refuse_missing(name: str, given: Any, value: Any) -> None:

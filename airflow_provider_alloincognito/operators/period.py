@@ -84,8 +84,8 @@ def moment(name: str, given: datetime | str | None, context: Context, zone: Zone
     value: Any = given or params.get(name) or context.get(INTERVAL[name])
     if not value:
         raise AlloincognitoQueryError(
-            f"{name} is not given, and this run has no data interval to take it from (a run triggered by hand without "
-            f"a date, or by an asset, has none). {HOW_TO_GIVE_A_PERIOD}"
+            f"{name} is not given, and this run has no data interval to take it from. {HOW_TO_GIVE_A_PERIOD} Runs on "
+            "a time schedule need none of that."
         )
     try:
         return parse_moment(value, zone)
