@@ -106,7 +106,7 @@ with DAG(
     params=period_params(),
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["alloincognito"],
-):
+) as dag:
     calls = AlloincognitoCallListOperator(
         task_id="calls",
         output_path=f"{FILES}/recorded_calls/date={{{{ period_start | ds }}}}/calls.parquet",
