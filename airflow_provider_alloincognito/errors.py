@@ -14,6 +14,7 @@ Every error that this package raises.
     - AlloincognitoSlowError +                   no whole response in time
     - AlloincognitoNetworkSetupError             its certificate is not trusted, or the proxy refuses
   - AlloincognitoApiError                        the API's own error
+    - AlloincognitoPathError *                   the server does not have the method's path
   - AlloincognitoResponseError                   a response that the API's description does not allow
     - AlloincognitoTruncatedError +              the connection broke in the middle of a response
     - AlloincognitoFieldError *                  the rows lack a field that was named
@@ -26,6 +27,7 @@ Every error that this package raises.
     - AlloincognitoValueError *                  a value that does not fit its column's type
     - AlloincognitoUnknownFieldError *           a field that the schema does not name
     - AlloincognitoTargetError                   the file's place cannot be read or written
+      - AlloincognitoTargetSetupError *          its store needs a library or an Airflow connection that is missing
     - AlloincognitoRecordingError                a recording that cannot become a file
     - AlloincognitoRecordingsFailedError         some of many recordings could not be fetched
 
@@ -201,6 +203,12 @@ class AlloincognitoApiError(AlloincognitoError):
         super().__init__(f"AlloIncognito's {method} responded with {what}{why}{handle}. {remedy}".rstrip())
 
 
+class AlloincognitoPathError(AlloincognitoApiError):
+    """The server does not have the method's path, or not with this verb. It needs another path, not another try."""
+
+    retryable = False
+
+
 class AlloincognitoResponseError(AlloincognitoError):
     """A response that the API's description does not allow: no JSON, no ``result``, truncated."""
 
@@ -297,6 +305,12 @@ class AlloincognitoUnknownFieldError(AlloincognitoLandingError):
 
 class AlloincognitoTargetError(AlloincognitoLandingError, OSError):
     """The file's place cannot be read or written: no permission, no bucket, no space, no connection."""
+
+
+class AlloincognitoTargetSetupError(AlloincognitoTargetError):
+    """The store of a path cannot be used here: its file system's library or the Airflow connection is missing."""
+
+    retryable = False
 
 
 class AlloincognitoRecordingError(AlloincognitoLandingError):

@@ -3,18 +3,19 @@
 
 Needs the Connection `alloincognito_default`. Set the names of your server's fields in `FIELDS`.
 
-A run covers one whole day, Moscow time. Running it again gives the same rows, in the files and in the table.
+A run covers one whole day, Moscow time. Running it again gives the same rows, in the files and in the table. To fetch
+another period, trigger the DAG and fill in *Period start* and *Period end*.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_alloincognito.compat import DAG, ObjectStoragePath, task
@@ -22,6 +23,7 @@ from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
     AlloincognitoRecordingOperator,
 )
+from airflow_provider_alloincognito.operators.period import period_params
 
 # Column of the table: field of a row. Put your server's names on the right; its /docs page lists them. You may add
 # columns, and remove those that your server has no field for, except started_at and record_file_id.
@@ -42,38 +44,50 @@ HOME = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
 FILES = os.environ.get("ALLOINCOGNITO_FILES", f"file://{HOME}/alloincognito")
 # The DuckDB file. For another warehouse, change load() below.
 WAREHOUSE = os.environ.get("ALLOINCOGNITO_WAREHOUSE", f"{HOME}/alloincognito.duckdb")
-# The first day to fetch. When you switch the DAG on, Airflow runs it for each day from here.
-FIRST_DAY = os.environ.get("ALLOINCOGNITO_FIRST_DAY", "2026-01-01")
+# Switched on, the DAG begins with yesterday. To have Airflow run it for all days since an earlier one first, name that
+# day here, such as "2026-01-01".
+FIRST_DAY = os.environ.get("ALLOINCOGNITO_FIRST_DAY")
 # Some calls end after midnight, and recordings are available some time after their calls.
 SETTLING_TIME = timedelta(hours=4)
 
 ZONE = "Europe/Moscow"
-DATE = f"{{{{ data_interval_start.in_timezone('{ZONE}').to_date_string() if data_interval_start }}}}"
-CALLS = f"{FILES}/calls/date={DATE}/calls.parquet"
+
+
+@task.sensor(mode="reschedule", poke_interval=600)
+def settled(params: dict[str, Any], data_interval_end: datetime | None = None) -> bool:
+    """Wait until the day's recordings are available. A run by hand for a period of its own does not wait."""
+    if params["period_end"] or data_interval_end is None:
+        return True
+    return datetime.now(UTC) >= data_interval_end + SETTLING_TIME
 
 
 @task(max_active_tis_per_dag=1)  # a DuckDB file has one writer at a time
-def load(date: str, calls: str, manifest: str, warehouse: str) -> dict[str, str | int]:
-    """Replace a day's calls in the table."""
+def load(calls: dict[str, Any], recordings: dict[str, Any], warehouse: str) -> dict[str, int]:
+    """Replace a period's calls in the table."""
     import duckdb
+    import pyarrow.compute
     import pyarrow.parquet
 
-    with ObjectStoragePath(calls).open("rb") as file:
-        day = pyarrow.parquet.read_table(file).select(list(FIELDS.values())).rename_columns(list(FIELDS))
-    lines = map(json.loads, ObjectStoragePath(manifest).read_bytes().splitlines())
+    with ObjectStoragePath(calls["path"]).open("rb") as file:
+        table = pyarrow.parquet.read_table(file).select(list(FIELDS.values())).rename_columns(list(FIELDS))
+    dates = pyarrow.compute.local_timestamp(table["started_at"]).cast(pyarrow.date32())
+    table = table.add_column(0, "date", dates)
+    lines = map(json.loads, ObjectStoragePath(recordings["manifest"]).read_bytes().splitlines())
     paths = {line["id"]: line["path"] for line in lines}
-    recordings = [paths.get(record_file_id) for record_file_id in day["record_file_id"].to_pylist()]
-    day = day.append_column("recording", pyarrow.array(recordings, pyarrow.string()))
+    found = [paths.get(record_file_id) for record_file_id in table["record_file_id"].to_pylist()]
+    table = table.append_column("recording", pyarrow.array(found, pyarrow.string()))
 
+    zone = ZoneInfo(ZONE)
+    period = [datetime.fromisoformat(calls[end]).replace(tzinfo=zone) for end in ("period_start", "period_end")]
     os.umask(0o077)  # the warehouse is for its owner alone, as the files are
     with duckdb.connect(warehouse) as db:
-        db.register("day", day)
+        db.register("period", table)
         db.begin()
-        db.execute("CREATE TABLE IF NOT EXISTS calls AS SELECT CAST(NULL AS DATE) AS date, * FROM day LIMIT 0")
-        db.execute("DELETE FROM calls WHERE date = ?", [date])
-        db.execute("INSERT INTO calls BY NAME SELECT CAST(? AS DATE) AS date, * FROM day", [date])
+        db.execute("CREATE TABLE IF NOT EXISTS calls AS SELECT * FROM period LIMIT 0")
+        db.execute("DELETE FROM calls WHERE started_at >= ? AND started_at < ?", period)
+        db.execute("INSERT INTO calls BY NAME SELECT * FROM period")
         db.commit()
-    return {"date": date, "rows": day.num_rows}
+    return {"rows": table.num_rows}
 
 
 with DAG(
@@ -81,24 +95,25 @@ with DAG(
     doc_md=__doc__,
     # Not "@daily", which in Airflow 3 gives an empty data interval.
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone=ZONE),
-    start_date=datetime.fromisoformat(FIRST_DAY).replace(tzinfo=ZoneInfo(ZONE)),
-    catchup=True,
+    start_date=datetime.fromisoformat(FIRST_DAY or "2026-01-01").replace(tzinfo=ZoneInfo(ZONE)),
+    catchup=FIRST_DAY is not None,
     max_active_runs=3,
+    params=period_params(),
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["alloincognito"],
 ) as dag:
-    settled = TimeDeltaSensor(task_id="settled", delta=SETTLING_TIME, mode="reschedule", poke_interval=600)
     calls = AlloincognitoCallListOperator(
         task_id="calls",
-        output_path=CALLS,
+        output_path=f"{FILES}/calls/date={{{{ period_start | ds }}}}/calls.parquet",
         schema={field: TYPES.get(column, "string") for column, field in FIELDS.items()},
         required_fields=list(FIELDS.values()),
         start_time_field=FIELDS["started_at"],
     )
     recordings = AlloincognitoRecordingOperator(
         task_id="recordings",
-        calls=CALLS,
+        calls=calls.output,
         record_file_id_field=FIELDS["record_file_id"],
-        output_path=f"{FILES}/recordings/date={DATE}",
+        output_path=f"{FILES}/recordings/date={{{{ period_start | ds }}}}",
     )
-    settled >> calls >> recordings >> load(DATE, CALLS, "{{ ti.xcom_pull('recordings')['manifest'] }}", WAREHOUSE)
+    settled() >> calls
+    load(calls.output, recordings.output, WAREHOUSE)

@@ -5,7 +5,8 @@ Needs the Connection `alloincognito_default`. Set the names of your server's fie
 
 The first task lists the day's calls that have a recording. Their ids are split into files (chunks) of some hundred
 ids, and a mapped task fetches the recordings of each chunk. One manifest lists all recordings. All tasks, on all
-workers, share one token pair. Running it again fetches only what is missing.
+workers, share one token pair. Running it again fetches only what is missing. To fetch another period, trigger the DAG
+and fill in *Period start* and *Period end*.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from __future__ import annotations
 import json
 import math
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
-import pendulum
-from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_alloincognito.compat import DAG, ObjectStoragePath, task
@@ -26,6 +27,7 @@ from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
     AlloincognitoRecordingOperator,
 )
+from airflow_provider_alloincognito.operators.period import period_params
 
 # Name in this DAG: field of a row. Put your server's names on the right; its /docs page lists them.
 FIELDS = {
@@ -36,8 +38,9 @@ FIELDS = {
 HOME = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
 # A folder for the files, such as s3://aws_default@bucket/alloincognito. All workers must be able to access it.
 FILES = os.environ.get("ALLOINCOGNITO_FILES", f"file://{HOME}/alloincognito")
-# The first day to fetch. When you switch the DAG on, Airflow runs it for each day from here.
-FIRST_DAY = os.environ.get("ALLOINCOGNITO_FIRST_DAY", "2026-01-01")
+# Switched on, the DAG begins with yesterday. To have Airflow run it for all days since an earlier one first, name that
+# day here, such as "2026-01-01".
+FIRST_DAY = os.environ.get("ALLOINCOGNITO_FIRST_DAY")
 # Some calls end after midnight, and recordings are available some time after their calls.
 SETTLING_TIME = timedelta(hours=4)
 # Recordings for each task. It then takes some minutes, so a worker that dies loses little.
@@ -49,9 +52,14 @@ TASKS_AT_A_TIME = 8
 RECORDINGS_AT_A_TIME = 4
 
 ZONE = "Europe/Moscow"
-DATE = f"{{{{ data_interval_start.in_timezone('{ZONE}').to_date_string() if data_interval_start }}}}"
-CALLS = f"{FILES}/recorded_calls/date={DATE}/calls.parquet"
-RECORDINGS = f"{FILES}/recordings/date={DATE}"
+
+
+@task.sensor(mode="reschedule", poke_interval=600)
+def settled(params: dict[str, Any], data_interval_end: datetime | None = None) -> bool:
+    """Wait until the day's recordings are available. A run by hand for a period of its own does not wait."""
+    if params["period_end"] or data_interval_end is None:
+        return True
+    return datetime.now(UTC) >= data_interval_end + SETTLING_TIME
 
 
 @task
@@ -74,8 +82,9 @@ def chunks(calls: str) -> list[dict[str, str]]:
 
 
 @task(trigger_rule="none_failed")  # a day without recordings has no chunks, but a manifest
-def manifest(wanted: list[dict[str, str]], path: str) -> dict[str, str | int]:
+def manifest(wanted: list[dict[str, str]], calls: dict[str, Any]) -> dict[str, str | int]:
     """Join the chunks' manifests, in the order of the calls."""
+    path = f"{FILES}/recordings/date={calls['period_start'][:10]}/manifest.jsonl"
     recordings = 0
     with whole_file(ObjectStoragePath(path)) as file:
         for chunk in wanted:
@@ -91,27 +100,27 @@ with DAG(
     doc_md=__doc__,
     # Not "@daily", which in Airflow 3 gives an empty data interval.
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone=ZONE),
-    start_date=pendulum.parse(FIRST_DAY, tz=ZONE),
-    catchup=True,
+    start_date=datetime.fromisoformat(FIRST_DAY or "2026-01-01").replace(tzinfo=ZoneInfo(ZONE)),
+    catchup=FIRST_DAY is not None,
     max_active_runs=1,
+    params=period_params(),
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["alloincognito"],
-):
-    settled = TimeDeltaSensor(task_id="settled", delta=SETTLING_TIME, mode="reschedule", poke_interval=600)
+) as dag:
     calls = AlloincognitoCallListOperator(
         task_id="calls",
-        output_path=CALLS,
+        output_path=f"{FILES}/recorded_calls/date={{{{ period_start | ds }}}}/calls.parquet",
         is_call_record=True,
         required_fields=list(FIELDS.values()),
         start_time_field=FIELDS["started_at"],
     )
-    wanted = chunks(CALLS)
+    wanted = chunks(calls.output["path"])
     recordings = AlloincognitoRecordingOperator.partial(
         task_id="recordings",
         record_file_id_field=FIELDS["record_file_id"],
-        output_path=RECORDINGS,
+        output_path=f"{FILES}/recordings/date={{{{ period_start | ds }}}}",
         concurrency=RECORDINGS_AT_A_TIME,
         max_active_tis_per_dagrun=TASKS_AT_A_TIME,
     ).expand_kwargs(wanted)
-    settled >> calls >> wanted
-    recordings >> manifest(wanted, f"{RECORDINGS}/manifest.jsonl")
+    settled() >> calls
+    recordings >> manifest(wanted, calls.output)

@@ -4,7 +4,8 @@
 The first task requests the call list and keeps only its `requestHash`. A sensor waits for the result without occupying
 a worker; then the result is written to a file. For long periods, and for servers that need long for a call list.
 
-Needs the Connection `alloincognito_default`.
+Needs the Connection `alloincognito_default`. A run covers the month before its date. To fetch another period, trigger
+the DAG and fill in *Period start* and *Period end*.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
     AlloincognitoRequestResultOperator,
 )
+from airflow_provider_alloincognito.operators.period import period_params
 from airflow_provider_alloincognito.sensors.alloincognito import AlloincognitoRequestResultSensor
 
 HOME = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
@@ -28,7 +30,6 @@ HOME = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
 FILES = os.environ.get("ALLOINCOGNITO_FILES", f"file://{HOME}/alloincognito")
 
 ZONE = "Europe/Moscow"
-MONTH = f"{{{{ data_interval_start.in_timezone('{ZONE}').format('YYYY-MM') if data_interval_start }}}}"
 
 with DAG(
     dag_id="alloincognito_request_result",
@@ -36,14 +37,16 @@ with DAG(
     schedule=CronDataIntervalTimetable("0 0 1 * *", timezone=ZONE),
     start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(ZONE)),
     catchup=False,
+    params=period_params(),
     tags=["alloincognito"],
 ) as dag:
     ask = AlloincognitoCallListOperator(task_id="ask", output_path=None)
-    request_hash = "{{ ti.xcom_pull('ask')['request_hashes'][0] }}"
     ready = AlloincognitoRequestResultSensor(
-        task_id="ready", request_hash=request_hash, mode="reschedule", poke_interval=60, timeout=6 * 3600
+        task_id="ready", request_hash=ask.output, mode="reschedule", poke_interval=60, timeout=6 * 3600
     )
     land = AlloincognitoRequestResultOperator(
-        task_id="land", request_hash=request_hash, output_path=f"{FILES}/months/{MONTH}.jsonl.gz"
+        task_id="land",
+        request_hash=ask.output,
+        output_path=f"{FILES}/months/{{{{ period_start.format('YYYY-MM') }}}}.jsonl.gz",
     )
-    ask >> ready >> land
+    ready >> land

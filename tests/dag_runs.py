@@ -1,4 +1,8 @@
-"""Run the DAGs of a test with real Airflow in this process, and return the outcome of a run as one value."""
+"""
+Run the DAGs of a test with real Airflow in this process, and return the outcome of a run as one value.
+
+On Airflow 3.3 and 2.11.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from typing import Any
 from airflow.models.taskmap import TaskMap  # noqa: F401 - other models refer to it by name
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from airflow_provider_alloincognito.compat import DAG
+from airflow_provider_alloincognito.compat import AIRFLOW_VERSION, DAG
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 CONNECTION = "alloincognito_default"
@@ -61,19 +65,21 @@ def daily(timezone: str = "Europe/Moscow", hour: int = 0) -> CronDataIntervalTim
     return CronDataIntervalTimetable(f"0 {hour} * * *", timezone=timezone)
 
 
-def run_dag(dag: DAG, logical_date: datetime | None) -> Run:
+def run_dag(dag: DAG, logical_date: datetime | None, conf: dict[str, Any] | None = None) -> Run:
     """
     Run a DAG once.
 
     :param dag: made in the test, or imported from a file.
     :param logical_date: with a daily schedule, the end of the day; None is a run without one.
+    :param conf: the run's params.
     """
     errors: list[BaseException] = []
     for task in dag.tasks:
         _listen(task, lambda context: errors.append(context["exception"]))
     if dag.dag_id not in _known:
         _make_known(dag)
-    dag_run = dag.test(logical_date=logical_date)
+    date_argument = "logical_date" if AIRFLOW_VERSION >= (3, 0) else "execution_date"
+    dag_run: Any = dag.test(**{date_argument: logical_date}, run_conf=conf)  # type: ignore[arg-type]
     run = Run(str(dag_run.state), errors)
     _read_instances(run, dag_run)
     return run
@@ -98,7 +104,7 @@ def one_task_dag(dag_id: str, make: Callable[[], Any], *, schedule: Any = None, 
 
 def _listen(task: Any, keep: Callable[[Any], None]) -> None:
     for name in ("on_failure_callback", "on_retry_callback"):
-        if task.is_mapped:
+        if hasattr(task, "partial_kwargs"):
             task.partial_kwargs[name] = [keep]
         else:
             setattr(task, name, [keep])
@@ -106,19 +112,25 @@ def _listen(task: Any, keep: Callable[[Any], None]) -> None:
 
 def _make_known(dag: DAG) -> None:
     """Save the DAG as the DAG processor does: Airflow 3 runs only DAGs of its database."""
+    _known.add(dag.dag_id)
+    if AIRFLOW_VERSION < (3, 0):
+        return
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 
     bag = DagBag(collect_dags=False)
     bag.bag_dag(dag)
     sync_bag_to_db(bag, "dags-folder", None)
-    _known.add(dag.dag_id)
 
 
 def _read_instances(run: Run, dag_run: Any) -> None:
     from airflow.models.renderedtifields import RenderedTaskInstanceFields
-    from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
+
+    if AIRFLOW_VERSION >= (3, 0):
+        from airflow.models.xcom import XComModel
+    else:
+        from airflow.models.xcom import XCom as XComModel
 
     with create_session() as session:
         for ti in dag_run.get_task_instances(session=session):
@@ -126,7 +138,7 @@ def _read_instances(run: Run, dag_run: Any) -> None:
             run.tries[ti.task_id] = ti.try_number
         mine = (XComModel.dag_id == dag_run.dag_id, XComModel.run_id == dag_run.run_id)
         for xcom in session.scalars(select(XComModel).where(*mine, XComModel.key == "return_value")):
-            value = XComModel.deserialize_value(xcom)
+            value = XComModel.deserialize_value(xcom) if AIRFLOW_VERSION >= (3, 0) else xcom.value
             if xcom.map_index < 0:
                 run.xcoms[xcom.task_id] = value
             else:

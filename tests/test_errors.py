@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_alloincognito import errors
 from airflow_provider_alloincognito.errors import AlloincognitoError
-from airflow_provider_alloincognito.operators.base import fail_without_retry
+from airflow_provider_alloincognito.operators.failures import fail_without_retry
 
 PACKAGE = Path(errors.__file__).parent
 KINDS: dict[str, type[AlloincognitoError]] = {
@@ -27,6 +27,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "AlloincognitoConnectionError": ("The server is busy.", 17.0),
     "AlloincognitoBusyError": ("The server is busy.", 3600.0),
     "AlloincognitoApiError": ("getcalllist", 1500, "Internal error", "h=="),
+    "AlloincognitoPathError": ("getcalllist", 404, "an HTTP status without a message"),
     "AlloincognitoTooFewRowsError": (1, 2, "calls.parquet"),
     "AlloincognitoValueError": ("duration", "int64", 7),
     "AlloincognitoUnknownFieldError": ("colour", 7),

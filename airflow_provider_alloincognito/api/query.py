@@ -55,7 +55,7 @@ class CallListQuery:
         *,
         period_start: datetime,
         period_end: datetime,
-        numbers: Iterable[str] | str | None = None,
+        numbers: Iterable[str | int] | str | int | None = None,
         direction: int | str | None = None,
         duration_from: int | str | None = None,
         duration_to: int | str | None = None,
@@ -161,25 +161,25 @@ def _is_ambiguous(moment: datetime, zone: ZoneInfo) -> bool:
     return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
 
 
-def _parse_numbers(value: Iterable[str] | str | None) -> tuple[str, ...]:
+def _parse_numbers(value: Iterable[str | int] | str | int | None) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, Iterable):
-        raise AlloincognitoQueryError(
-            "numbers is invalid. It must be a list of texts, or one text with commas; the usual cause is a number "
-            "without quotes."
-        )
+        value = [value]
     parts = value.replace(";", ",").replace("\n", ",").split(",") if isinstance(value, str) else list(value)
     numbers = []
     for position, part in enumerate(parts):
-        digits = NUMBER_PUNCTUATION.sub("", part) if isinstance(part, str) else ""
-        if not digits and isinstance(part, str):
+        # A template that is rendered natively gives a number as an int.
+        text = str(part) if isinstance(part, str | int) and not isinstance(part, bool) else "?"
+        digits = NUMBER_PUNCTUATION.sub("", text)
+        if not digits:
             continue
         if not NUMBER.fullmatch(digits):
             raise AlloincognitoQueryError(
                 f"numbers[{position}] is not a valid phone number. It must be a text of 1 to 15 digits, with an "
                 "optional leading +; spaces, dots, dashes and brackets are removed. (The value is not shown: it may be "
-                "personal data.) The usual cause is a number without quotes, or a header line in the file of numbers."
+                "personal data.) The usual cause is a header line in the file of numbers, or a number in a spreadsheet "
+                "that became a fraction."
             )
         numbers.append(digits)
     if not numbers:
@@ -190,27 +190,27 @@ def _parse_numbers(value: Iterable[str] | str | None) -> tuple[str, ...]:
     return tuple(numbers)
 
 
-def _invalid(argument: str, value: object, allowed: str) -> AlloincognitoQueryError:
+def invalid_argument(argument: str, value: object, allowed: str) -> AlloincognitoQueryError:
     """Return an error without personal data: an argument in another's place may be a phone number."""
     return AlloincognitoQueryError(f"{argument} is {scrub(repr(value))}, which is invalid. It must be {allowed}.")
 
 
 def _parse_code(argument: str, value: object, codes: dict[str, int], allowed: str) -> int | None:
-    if value is None or value in ("", "None"):
+    if value is None:
         return None
     code = codes.get(str(value).strip().lower())
     if code is None:
-        raise _invalid(argument, value, allowed)
+        raise invalid_argument(argument, value, allowed)
     return code
 
 
 def _parse_seconds(argument: str, value: int | str | None) -> int | None:
-    if value is None or value in ("", "None"):
+    if value is None:
         return None
     seconds = -1
     if isinstance(value, int | str) and not isinstance(value, bool):
         with suppress(ValueError):
             seconds = int(value)
     if seconds < 0:
-        raise _invalid(argument, value, "a whole number of seconds, 0 or more, or None for no limit")
+        raise invalid_argument(argument, value, "a whole number of seconds, 0 or more, or None for no limit")
     return seconds

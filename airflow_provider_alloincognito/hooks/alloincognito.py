@@ -77,10 +77,10 @@ class AlloincognitoHook(BaseHook):
     @cached_property
     def access(self) -> Access:
         """The Connection's settings and authorization token."""
-        from airflow_provider_alloincognito.hooks.connection import read_connection
+        from airflow_provider_alloincognito.hooks.connection import find_connection, read_connection
 
         with without_locals():
-            return read_connection(self.get_connection(self.alloincognito_conn_id))
+            return read_connection(find_connection(self.alloincognito_conn_id))
 
     @cached_property
     def settings(self) -> Settings:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_alloincognito.api.settings import Settings, read_settings, server_url
 from airflow_provider_alloincognito.api.tokens.pair import can_be_token
-from airflow_provider_alloincognito.compat import mask_secret
-from airflow_provider_alloincognito.errors import AlloincognitoAuthError
+from airflow_provider_alloincognito.compat import AirflowNotFoundException, BaseHook, mask_secret
+from airflow_provider_alloincognito.errors import AlloincognitoAuthError, AlloincognitoSettingsError
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import Connection
@@ -29,6 +29,22 @@ class Access:
 
     settings: Settings
     authorization_token: str = field(repr=False)
+
+
+def find_connection(conn_id: str) -> Connection:
+    """
+    Return a Connection by its id.
+
+    :raises AlloincognitoSettingsError: if there is none.
+    """
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        raise AlloincognitoSettingsError(
+            f"There is no Connection {conn_id!r}. Create it with the type AlloIncognito (Admin, Connections), or "
+            "correct the operator's alloincognito_conn_id. If a secrets backend keeps it, check that the workers can "
+            "reach the backend."
+        ) from None
 
 
 def read_connection(connection: Connection) -> Access:

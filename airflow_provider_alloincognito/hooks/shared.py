@@ -24,8 +24,7 @@ from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair
 from airflow_provider_alloincognito.api.tokens.stores import LockingTokenStore, MemoryTokenStore, TokenStore
-from airflow_provider_alloincognito.compat import BaseHook
-from airflow_provider_alloincognito.hooks.connection import Access, read_connection
+from airflow_provider_alloincognito.hooks.connection import Access, find_connection, read_connection
 from airflow_provider_alloincognito.hooks.encryption import mask_pair
 from airflow_provider_alloincognito.scrubbing import without_locals
 
@@ -127,7 +126,7 @@ async def _client_for(access: Access) -> AsyncClient:
 
 def _read_access(alloincognito_conn_id: str) -> Access:
     """Run in a thread: Airflow's own async way is missing before 3.1, and fails in ``dag.test()`` after."""
-    return read_connection(BaseHook.get_connection(alloincognito_conn_id))
+    return read_connection(find_connection(alloincognito_conn_id))
 
 
 def _new_client(access: Access) -> AsyncClient:

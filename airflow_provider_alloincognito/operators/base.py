@@ -1,22 +1,20 @@
-"""What the operators and the sensor share: the hook, SIGTERM, telling Airflow which errors not to retry, waiting."""
+"""What the operators and the sensor share: the hook, SIGTERM, waiting."""
 
 from __future__ import annotations
 
-import functools
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import tenacity
 
 from airflow_provider_alloincognito import __version__
 from airflow_provider_alloincognito.api.backoff import LONGEST_BACKOFF, SHORTEST_POLL
 from airflow_provider_alloincognito.compat import (
-    AirflowFailException,
     AirflowTaskTerminated,
     AirflowTaskTimeout,
     BaseOperator,
@@ -28,10 +26,10 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoSlowError,
     AlloincognitoTruncatedError,
     AlloincognitoWaitTimeout,
-    rebuild,
 )
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.scrubbing import scrub_hash, without_locals
+from airflow_provider_alloincognito.operators.arguments import TemplatedArguments
+from airflow_provider_alloincognito.scrubbing import scrub_hash
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.query import CallListQuery
@@ -44,28 +42,8 @@ POLL_INTERVAL = 30.0
 WAIT_TIMEOUT = 3600.0
 
 
-@contextmanager
-def fail_without_retry() -> Iterator[None]:
-    """Have Airflow fail the task at once where an error says that another try cannot help."""
-    try:
-        with without_locals():
-            yield
-    except AlloincognitoError as error:
-        if error.retryable or isinstance(error, AirflowFailException):
-            raise
-        kind = _not_retried(type(error))  # type: ignore[arg-type]  # mypy takes a class for unhashable
-        failed = rebuild(kind, error.args, error.__dict__)
-        raise failed.with_traceback(error.__traceback__) from None
-
-
 def _may_be_whole_next_time(error: BaseException) -> bool:
     return isinstance(error, AlloincognitoTruncatedError) and not error.retries_used_up
-
-
-@functools.cache
-def _not_retried(kind: type[AlloincognitoError]) -> type[AlloincognitoError]:
-    """The same class for an ``except``, and one that Airflow does not retry: errors.py does not import Airflow."""
-    return type(kind.__name__, (kind, AirflowFailException), {"__module__": kind.__module__})
 
 
 class StopOnSigterm:
@@ -98,17 +76,23 @@ class StopOnSigterm:
             raise AirflowTaskTerminated("The task was stopped (SIGTERM).")
 
 
-class AlloincognitoOperator(StopOnSigterm, BaseOperator):
+class AlloincognitoOperator(StopOnSigterm, TemplatedArguments, BaseOperator):
     """
-    An operator with a hook.
+    An operator with a hook. Each key of what it returns is an XCom of its own, too: ``task.output["path"]``.
 
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     """
 
     ui_color = "#e8f0d8"
 
-    def __init__(self, *, alloincognito_conn_id: str = AlloincognitoHook.default_conn_name, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        alloincognito_conn_id: str = AlloincognitoHook.default_conn_name,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.alloincognito_conn_id = alloincognito_conn_id
 
     @cached_property
@@ -125,8 +109,8 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         :class:`~airflow_provider_alloincognito.api.answer.envelope.Envelope` and returns whether the result is ready;
         decided by the Connection's settings by default.
     :param deferrable: wait without occupying a worker.
-    :param poll_interval: seconds to the first poll; deferred, the intervals grow.
-    :param wait_timeout: seconds after which to stop waiting for one result.
+    :param poll_interval: seconds, or a timedelta, to the first poll; deferred, the intervals grow.
+    :param wait_timeout: seconds, or a timedelta, after which to stop waiting for one result.
     """
 
     def __init__(
@@ -134,15 +118,15 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         *,
         ready_check: str | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: float = POLL_INTERVAL,
-        wait_timeout: float = WAIT_TIMEOUT,
+        poll_interval: float | timedelta = POLL_INTERVAL,
+        wait_timeout: float | timedelta = WAIT_TIMEOUT,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.ready_check = ready_check
         self.deferrable = deferrable
-        self.poll_interval = poll_interval
-        self.wait_timeout = wait_timeout
+        self.poll_interval = cast("float", poll_interval)  # see `converters`
+        self.wait_timeout = cast("float", wait_timeout)
 
     def wait_until_ready(
         self,

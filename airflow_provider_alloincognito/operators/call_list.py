@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, RecordFile
@@ -16,38 +15,46 @@ from airflow_provider_alloincognito.compat import ObjectStoragePath
 from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
     AlloincognitoError,
-    AlloincognitoQueryError,
     AlloincognitoResponseError,
     AlloincognitoTooFewRowsError,
 )
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.operators.base import (
-    AlloincognitoWaitingOperator,
-    fail_without_retry,
-    file_metadata,
+from airflow_provider_alloincognito.operators.arguments import (
+    FILE_OF_CALLS,
+    WAITING,
+    boolean,
+    length,
 )
+from airflow_provider_alloincognito.operators.base import AlloincognitoWaitingOperator, file_metadata
+from airflow_provider_alloincognito.operators.failures import fail_without_retry
+from airflow_provider_alloincognito.operators.numbers import HiddenNumbers, hidden, read_numbers, revealed
 from airflow_provider_alloincognito.operators.period import resolve_period
 from airflow_provider_alloincognito.operators.submitted import SubmittedRequests
-from airflow_provider_alloincognito.scrubbing import scrub, scrub_hash
+from airflow_provider_alloincognito.scrubbing import scrub_hash
 
 if TYPE_CHECKING:
+    import jinja2
+
     from airflow_provider_alloincognito.api.answer.rows import RowBatch
     from airflow_provider_alloincognito.compat import Context
-
-LOOKS_LIKE_PATH = re.compile(r"(?=.*[^\W\d_]).*(?:/|\\|\.(?:txt|csv|lst)$)", re.IGNORECASE | re.DOTALL)
-"""A path has a letter, too: numbers may be separated by slashes."""
 
 
 class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     """
     Land the calls of a period in a file, whole or not at all.
 
+    All arguments take templates and the outputs of other tasks, here and in the other operators. A value that was
+    given and turns out to be None or an empty text is an error. Templates may use ``period_start`` and ``period_end``,
+    the period's ends in the API's zone: ``{{ period_start | ds }}``.
+
     :param output_path: the file (any ``ObjectStoragePath``, such as ``s3://conn_id@bucket/key``); None only submits
         the request and returns its ``requestHash``, to fetch the result by.
-    :param period_start: first moment; default the data interval's start. Without a zone it is in the API's.
-    :param period_end: moment after the period; default the data interval's end.
+    :param period_start: first moment; default the run's param of this name, see
+        :func:`~airflow_provider_alloincognito.operators.period.period_params`, or else the data interval's start.
+        Without a zone it is in the API's.
+    :param period_end: moment after the period; default likewise.
     :param numbers: list only the calls of these numbers: a list, a text with commas, or the path of a file with one a
-        line. Rendered as a template, but not shown among the UI's rendered fields.
+        line. The UI shows only how many there are, or the path.
     :param direction: ``all`` (default), ``outgoing``, ``incoming``, or the API's 0, 1, 2.
     :param duration_from: shortest call, in seconds.
     :param duration_to: longest call, in seconds.
@@ -64,15 +71,16 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     :param unknown_fields: ``keep`` fields that the schema does not name (default), or ``refuse`` them.
     :param min_rows: fail if there are fewer rows, before anything is replaced.
     :param escape_formulas: put an apostrophe before each text in a CSV file that spreadsheets would take for a formula.
-    :param window: longest period of one request; a longer one is split.
+    :param window: longest period of one request, as a timedelta or in seconds; a longer one is split.
     :param allow_incomplete: accept a period that has not ended yet.
     :param ready_check: dotted path of a function that takes a response's
         :class:`~airflow_provider_alloincognito.api.answer.envelope.Envelope` and returns whether the result is ready;
         decided by the Connection's settings by default.
     :param deferrable: wait for a result that is not ready without occupying a worker; default
         ``[operators] default_deferrable``.
-    :param poll_interval: seconds to the first poll for a result that is not ready; deferred, the intervals grow.
-    :param wait_timeout: seconds after which to stop waiting for one result.
+    :param poll_interval: seconds, or a timedelta, to the first poll for a result that is not ready; deferred, the
+        intervals grow.
+    :param wait_timeout: seconds, or a timedelta, after which to stop waiting for one result.
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     :return: ``path``, ``format``, ``rows``, ``bytes``, ``request_hashes``, and ``period_start``, ``period_end`` as
         they were sent.
@@ -80,11 +88,13 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
     """
 
+    # In the order in which they are rendered: the others' templates may use the period.
     template_fields: Sequence[str] = (
         "alloincognito_conn_id",
-        "output_path",
         "period_start",
         "period_end",
+        "output_path",
+        "numbers",
         "direction",
         "duration_from",
         "duration_to",
@@ -94,8 +104,18 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         "schema",
         "start_time_field",
         "required_fields",
+        "unknown_fields",
+        "min_rows",
+        "escape_formulas",
+        "window",
+        "allow_incomplete",
+        "ready_check",
+        "deferrable",
+        "poll_interval",
+        "wait_timeout",
     )
     template_fields_renderers = {"schema": "json"}  # noqa: RUF012 - Airflow declares it as an instance's
+    converters = {**FILE_OF_CALLS, **WAITING, "window": length, "allow_incomplete": boolean}  # noqa: RUF012
 
     def __init__(
         self,
@@ -103,7 +123,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         output_path: str | ObjectStoragePath | None = None,
         period_start: datetime | str | None = None,
         period_end: datetime | str | None = None,
-        numbers: Iterable[str] | str | None = None,
+        numbers: Iterable[str | int] | str | int | None = None,
         direction: int | str | None = None,
         duration_from: int | str | None = None,
         duration_to: int | str | None = None,
@@ -116,7 +136,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         unknown_fields: Literal["keep", "refuse"] = "keep",
         min_rows: int = 0,
         escape_formulas: bool = False,
-        window: timedelta | None = None,
+        window: timedelta | float | None = None,
         allow_incomplete: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -137,8 +157,33 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         self.unknown_fields = unknown_fields
         self.min_rows = min_rows
         self.escape_formulas = escape_formulas
-        self.window = window
+        self.window = cast("timedelta | None", window)  # see `converters`
         self.allow_incomplete = allow_incomplete
+
+    @property
+    def numbers(self) -> Any:
+        """What Airflow may render, see and show of the argument."""
+        return hidden(self._numbers)
+
+    @numbers.setter
+    def numbers(self, numbers: Any) -> None:
+        self._numbers = revealed(numbers)
+
+    def argument(self, name: str) -> Any:
+        """Return an argument's value, also that of the numbers."""
+        return self._numbers if name == "numbers" else super().argument(name)
+
+    def render_template(
+        self,
+        content: Any,
+        context: Context,
+        jinja_env: jinja2.Environment | None = None,
+        seen_oids: set[int] | None = None,
+    ) -> Any:
+        """Render as the other operators do, and hidden numbers too."""
+        if isinstance(content, HiddenNumbers):
+            return HiddenNumbers(super().render_template(content.numbers, context, jinja_env, seen_oids))
+        return super().render_template(content, context, jinja_env, seen_oids)
 
     @cached_property
     def hook(self) -> AlloincognitoHook:
@@ -186,7 +231,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         return CallListQuery.checked(
             period_start=start,
             period_end=end,
-            numbers=read_numbers(self.render_template(self.numbers, context)),
+            numbers=read_numbers(self._numbers),
             direction=self.direction,
             duration_from=self.duration_from,
             duration_to=self.duration_to,
@@ -277,26 +322,3 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     def _sent_period(self, query: CallListQuery) -> dict[str, str]:
         body = query.body(self.hook.settings)
         return {"period_start": body["periodStart"], "period_end": body["periodEnd"]}
-
-
-def read_numbers(given: Iterable[str] | str | None) -> Iterable[str] | str | None:
-    """
-    Return the numbers themselves, read from a file where a path is given.
-
-    :param given: numbers, or the path (any ``ObjectStoragePath``) of a text file with one number a line.
-    :raises AlloincognitoQueryError: if there is no such file, or it is not text.
-    """
-    if not isinstance(given, str) or not LOOKS_LIKE_PATH.match(given):
-        return given
-    return _numbers_in(ObjectStoragePath(given))
-
-
-def _numbers_in(path: ObjectStoragePath) -> list[str]:
-    try:
-        text: str = path.read_text(encoding="utf-8-sig")
-        return [line for line in text.replace(";", ",").replace(",", "\n").splitlines() if line.strip()]
-    except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
-        raise AlloincognitoQueryError(
-            f"numbers is the path of a file that cannot be read ({type(error).__name__}): {scrub(str(path))}. Give a "
-            "list of numbers, or the path of a UTF-8 text file that every worker can read, with one number per line."
-        ) from None

@@ -1,7 +1,8 @@
-"""The period that a task asks for: its arguments, or the run's data interval."""
+"""The period of a task: its arguments, the run's params, or the run's data interval; and a form for the params."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -11,9 +12,34 @@ from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.scrubbing import scrub
 
 if TYPE_CHECKING:
-    from airflow_provider_alloincognito.compat import Context
+    from airflow_provider_alloincognito.compat import Context, Param
 
-NOT_GIVEN = ("", "None", None)
+INTERVAL = {"period_start": "data_interval_start", "period_end": "data_interval_end"}
+"""The arguments of operators, names in their templates and params of a run, and what each is by default."""
+HOW_TO_GIVE_A_PERIOD = (
+    "Trigger the DAG with a logical date, or with the params period_start and period_end (params=period_params() in "
+    "the DAG makes a form for them), or set the operator's arguments of these names."
+)
+# Names of their own: not params.period_start, not xcom['period_start'].
+NAME_IN_TEMPLATE = re.compile(r"(?<![\w.'\"])period_(?:start|end)\b")
+
+
+def period_params() -> dict[str, Param]:
+    """
+    Return the params ``period_start`` and ``period_end`` for a DAG: ``DAG(..., params=period_params())``.
+
+    The dialog that triggers a run then asks for them. Left empty, as in scheduled runs, the period is the run's data
+    interval.
+    """
+    from airflow_provider_alloincognito.compat import Param
+
+    def param(title: str, description: str) -> Param:
+        return Param(None, type=["null", "string"], format="date-time", title=title, description=description)
+
+    return {
+        "period_start": param("Period start", "First moment of the calls to fetch. Empty: the run's data interval."),
+        "period_end": param("Period end", "First moment after the calls to fetch. Empty: the run's data interval."),
+    }
 
 
 def resolve_period(
@@ -28,14 +54,14 @@ def resolve_period(
     Return the period's first moment and the moment after it, both aware.
 
     :param context: the task's.
-    :param start: as given; the data interval's start by default.
-    :param end: as given; the data interval's end by default.
+    :param start: as given; see :func:`moment`.
+    :param end: as given; likewise.
     :param zone: the zone of times without one.
     :param allow_incomplete: accept a period that has not ended yet.
     :raises AlloincognitoQueryError: if there is no period, or it has not ended yet.
     """
-    first = _moment("period_start", start, context, "data_interval_start", zone)
-    after = _moment("period_end", end, context, "data_interval_end", zone)
+    first = moment("period_start", start, context, zone)
+    after = moment("period_end", end, context, zone)
     if after > datetime.now(UTC) and not allow_incomplete:
         raise AlloincognitoQueryError(
             f"period_end ({after.isoformat()}) is in the future, so the file would never get the calls still to come. "
@@ -44,17 +70,37 @@ def resolve_period(
     return first, after
 
 
-def _moment(argument: str, given: datetime | str | None, context: Context, key: str, zone: ZoneInfo) -> datetime:
-    value: Any = given if given not in NOT_GIVEN else context.get(key)
-    if value is None:
+def moment(name: str, given: datetime | str | None, context: Context, zone: ZoneInfo) -> datetime:
+    """
+    Return ``period_start`` or ``period_end``, aware.
+
+    :param name: which of the two.
+    :param given: the operator's argument; None takes the run's param of that name, or else the run's data interval.
+    :param context: the task's.
+    :param zone: the zone of a time without one.
+    :raises AlloincognitoQueryError: if it is nowhere, or is not a time.
+    """
+    params: Any = context.get("params") or {}
+    value: Any = given or params.get(name) or context.get(INTERVAL[name])
+    if not value:
         raise AlloincognitoQueryError(
-            f"{argument} is not given, and this run has no data interval to take it from (a run triggered by hand or "
-            "by an asset may have none). Give period_start and period_end, or trigger the DAG with a logical date."
+            f"{name} is not given, and this run has no data interval to take it from. {HOW_TO_GIVE_A_PERIOD} Runs on "
+            "a time schedule need none of that."
         )
     try:
         return parse_moment(value, zone)
     except ValueError:
         raise AlloincognitoQueryError(
-            f"{argument} is {scrub(repr(value))}, which is not a valid time. Give a datetime or a text such as "
+            f"{name} is {scrub(repr(value))}, which is not a valid time. Give a datetime or a text such as "
             "'2026-03-01 00:00:00' or '2026-03-01T00:00:00+03:00'."
         ) from None
+
+
+def has_interval(context: Context) -> bool:
+    """Return whether the run has a data interval: on Airflow 3, one without a logical date has none."""
+    return context.get("data_interval_start") is not None
+
+
+def names_in(template: str) -> set[str]:
+    """Return which of ``period_start`` and ``period_end`` a template uses."""
+    return set(NAME_IN_TEMPLATE.findall(template)) if "{{" in template or "{%" in template else set()

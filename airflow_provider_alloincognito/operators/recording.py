@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow_provider_alloincognito.compat import ObjectStoragePath
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError, AlloincognitoRecordingsFailedError
-from airflow_provider_alloincognito.operators.base import AlloincognitoOperator, fail_without_retry
+from airflow_provider_alloincognito.operators.arguments import boolean, calls_path, one_of, storage_path, whole_number
+from airflow_provider_alloincognito.operators.base import AlloincognitoOperator
+from airflow_provider_alloincognito.operators.failures import fail_without_retry
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import Context
@@ -24,7 +26,8 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     :param output_path: the folder (any ``ObjectStoragePath``).
     :param record_file_ids: the ids; give these or ``calls``. What stands for "no recording" is skipped: None, an empty
         text, 0, false, ``null``, ``-``, ``N/A``, a GUID of zeros or of F.
-    :param calls: the file that :class:`AlloincognitoCallListOperator` landed, whose rows hold the ids.
+    :param calls: the file that :class:`AlloincognitoCallListOperator` landed, whose rows hold the ids: its path, or
+        all of that operator's ``output``.
     :param record_file_id_field: the rows' field with the id; default the Connection's setting of that name.
     :param concurrency: how many recordings to fetch at a time, by threads over one connection pool.
     :param skip_existing: do not fetch again what is there.
@@ -49,15 +52,26 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         "record_file_ids",
         "calls",
         "record_file_id_field",
+        "concurrency",
+        "skip_existing",
+        "on_error",
         "manifest_path",
     )
+    converters = {  # noqa: RUF012 - as Airflow declares such
+        "output_path": storage_path,
+        "calls": calls_path,
+        "manifest_path": storage_path,
+        "concurrency": whole_number,
+        "skip_existing": boolean,
+        "on_error": one_of("fail", "skip"),
+    }
 
     def __init__(
         self,
         *,
         output_path: str | ObjectStoragePath,
         record_file_ids: Iterable[str] | None = None,
-        calls: str | ObjectStoragePath | None = None,
+        calls: str | ObjectStoragePath | Mapping[str, Any] | None = None,
         record_file_id_field: str | None = None,
         concurrency: int = 4,
         skip_existing: bool = True,
@@ -68,7 +82,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         super().__init__(**kwargs)
         self.output_path = output_path
         self.record_file_ids = record_file_ids
-        self.calls = calls
+        self.calls = cast("str | ObjectStoragePath | None", calls)  # see `converters`
         self.record_file_id_field = record_file_id_field
         self.concurrency = concurrency
         self.skip_existing = skip_existing
@@ -110,9 +124,11 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         if self.calls is not None:
             field = self.record_file_id_field or self.hook.settings.record_file_id_field
             return read_record_file_ids(ObjectStoragePath(self.calls), field)
-        if isinstance(self.record_file_ids, str):
+        if isinstance(self.record_file_ids, str | Mapping):
+            kind = "a text" if isinstance(self.record_file_ids, str) else "a mapping"
             raise AlloincognitoQueryError(
-                "record_file_ids is a text, not a list of ids. A template renders to a list only in a DAG with "
-                "render_template_as_native_obj=True; without it, pass the task's output itself (task.output)."
+                f"record_file_ids is {kind}, not a list of ids. A template renders to a list only in a DAG with "
+                "render_template_as_native_obj=True; without it, pass the task's output itself (task.output). For the "
+                "recordings of landed calls, give calls instead."
             )
         return list(usable_ids(self.record_file_ids or ()))

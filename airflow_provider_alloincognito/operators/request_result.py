@@ -6,19 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, RecordFile
 from airflow_provider_alloincognito.compat import ObjectStoragePath
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.operators.base import (
-    AlloincognitoWaitingOperator,
-    fail_without_retry,
-    file_metadata,
-)
-from airflow_provider_alloincognito.operators.period import NOT_GIVEN, resolve_period
+from airflow_provider_alloincognito.operators.arguments import FILE_OF_CALLS, WAITING, request_hash
+from airflow_provider_alloincognito.operators.base import AlloincognitoWaitingOperator, file_metadata
+from airflow_provider_alloincognito.operators.failures import fail_without_retry
+from airflow_provider_alloincognito.operators.period import resolve_period
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import Context
@@ -28,7 +26,8 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
     """
     Land the result of an earlier request: calls, or a recording.
 
-    :param request_hash: ``requestHash`` of any response, as it came (not percent-encoded).
+    :param request_hash: ``requestHash`` of any response, as it came (not percent-encoded), or the ``output`` of an
+        :class:`AlloincognitoCallListOperator` that sent one request.
     :param output_path: the file (any ``ObjectStoragePath``).
     :param period_start: for calls: the first moment of the period that was requested. With it rows are cut to the
         period exactly, as :class:`AlloincognitoCallListOperator` does; without it they land as they come.
@@ -45,8 +44,9 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         decided by the Connection's settings by default.
     :param deferrable: wait for a result that is not ready without occupying a worker; default
         ``[operators] default_deferrable``.
-    :param poll_interval: seconds to the first poll for a result that is not ready; deferred, the intervals grow.
-    :param wait_timeout: seconds after which to stop waiting.
+    :param poll_interval: seconds, or a timedelta, to the first poll for a result that is not ready; deferred, the
+        intervals grow.
+    :param wait_timeout: seconds, or a timedelta, after which to stop waiting.
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     :return: for calls ``path``, ``format``, ``rows``, ``bytes``, ``request_hashes``; for a recording ``path``,
         ``bytes``, ``sha256``, ``status``.
@@ -54,22 +54,31 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
     :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
     """
 
+    # In the order in which they are rendered: the others' templates may use the period.
     template_fields: Sequence[str] = (
         "alloincognito_conn_id",
-        "request_hash",
-        "output_path",
         "period_start",
         "period_end",
+        "request_hash",
+        "output_path",
         "start_time_field",
         "file_format",
         "schema",
+        "unknown_fields",
+        "min_rows",
+        "escape_formulas",
+        "ready_check",
+        "deferrable",
+        "poll_interval",
+        "wait_timeout",
     )
     template_fields_renderers = {"schema": "json"}  # noqa: RUF012 - Airflow declares it as an instance's
+    converters = {**FILE_OF_CALLS, **WAITING, "request_hash": request_hash}  # noqa: RUF012 - likewise
 
     def __init__(
         self,
         *,
-        request_hash: str,
+        request_hash: str | Sequence[str] | Mapping[str, Any],
         output_path: str | ObjectStoragePath,
         period_start: datetime | str | None = None,
         period_end: datetime | str | None = None,
@@ -82,7 +91,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.request_hash = request_hash
+        self.request_hash = cast("str", request_hash)  # see `converters`
         self.output_path = output_path
         self.period_start = period_start
         self.period_end = period_end
@@ -123,7 +132,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
 
     def _query(self, context: Context) -> CallListQuery | None:
         """The query whose period rows are cut to, if they are."""
-        if self.period_start in NOT_GIVEN and self.period_end in NOT_GIVEN:
+        if not self.period_start and not self.period_end:
             return None
         zone, field = self.hook.settings.zone, self.hook.settings.start_time_field
         if field is None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_alloincognito.api.backoff import SHORTEST_POLL
 from airflow_provider_alloincognito.compat import (
@@ -17,7 +17,9 @@ from airflow_provider_alloincognito.compat import (
 )
 from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoWaitTimeout
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
-from airflow_provider_alloincognito.operators.base import StopOnSigterm, fail_without_retry
+from airflow_provider_alloincognito.operators.arguments import TemplatedArguments, boolean, request_hash
+from airflow_provider_alloincognito.operators.base import StopOnSigterm
+from airflow_provider_alloincognito.operators.failures import fail_without_retry
 from airflow_provider_alloincognito.scrubbing import scrub_hash
 
 if TYPE_CHECKING:
@@ -25,11 +27,12 @@ if TYPE_CHECKING:
     from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
 
 
-class AlloincognitoRequestResultSensor(StopOnSigterm, BaseSensorOperator):
+class AlloincognitoRequestResultSensor(StopOnSigterm, TemplatedArguments, BaseSensorOperator):
     """
     Wait until the result of an earlier request is ready.
 
-    :param request_hash: ``requestHash`` of any response, as it came (not percent-encoded).
+    :param request_hash: ``requestHash`` of any response, as it came (not percent-encoded), or the ``output`` of an
+        ``AlloincognitoCallListOperator`` that sent one request.
     :param ready_check: dotted path of a function that takes a response's
         :class:`~airflow_provider_alloincognito.api.answer.envelope.Envelope` and returns whether the result is ready;
         decided by the Connection's settings by default.
@@ -40,7 +43,8 @@ class AlloincognitoRequestResultSensor(StopOnSigterm, BaseSensorOperator):
     :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
     """
 
-    template_fields: Sequence[str] = ("alloincognito_conn_id", "request_hash")
+    template_fields: Sequence[str] = ("alloincognito_conn_id", "request_hash", "ready_check", "deferrable")
+    converters = {"request_hash": request_hash, "deferrable": boolean}  # noqa: RUF012 - as Airflow declares such
     ui_color = "#e8f0d8"
     _deadline: float | None = None
     _pause: float | None = None
@@ -48,14 +52,14 @@ class AlloincognitoRequestResultSensor(StopOnSigterm, BaseSensorOperator):
     def __init__(
         self,
         *,
-        request_hash: str,
+        request_hash: str | Sequence[str] | Mapping[str, Any],
         ready_check: str | None = None,
         alloincognito_conn_id: str = AlloincognitoHook.default_conn_name,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.request_hash = request_hash
+        self.request_hash = cast("str", request_hash)  # see `converters`
         self.ready_check = ready_check
         self.alloincognito_conn_id = alloincognito_conn_id
         self.deferrable = deferrable

@@ -147,8 +147,9 @@ class TestErrors:
 
     def test_a_missing_connection(self, monkeypatch: pytest.MonkeyPatch, airflow_database: None) -> None:
         monkeypatch.delenv("AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT", raising=False)
-        with pytest.raises(Exception, match="nobody"):
-            run(trigger_on(NOBODYS_HASH, alloincognito_conn_id="nobody"))
+        event = run(trigger_on(NOBODYS_HASH, alloincognito_conn_id="nobody"))
+        assert event["error"] == "AlloincognitoSettingsError"
+        assert "There is no Connection 'nobody'." in event["message"]
 
     def test_transient_errors_are_retried(self, connected_sandbox: Connected) -> None:
         sandbox = connected_sandbox()

@@ -13,6 +13,7 @@ from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.times import parse_api_time
 from airflow_provider_alloincognito.errors import (
     AlloincognitoApiError,
+    AlloincognitoPathError,
     AlloincognitoResponseError,
     AlloincognitoSettingsError,
 )
@@ -40,6 +41,9 @@ ZERO = re.compile(r"\A-?0+\Z")
 LONGEST_CODE = 40
 # What a server says to a path or a verb that it does not have.
 WRONG_PATH = frozenset({301, 302, 307, 308, 404, 405, 410, 501})
+# Of these, what another try cannot change; of a recording or a hash, the first two may mean that it is gone.
+GONE = frozenset({404, 410})
+FOR_GOOD = GONE | {301, 308, 405, 501}
 PATH_SETTINGS = {
     "create": "create_path",
     "refresh": "refresh_path",
@@ -130,7 +134,11 @@ def raise_for_error(method: str, answer: Answer, settings: Settings, secrets: It
         raise_api_error(method, envelope, secrets, answer.status)
     if not 200 <= answer.status < 300:
         remedy = _remedy(method, answer.status)
-        raise AlloincognitoApiError(method, answer.status, "an HTTP status without a message", remedy=remedy)
+        by_id = method in ("getcallrecordfile", "getrequestresultbyhash")
+        kind = (
+            AlloincognitoPathError if answer.status in FOR_GOOD - (GONE if by_id else set()) else AlloincognitoApiError
+        )
+        raise kind(method, answer.status, "an HTTP status without a message", remedy=remedy)
     if answer.status != ACCEPTED and (envelope is None or not envelope.has_result):
         raise AlloincognitoResponseError(
             f"Unexpected response: no error and no result in the response to {method}. {_check_path(method)}."
