@@ -29,7 +29,7 @@ API = [
     "api.results",
 ]
 LANDING = ["landing.stores", "landing.tables", "landing.formats", "landing"]
-AIRFLOW = ["compat", *LANDING, "hooks", "triggers", "operators", "sensors"]
+AIRFLOW = ["compat", "assets", *LANDING, "links", "hooks", "triggers", "operators", "sensors"]
 # From the ground up: each part may import those before it.
 ORDER = ["", "get_provider_info", *FOUNDATION, *API, "api", *AIRFLOW]
 NO_AIRFLOW = ("", "get_provider_info", *FOUNDATION, "api", "landing", "sandbox")

@@ -19,7 +19,6 @@ from airflow_provider_alloincognito.compat import (
     AirflowFailException,
     AirflowTaskTerminated,
     AirflowTaskTimeout,
-    BaseOperator,
     conf,
 )
 from airflow_provider_alloincognito.errors import (
@@ -31,6 +30,7 @@ from airflow_provider_alloincognito.errors import (
     rebuild,
 )
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
+from airflow_provider_alloincognito.operators.announcing import AnnouncingOperator
 from airflow_provider_alloincognito.scrubbing import scrub_hash, without_locals
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class StopOnSigterm:
             raise AirflowTaskTerminated("The task was stopped (SIGTERM).")
 
 
-class AlloincognitoOperator(StopOnSigterm, BaseOperator):
+class AlloincognitoOperator(StopOnSigterm, AnnouncingOperator):
     """
     An operator with a hook.
 

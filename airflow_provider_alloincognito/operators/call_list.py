@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +25,7 @@ from airflow_provider_alloincognito.operators.base import (
     fail_without_retry,
     file_metadata,
 )
+from airflow_provider_alloincognito.operators.outcome import Outcome
 from airflow_provider_alloincognito.operators.period import resolve_period
 from airflow_provider_alloincognito.operators.submitted import SubmittedRequests
 from airflow_provider_alloincognito.scrubbing import scrub, scrub_hash
@@ -33,6 +33,7 @@ from airflow_provider_alloincognito.scrubbing import scrub, scrub_hash
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.answer.rows import RowBatch
     from airflow_provider_alloincognito.compat import Context
+    from airflow_provider_alloincognito.landing.calls import LandedCalls
 
 LOOKS_LIKE_PATH = re.compile(r"(?=.*[^\W\d_]).*(?:/|\\|\.(?:txt|csv|lst)$)", re.IGNORECASE | re.DOTALL)
 """A path has a letter, too: numbers may be separated by slashes."""
@@ -66,6 +67,8 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     :param escape_formulas: put an apostrophe before each text in a CSV file that spreadsheets would take for a formula.
     :param window: longest period of one request; a longer one is split.
     :param allow_incomplete: accept a period that has not ended yet.
+    :param partition_by_day: emit an asset event for each day of the period, with the day as its partition key (Airflow
+        3.3). Such events start only DAGs that are scheduled by partitions.
     :param ready_check: dotted path of a function that takes a response's
         :class:`~airflow_provider_alloincognito.api.answer.envelope.Envelope` and returns whether the result is ready;
         decided by the Connection's settings by default.
@@ -118,6 +121,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         escape_formulas: bool = False,
         window: timedelta | None = None,
         allow_incomplete: bool = False,
+        partition_by_day: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -139,6 +143,9 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         self.escape_formulas = escape_formulas
         self.window = window
         self.allow_incomplete = allow_incomplete
+        self.partition_by_day = partition_by_day
+        if output_path is not None:
+            self.add_own_outlet()
 
     @cached_property
     def hook(self) -> AlloincognitoHook:
@@ -169,11 +176,15 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
             submitted.restore(hashes)
             if self.output_path is None:
                 self.again_if_truncated(lambda: self._submit(windows, submitted))
-                landed: dict[str, Any] = {"path": None, "format": None, "rows": None, "bytes": 0}
+                summary: dict[str, Any] = {"path": None, "format": None, "rows": None, "bytes": 0}
             else:
                 landed = self._land(windows, submitted, ObjectStoragePath(self.output_path), query)
+                summary = landed.summary()
+                settings = self.hook.settings
+                outcome = Outcome.of_calls(landed, settings.call_list_path, submitted.hashes, query, settings.zone)
+                self.announce(context, outcome, by_day=self.partition_by_day)
             submitted.forget_all()
-            return {**landed, "request_hashes": submitted.hashes, **self._sent_period(query)}
+            return {**summary, "request_hashes": submitted.hashes, **self._sent_period(query)}
 
     def _query(self, context: Context) -> CallListQuery:
         start, end = resolve_period(
@@ -205,11 +216,11 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
 
     def _land(
         self, windows: list[CallListQuery], submitted: SubmittedRequests, path: ObjectStoragePath, query: CallListQuery
-    ) -> dict[str, Any]:
+    ) -> LandedCalls:
         from airflow_provider_alloincognito.landing.calls import land_calls
 
         try:
-            landed = self.again_if_truncated(
+            return self.again_if_truncated(
                 lambda: land_calls(
                     self._batches(windows, submitted),
                     path,
@@ -226,7 +237,6 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         except AlloincognitoTooFewRowsError:
             submitted.forget_all()  # their hashes would give the same few rows again
             raise
-        return asdict(landed)
 
     def _batches(self, windows: list[CallListQuery], submitted: SubmittedRequests) -> Iterator[RowBatch]:
         """Rows of one window after the other."""

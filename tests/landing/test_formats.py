@@ -74,7 +74,7 @@ def test_a_registered_format_lands_rows_and_gives_ids_back(tmp_path: Path, name:
     rows = [{"recordFileId": "a", "n": 1}, {"recordFileId": None, "n": 2}, {"recordFileId": "b"}]
     landed = land_calls(batches_of(rows, 2), tmp_path / name)
     content = (tmp_path / name).read_bytes()
-    assert landed == LandedCalls(str(tmp_path / name), "toy", 3, len(content))
+    assert landed == LandedCalls(str(tmp_path / name), "toy", 3, len(content), {})
     text = gzip.decompress(content) if name.endswith(".gz") else content
     assert text == b"recordFileId\tn\na\t1\n\t2\nb\t\n"
     assert list(read_record_file_ids(tmp_path / name, "recordFileId")) == ["a", "b"]
@@ -169,7 +169,7 @@ def test_parquet_is_not_compressed_again() -> None:
 def test_json_lines_are_the_rows_as_the_server_wrote_them(tmp_path: Path) -> None:
     landed = land_calls(batches_of(ROWS), tmp_path / "calls.jsonl")
     text = (tmp_path / "calls.jsonl").read_bytes()
-    assert landed == LandedCalls(str(tmp_path / "calls.jsonl"), "jsonl", 2, len(text))
+    assert landed == LandedCalls(str(tmp_path / "calls.jsonl"), "jsonl", 2, len(text), {})
     assert [json.loads(line) for line in text.splitlines()] == ROWS
 
 
