@@ -143,6 +143,11 @@ def test_no_airflow_at_module_level(path: Path) -> None:
     assert not [name for name in imported(path, lazy=False) if name.split(".")[0] == "airflow"]
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_openlineage_is_only_imported_when_it_asks(path: Path) -> None:
+    assert not [name for name in imported(path, lazy=False, types=True) if "openlineage" in name]
+
+
 def test_the_provider_info_imports_nothing() -> None:
     assert list(imported(ROOT / "get_provider_info.py", types=True)) == []
 

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from airflow.models.taskmap import TaskMap  # noqa: F401 - other models refer to it by name
@@ -95,7 +96,8 @@ def _xcoms(run: Any) -> dict[tuple[str, str], Any]:
     model = _model("xcom:XCom", "xcom:XComModel")
     with create_session() as session:
         rows = session.scalars(select(model).where(model.dag_id == run.dag_id, model.run_id == run.run_id)).all()
-        return {(row.task_id, row.key): model.deserialize_value(row) for row in rows}
+        read = attrgetter("value") if AIRFLOW_VERSION < (3, 0) else model.deserialize_value
+        return {(row.task_id, row.key): read(row) for row in rows}
 
 
 def _model(of_airflow_2: str, of_airflow_3: str) -> Any:
