@@ -47,7 +47,6 @@ def test_a_file_in_azure_is_named_by_its_account(monkeypatch: pytest.MonkeyPatch
 
 
 def test_names_of_columns_hold_no_number() -> None:
-    pytest.importorskip("airflow.providers.openlineage")
     columns = {"caller": "string", "79161234567": "int64"}
     outcome = Outcome(source="/list", path="/data/a.csv", counts={"rows": 1, "bytes": 2}, columns=columns)
     (output,) = operator_lineage("https://server.example", outcome).outputs

@@ -96,7 +96,14 @@ def test_the_event_of_a_dataset_starts_the_dag_that_is_scheduled_by_it(
     airflow_2_python: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     connection = json.dumps(sandbox.connection(token_store_seconds=1, token_call_seconds=1))
-    airflow = Standalone2(tmp_path, airflow_2_python, AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT=connection)
+    lineage = tmp_path / "openlineage.jsonl"
+    transport = json.dumps({"type": "file", "log_file_path": str(lineage), "append": True})
+    airflow = Standalone2(
+        tmp_path,
+        airflow_2_python,
+        AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT=connection,
+        AIRFLOW__OPENLINEAGE__TRANSPORT=transport,
+    )
     try:
         airflow.wait_until_healthy()
         (airflow.dags / "producer.py").write_text(PRODUCER)
@@ -114,7 +121,14 @@ def test_the_event_of_a_dataset_starts_the_dag_that_is_scheduled_by_it(
         assert event["extra"]["rows"] == len(sandbox.truth(DAY, DAY + timedelta(days=1)))
         read = f"dags/consumer/dagRuns/{quote(run_id, safe='')}/taskInstances/read/xcomEntries/return_value"
         assert event["extra"]["path"] in airflow.text_of(read)
+        told = [one for one in map(json.loads, lineage.read_text().splitlines()) if one["eventType"] == "COMPLETE"]
+        (output,) = next(one["outputs"] for one in told if one["job"]["name"] == "producer.calls")
+        assert (output["namespace"], output["name"]) == ("file", str(tmp_path / "calls.csv"))
+        assert output["outputFacets"]["outputStatistics"]["rowCount"] == event["extra"]["rows"]
+        assert "callerNumber" in [field["name"] for field in output["facets"]["schema"]["fields"]]
+
         numbers = sandbox.phone_numbers(DAY, DAY + timedelta(days=1))
-        assert not [number for number in numbers if number[-10:] in repr(event) + airflow.text_of(read)]
+        shown = repr(event) + airflow.text_of(read) + lineage.read_text()
+        assert not [number for number in numbers if number[-10:] in shown]
     finally:
         airflow.stop()

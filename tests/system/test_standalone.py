@@ -178,7 +178,6 @@ def returned_by(standalone: Standalone, dag_id: str, task_id: str) -> list[Any]:
 def test_openlineage_learns_what_has_landed_and_no_number(
     standalone: Standalone, standalone_sandbox: Sandbox, daily_runs: Ran
 ) -> None:
-    pytest.importorskip("airflow.providers.openlineage")
     text = (standalone.home / "openlineage.jsonl").read_text()
     numbers = standalone_sandbox.phone_numbers(daily_runs.first, datetime.now(MOSCOW))
     assert Leaks(standalone_sandbox.tokens_ever_issued, numbers).found_in(text) == set()
