@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from asset_runs import START, Announced, announce
 from dag_runs import StartSandbox
+from s3_server import S3
 
 from airflow_provider_alloincognito.assets import landed_asset
 from airflow_provider_alloincognito.compat import AIRFLOW_VERSION, DAG, Asset, AssetAlias
@@ -149,6 +150,7 @@ def test_mapped_tasks_are_events_of_the_outlets_that_they_are_given(sandbox: San
         ("x-test://mapped", "0-given.jsonl"),
         ("x-test://mapped", "1-given.jsonl"),
     ]
+    assert landed.xcoms["none", "alloincognito_api_documentation"] == f"{sandbox.url}/docs"
 
 
 def test_ids_may_have_letters_of_any_alphabet() -> None:
@@ -191,7 +193,21 @@ def test_the_documentation_is_linked_also_if_the_task_fails(
     landed = land(tmp_path / "calls.jsonl")
     assert landed.states == ["failed"]
     assert landed.xcoms["calls", "alloincognito_api_documentation"] == f"{sandbox.url}/docs"
-    assert not landed.xcoms.get(("calls", "alloincognito_landed_file")), "local files have no console"
+    assert not landed.xcoms.get(("calls", "alloincognito_landed_file"))
+
+
+def test_a_file_in_a_store_is_linked(sandbox: Sandbox, s3: S3, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if AIRFLOW_VERSION >= (3, 0):
+        from airflow.sdk.io.store import _STORE_CACHE, ObjectStore
+    else:
+        from airflow.io.store import _STORE_CACHE, ObjectStore
+    monkeypatch.setitem(_STORE_CACHE, "s3", ObjectStore("s3", None, s3.file_system()))
+    monkeypatch.setenv("AIRFLOW__ALLOINCOGNITO__FILE_LINK", "https://console.example/{bucket}?key={key}")
+    path = f"s3://{bucket}/day=1/calls.csv"
+    landed = announce(lambda: AlloincognitoCallListOperator(task_id="calls", output_path=path), NEXT_DAY)
+    assert landed.event.extra["path"] == path
+    link = landed.xcoms["calls", "alloincognito_landed_file"]
+    assert link == f"https://console.example/{bucket}?key=day%3D1/calls.csv"
 
 
 def test_a_connection_that_cannot_be_read_fails_the_task_and_not_the_link(
