@@ -11,7 +11,7 @@ the constraints of Airflow 2.11.0 to 3.1 exclude.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import airflow
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     )
     from airflow.sdk import (
         Asset as Asset,
+    )
+    from airflow.sdk import (
+        AssetAlias as AssetAlias,
     )
     from airflow.sdk import (
         BaseHook as BaseHook,
@@ -80,6 +83,8 @@ if TYPE_CHECKING:
     from airflow.sdk.exceptions import (
         TaskDeferred as TaskDeferred,
     )
+    from airflow.sdk.execution_time.xcom import XCom as XCom
+    from airflow.sdk.lineage import get_hook_lineage_collector as get_hook_lineage_collector
     from airflow.sdk.log import mask_secret as mask_secret
 
 AIRFLOW_VERSION = tuple(map(int, airflow.__version__.split(".")[:2]))
@@ -88,6 +93,7 @@ AIRFLOW_VERSION = tuple(map(int, airflow.__version__.split(".")[:2]))
 # Where each name is, the newest version of Airflow first.
 _PLACES: dict[str, tuple[str, ...]] = {
     "Asset": ("airflow.sdk:Asset", "airflow.datasets:Dataset"),
+    "AssetAlias": ("airflow.sdk:AssetAlias", "airflow.datasets:DatasetAlias"),
     "BaseHook": ("airflow.sdk:BaseHook", "airflow.hooks.base:BaseHook"),
     "BaseOperator": ("airflow.sdk:BaseOperator", "airflow.models.baseoperator:BaseOperator"),
     "BaseOperatorLink": ("airflow.sdk:BaseOperatorLink", "airflow.models.baseoperatorlink:BaseOperatorLink"),
@@ -98,9 +104,14 @@ _PLACES: dict[str, tuple[str, ...]] = {
     "ObjectStoragePath": ("airflow.sdk:ObjectStoragePath", "airflow.io.path:ObjectStoragePath"),
     "Param": ("airflow.sdk:Param", "airflow.models.param:Param"),
     "Variable": ("airflow.sdk:Variable", "airflow.models.variable:Variable"),
+    "XCom": ("airflow.sdk.execution_time.xcom:XCom", "airflow.models.xcom:XCom"),
     "XComArg": ("airflow.sdk:XComArg", "airflow.models.xcom_arg:XComArg"),
     "task": ("airflow.sdk:task", "airflow.decorators:task"),
     "conf": ("airflow.sdk.configuration:conf", "airflow.configuration:conf"),
+    "get_hook_lineage_collector": (
+        "airflow.sdk.lineage:get_hook_lineage_collector",
+        "airflow.lineage.hook:get_hook_lineage_collector",
+    ),
     "mask_secret": ("airflow.sdk.log:mask_secret", "airflow.utils.log.secrets_masker:mask_secret"),
     **{
         name: (f"airflow.sdk.exceptions:{name}", f"airflow.exceptions:{name}")
@@ -116,7 +127,14 @@ _PLACES: dict[str, tuple[str, ...]] = {
         )
     },
 }
-__all__ = ["AIRFLOW_VERSION", "variable_or_none", *_PLACES]
+__all__ = [
+    "AIRFLOW_VERSION",
+    "add_hook_lineage",
+    "add_partitions",
+    "store_link",
+    "variable_or_none",
+    *_PLACES,
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -136,3 +154,24 @@ def variable_or_none(key: str) -> str | None:
     default = {"default" if AIRFLOW_VERSION >= (3, 0) else "default_var": None}
     value: str | None = __getattr__("Variable").get(key, **default)
     return value
+
+
+def add_partitions(outlet_event: Any, keys: list[str]) -> bool:
+    """Give an outlet's event partition keys; return whether this Airflow has them."""
+    if not hasattr(outlet_event, "add_partitions"):
+        return False
+    outlet_event.add_partitions(keys)
+    return True
+
+
+def add_hook_lineage(hook: BaseHook, kind: Literal["input", "output"], uri: str) -> None:
+    """Report to Airflow's hook lineage collector what a hook has read or written."""
+    collector: Any = __getattr__("get_hook_lineage_collector")()
+    noun = "asset" if hasattr(collector, "add_input_asset") else "dataset"
+    getattr(collector, f"add_{kind}_{noun}")(context=hook, uri=uri)
+
+
+def store_link(context: Context, key: str, url: str) -> None:
+    """Keep an operator link for the UI. Airflow 3 stores what ``get_link`` returns by itself."""
+    if AIRFLOW_VERSION < (3, 0):
+        context["ti"].xcom_push(key=key, value=url)

@@ -89,6 +89,24 @@ UI_FIELD_BEHAVIOUR = {
 }
 
 
+ASSET_URIS = [{"schemes": ["alloincognito"], "handler": f"{PACKAGE}.assets.sanitize_uri"}]
+CONFIG = {
+    "alloincognito": {
+        "description": "AlloIncognito's provider.",
+        "options": {
+            "file_link": {
+                "description": "Address of a landed file in the console of its store, for the link in the UI, with "
+                "{scheme}, {bucket} and {key}. Empty: S3, Google Cloud Storage and the Azure portal have links.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "https://minio.example/browser/{bucket}/{key}",
+                "default": "",
+            }
+        },
+    }
+}
+
+
 def get_provider_info() -> dict[str, object]:
     """Return the provider metadata, in the form of Airflow's schema."""
     modules = {
@@ -116,4 +134,8 @@ def get_provider_info() -> dict[str, object]:
                 "conn-fields": CONNECTION_FIELDS,
             }
         ],
+        "extra-links": [f"{PACKAGE}.links.ApiDocumentationLink", f"{PACKAGE}.links.LandedFileLink"],
+        "asset-uris": ASSET_URIS,
+        "dataset-uris": ASSET_URIS,  # Airflow 2.11's name for them
+        "config": CONFIG,
     }

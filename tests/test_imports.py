@@ -29,7 +29,7 @@ API = [
     "api.results",
 ]
 LANDING = ["landing.stores", "landing.tables", "landing.formats", "landing"]
-AIRFLOW = ["compat", *LANDING, "hooks", "triggers", "operators", "sensors"]
+AIRFLOW = ["compat", "assets", *LANDING, "links", "hooks", "triggers", "operators", "sensors"]
 # From the ground up: each part may import those before it.
 ORDER = ["", "get_provider_info", *FOUNDATION, *API, "api", *AIRFLOW]
 NO_AIRFLOW = ("", "get_provider_info", *FOUNDATION, "api", "landing", "sandbox")
@@ -141,6 +141,11 @@ def test_a_circle_would_be_found() -> None:
 )
 def test_no_airflow_at_module_level(path: Path) -> None:
     assert not [name for name in imported(path, lazy=False) if name.split(".")[0] == "airflow"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_openlineage_is_only_imported_when_it_asks(path: Path) -> None:
+    assert not [name for name in imported(path, lazy=False, types=True) if "openlineage" in name]
 
 
 def test_the_provider_info_imports_nothing() -> None:

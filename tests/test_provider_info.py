@@ -11,8 +11,10 @@ import pytest
 
 from airflow_provider_alloincognito import __version__
 from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.assets import sanitize_uri
 from airflow_provider_alloincognito.compat import AIRFLOW_VERSION
 from airflow_provider_alloincognito.get_provider_info import get_provider_info
+from airflow_provider_alloincognito.links import ApiDocumentationLink, LandedFileLink
 
 NAME = "airflow-provider-alloincognito"
 FIELDS = set(Settings.__struct_fields__) - {"server"}
@@ -91,3 +93,19 @@ def test_airflow_2_serves_the_form_to_its_ui(manager: Any) -> None:
     fields = {name.removeprefix(prefix) for name in manager.connection_form_widgets if name.startswith(prefix)}
     assert fields == FIELDS
     assert manager.field_behaviours["alloincognito"]["relabeling"]["password"] == "Authorization token"
+
+
+@pytest.mark.filterwarnings("ignore:ProvidersManager.asset_uri_handlers is deprecated")
+def test_airflow_knows_the_scheme_of_the_assets(manager: Any) -> None:
+    kind = "dataset" if AIRFLOW_VERSION < (3, 0) else "asset"
+    assert getattr(manager, f"{kind}_uri_handlers")["alloincognito"] is sanitize_uri
+
+
+def test_airflow_knows_the_links(manager: Any) -> None:
+    named = {f"{link.__module__}.{link.__name__}" for link in (ApiDocumentationLink, LandedFileLink)}
+    assert named <= set(manager.extra_links_class_names)
+
+
+def test_airflow_knows_the_setting(manager: Any) -> None:
+    options = dict(manager.provider_configs)[NAME]["alloincognito"]["options"]
+    assert set(options) == {"file_link"}

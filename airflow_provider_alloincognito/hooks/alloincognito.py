@@ -14,7 +14,7 @@ from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, NumbersCheck, RecordFile, RowFilter
 from airflow_provider_alloincognito.api.times import parse_moment
-from airflow_provider_alloincognito.compat import BaseHook
+from airflow_provider_alloincognito.compat import BaseHook, add_hook_lineage
 from airflow_provider_alloincognito.errors import (
     AlloincognitoAuthError,
     AlloincognitoError,
@@ -25,8 +25,9 @@ from airflow_provider_alloincognito.scrubbing import without_locals
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.answer.rows import RowBatch
+    from airflow_provider_alloincognito.api.methods import ApiRequest
     from airflow_provider_alloincognito.api.settings import Settings
-    from airflow_provider_alloincognito.api.transport.client import Client
+    from airflow_provider_alloincognito.api.transport.client import Client, StreamedAnswer
     from airflow_provider_alloincognito.hooks.connection import Access
 
 
@@ -145,7 +146,7 @@ class AlloincognitoHook(BaseHook):
     def list_calls(self, query: CallListQuery) -> CallList:
         """As :meth:`get_call_list`, for a query that has been checked already."""
         with self._naming_the_connection():
-            answer = self.get_conn().open(methods.call_list(self.settings, query))
+            answer = self._open(methods.call_list(self.settings, query))
         return CallList(answer, self._row_filter(query), self.ready_check, self.settings)
 
     def get_call_record_file(self, record_file_id: str, target: Any = None) -> RecordFile:
@@ -158,12 +159,14 @@ class AlloincognitoHook(BaseHook):
         :raises AlloincognitoApiError: if there is no such recording.
         """
         with self._naming_the_connection():
-            answer = self.get_conn().open(methods.call_record_file(self.settings, record_file_id))
+            answer = self._open(methods.call_record_file(self.settings, record_file_id))
         recording = RecordFile(answer, self.ready_check)
         if target is not None:
             from airflow_provider_alloincognito.landing.recordings import land_recording
+            from airflow_provider_alloincognito.landing.stores.targets import plain_uri
 
-            land_recording(lambda _: recording, record_file_id, target)
+            line = land_recording(lambda _: recording, record_file_id, target)
+            add_hook_lineage(self, "output", plain_uri(line.path or ""))
         return recording
 
     def get_request_result(
@@ -179,7 +182,7 @@ class AlloincognitoHook(BaseHook):
         :raises AlloincognitoApiError: if the hash is unknown or has expired (assumed: any error of the API's).
         """
         with self._naming_the_connection():
-            answer = self.get_conn().open(methods.request_result(self.settings, request_hash), deadline=deadline)
+            answer = self._open(methods.request_result(self.settings, request_hash), deadline=deadline)
         if answer.envelope is not None and answer.envelope.file_content == "string":
             return RecordFile(answer, self.ready_check)
         return CallList(answer, self._row_filter(query) if query is not None else None, self.ready_check)
@@ -209,6 +212,10 @@ class AlloincognitoHook(BaseHook):
             return check
         cut = RowFilter(field, query.period_start, query.period_end, self.settings.zone)
         return lambda batch: check(cut(batch))
+
+    def _open(self, request: ApiRequest, *, deadline: float = math.inf) -> StreamedAnswer:
+        add_hook_lineage(self, "input", request.url)
+        return self.get_conn().open(request, deadline=deadline)
 
     @contextmanager
     def _naming_the_connection(self) -> Iterator[None]:

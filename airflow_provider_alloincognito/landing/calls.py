@@ -34,12 +34,18 @@ class LandedCalls:
     :param format: the name of its format.
     :param rows: how many rows it has.
     :param bytes: its size.
+    :param columns: names and types of its columns, in their order; empty for a format without columns.
     """
 
     path: str
     format: str
     rows: int
     bytes: int
+    columns: Schema
+
+    def summary(self) -> dict[str, Any]:
+        """Return all but the columns, as tasks return it."""
+        return {name: getattr(self, name) for name in ("path", "format", "rows", "bytes")}
 
 
 @without_locals()
@@ -109,7 +115,7 @@ def land_calls(
                 )
             if row_count < min_rows:
                 raise AlloincognitoTooFewRowsError(row_count, min_rows, address(path))
-        return LandedCalls(address(path), chosen.name, row_count, counter.bytes)
+        return LandedCalls(address(path), chosen.name, row_count, counter.bytes, columns)
 
     rows = counted_rows()
     if not chosen.needs_schema:

@@ -234,5 +234,6 @@ FILE_OF_CALLS: Mapping[str, Converter] = {
     "unknown_fields": one_of("keep", "refuse"),
     "min_rows": whole_number,
     "escape_formulas": boolean,
+    "partition_by_day": boolean,
 }
-"""The arguments that say how calls are written."""
+"""The arguments that say how calls are written, and announced."""

@@ -17,7 +17,6 @@ from airflow_provider_alloincognito.api.backoff import LONGEST_BACKOFF, SHORTEST
 from airflow_provider_alloincognito.compat import (
     AirflowTaskTerminated,
     AirflowTaskTimeout,
-    BaseOperator,
     conf,
 )
 from airflow_provider_alloincognito.errors import (
@@ -28,6 +27,7 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoWaitTimeout,
 )
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
+from airflow_provider_alloincognito.operators.announcing import AnnouncingOperator
 from airflow_provider_alloincognito.operators.arguments import TemplatedArguments
 from airflow_provider_alloincognito.scrubbing import scrub_hash
 
@@ -76,7 +76,7 @@ class StopOnSigterm:
             raise AirflowTaskTerminated("The task was stopped (SIGTERM).")
 
 
-class AlloincognitoOperator(StopOnSigterm, TemplatedArguments, BaseOperator):
+class AlloincognitoOperator(StopOnSigterm, TemplatedArguments, AnnouncingOperator):
     """
     An operator with a hook. Each key of what it returns is an XCom of its own, too: ``task.output["path"]``.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -28,6 +27,7 @@ from airflow_provider_alloincognito.operators.arguments import (
 from airflow_provider_alloincognito.operators.base import AlloincognitoWaitingOperator, file_metadata
 from airflow_provider_alloincognito.operators.failures import fail_without_retry
 from airflow_provider_alloincognito.operators.numbers import HiddenNumbers, hidden, read_numbers, revealed
+from airflow_provider_alloincognito.operators.outcome import Outcome
 from airflow_provider_alloincognito.operators.period import resolve_period
 from airflow_provider_alloincognito.operators.submitted import SubmittedRequests
 from airflow_provider_alloincognito.scrubbing import scrub_hash
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_alloincognito.api.answer.rows import RowBatch
     from airflow_provider_alloincognito.compat import Context
+    from airflow_provider_alloincognito.landing.calls import LandedCalls
 
 
 class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
@@ -73,6 +74,8 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     :param escape_formulas: put an apostrophe before each text in a CSV file that spreadsheets would take for a formula.
     :param window: longest period of one request, as a timedelta or in seconds; a longer one is split.
     :param allow_incomplete: accept a period that has not ended yet.
+    :param partition_by_day: emit an asset event for each day of the period, with the day as its partition key (Airflow
+        3.3). Such events start only DAGs that are scheduled by partitions.
     :param ready_check: dotted path of a function that takes a response's
         :class:`~airflow_provider_alloincognito.api.answer.envelope.Envelope` and returns whether the result is ready;
         decided by the Connection's settings by default.
@@ -109,6 +112,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         "escape_formulas",
         "window",
         "allow_incomplete",
+        "partition_by_day",
         "ready_check",
         "deferrable",
         "poll_interval",
@@ -138,6 +142,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         escape_formulas: bool = False,
         window: timedelta | float | None = None,
         allow_incomplete: bool = False,
+        partition_by_day: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -159,6 +164,9 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         self.escape_formulas = escape_formulas
         self.window = cast("timedelta | None", window)  # see `converters`
         self.allow_incomplete = allow_incomplete
+        self.partition_by_day = partition_by_day
+        if output_path is not None:
+            self.add_own_outlet()
 
     @property
     def numbers(self) -> Any:
@@ -214,11 +222,15 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
             submitted.restore(hashes)
             if self.output_path is None:
                 self.again_if_truncated(lambda: self._submit(windows, submitted))
-                landed: dict[str, Any] = {"path": None, "format": None, "rows": None, "bytes": 0}
+                summary: dict[str, Any] = {"path": None, "format": None, "rows": None, "bytes": 0}
             else:
                 landed = self._land(windows, submitted, ObjectStoragePath(self.output_path), query)
+                summary = landed.summary()
+                settings = self.hook.settings
+                outcome = Outcome.of_calls(landed, settings.call_list_path, submitted.hashes, query, settings.zone)
+                self.announce(context, outcome, by_day=self.partition_by_day)
             submitted.forget_all()
-            return {**landed, "request_hashes": submitted.hashes, **self._sent_period(query)}
+            return {**summary, "request_hashes": submitted.hashes, **self._sent_period(query)}
 
     def _query(self, context: Context) -> CallListQuery:
         start, end = resolve_period(
@@ -250,11 +262,11 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
 
     def _land(
         self, windows: list[CallListQuery], submitted: SubmittedRequests, path: ObjectStoragePath, query: CallListQuery
-    ) -> dict[str, Any]:
+    ) -> LandedCalls:
         from airflow_provider_alloincognito.landing.calls import land_calls
 
         try:
-            landed = self.again_if_truncated(
+            return self.again_if_truncated(
                 lambda: land_calls(
                     self._batches(windows, submitted),
                     path,
@@ -271,7 +283,6 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         except AlloincognitoTooFewRowsError:
             submitted.forget_all()  # their hashes would give the same few rows again
             raise
-        return asdict(landed)
 
     def _batches(self, windows: list[CallListQuery], submitted: SubmittedRequests) -> Iterator[RowBatch]:
         """Rows of one window after the other."""

@@ -11,6 +11,7 @@ from airflow_provider_alloincognito.errors import AlloincognitoQueryError, Alloi
 from airflow_provider_alloincognito.operators.arguments import boolean, calls_path, one_of, storage_path, whole_number
 from airflow_provider_alloincognito.operators.base import AlloincognitoOperator
 from airflow_provider_alloincognito.operators.failures import fail_without_retry
+from airflow_provider_alloincognito.operators.outcome import Outcome
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import Context
@@ -88,6 +89,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         self.skip_existing = skip_existing
         self.on_error = on_error
         self.manifest_path = manifest_path
+        self.add_own_outlet()
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch all recordings, then fail if some of them failed."""
@@ -112,6 +114,9 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
                 f"{landed.manifest}. Retry to fetch only the missing ones, or set on_error='skip' to succeed without "
                 "them."
             )
+        calls = None if self.calls is None else str(self.calls)
+        source = self.hook.settings.record_file_path
+        self.announce(context, Outcome.of_recordings(landed, source, str(self.output_path), calls))
         return asdict(landed)
 
     def _ids(self) -> Iterable[str]:

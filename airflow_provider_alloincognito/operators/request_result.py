@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -16,6 +15,7 @@ from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.operators.arguments import FILE_OF_CALLS, WAITING, request_hash
 from airflow_provider_alloincognito.operators.base import AlloincognitoWaitingOperator, file_metadata
 from airflow_provider_alloincognito.operators.failures import fail_without_retry
+from airflow_provider_alloincognito.operators.outcome import Outcome
 from airflow_provider_alloincognito.operators.period import resolve_period
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
     :param unknown_fields: for calls; likewise.
     :param min_rows: for calls; likewise.
     :param escape_formulas: for calls; likewise.
+    :param partition_by_day: emit an asset event for each day of the period, with the day as its partition key (Airflow
+        3.3). Such events start only DAGs that are scheduled by partitions.
     :param ready_check: dotted path of a function that takes a response's
         :class:`~airflow_provider_alloincognito.api.answer.envelope.Envelope` and returns whether the result is ready;
         decided by the Connection's settings by default.
@@ -67,6 +69,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         "unknown_fields",
         "min_rows",
         "escape_formulas",
+        "partition_by_day",
         "ready_check",
         "deferrable",
         "poll_interval",
@@ -88,6 +91,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         unknown_fields: Literal["keep", "refuse"] = "keep",
         min_rows: int = 0,
         escape_formulas: bool = False,
+        partition_by_day: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -101,6 +105,8 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         self.unknown_fields = unknown_fields
         self.min_rows = min_rows
         self.escape_formulas = escape_formulas
+        self.partition_by_day = partition_by_day
+        self.add_own_outlet()
 
     @cached_property
     def hook(self) -> AlloincognitoHook:
@@ -115,7 +121,9 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         """Fetch the result and land it."""
         with fail_without_retry():
             query = self._query(context)
-            return self.again_if_truncated(lambda: self._fetch_and_land(query))
+            result, outcome = self.again_if_truncated(lambda: self._fetch_and_land(query))
+            self.announce(context, outcome, by_day=self.partition_by_day)
+            return result
 
     def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
         """Go on after the trigger's event."""
@@ -125,10 +133,10 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
             ready_event(event)
         return self.execute(context)
 
-    def _fetch_and_land(self, query: CallListQuery | None) -> dict[str, Any]:
+    def _fetch_and_land(self, query: CallListQuery | None) -> tuple[dict[str, Any], Outcome]:
         hashes = [self.request_hash]
         with self.wait_until_ready(None, self.request_hash, request_hashes=hashes, query=query) as result:
-            return self._land_recording(result) if isinstance(result, RecordFile) else self._land_calls(result)
+            return self._land_recording(result) if isinstance(result, RecordFile) else self._land_calls(result, query)
 
     def _query(self, context: Context) -> CallListQuery | None:
         """The query whose period rows are cut to, if they are."""
@@ -144,7 +152,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         start, end = resolve_period(context, self.period_start, self.period_end, zone, allow_incomplete=True)
         return CallListQuery.checked(period_start=start, period_end=end)
 
-    def _land_calls(self, calls: CallList) -> dict[str, Any]:
+    def _land_calls(self, calls: CallList, query: CallListQuery | None) -> tuple[dict[str, Any], Outcome]:
         from airflow_provider_alloincognito.landing.calls import land_calls
 
         landed = land_calls(
@@ -158,10 +166,14 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
             escape_formulas=self.escape_formulas,
             metadata=lambda: file_metadata([calls.request_hash]),
         )
-        return {**asdict(landed), "request_hashes": [calls.request_hash or self.request_hash]}
+        hashes = [calls.request_hash or self.request_hash]
+        settings = self.hook.settings
+        outcome = Outcome.of_calls(landed, settings.request_result_path, hashes, query, settings.zone)
+        return {**landed.summary(), "request_hashes": hashes}, outcome
 
-    def _land_recording(self, recording: RecordFile) -> dict[str, Any]:
+    def _land_recording(self, recording: RecordFile) -> tuple[dict[str, Any], Outcome]:
         from airflow_provider_alloincognito.landing.recordings import land_recording
 
         line = land_recording(lambda _: recording, self.request_hash, ObjectStoragePath(self.output_path))
-        return {"path": line.path, "bytes": line.bytes, "sha256": line.sha256, "status": line.status}
+        result = {"path": line.path, "bytes": line.bytes, "sha256": line.sha256, "status": line.status}
+        return result, Outcome.of_recording(line, self.hook.settings.request_result_path, self.request_hash)

@@ -34,6 +34,7 @@ from airflow_provider_alloincognito.landing.formats import (
     read_record_file_ids,
     register,
 )
+from airflow_provider_alloincognito.landing.tables.schema import Schema
 
 ROWS = [{"id": 1, "number": "79120000001", "note": None}, {"id": 2, "number": None, "note": 'a "b",\n'}]
 SUFFIXES = ["parquet", "jsonl", "jsonl.gz", "jsonl.zst", "csv", "csv.gz", "csv.zst"]
@@ -74,7 +75,8 @@ def test_a_registered_format_lands_rows_and_gives_ids_back(tmp_path: Path, name:
     rows = [{"recordFileId": "a", "n": 1}, {"recordFileId": None, "n": 2}, {"recordFileId": "b"}]
     landed = land_calls(batches_of(rows, 2), tmp_path / name)
     content = (tmp_path / name).read_bytes()
-    assert landed == LandedCalls(str(tmp_path / name), "toy", 3, len(content))
+    columns: Schema = {"recordFileId": "string", "n": "int64"}
+    assert landed == LandedCalls(str(tmp_path / name), "toy", 3, len(content), columns)
     text = gzip.decompress(content) if name.endswith(".gz") else content
     assert text == b"recordFileId\tn\na\t1\n\t2\nb\t\n"
     assert list(read_record_file_ids(tmp_path / name, "recordFileId")) == ["a", "b"]
@@ -169,7 +171,7 @@ def test_parquet_is_not_compressed_again() -> None:
 def test_json_lines_are_the_rows_as_the_server_wrote_them(tmp_path: Path) -> None:
     landed = land_calls(batches_of(ROWS), tmp_path / "calls.jsonl")
     text = (tmp_path / "calls.jsonl").read_bytes()
-    assert landed == LandedCalls(str(tmp_path / "calls.jsonl"), "jsonl", 2, len(text))
+    assert landed == LandedCalls(str(tmp_path / "calls.jsonl"), "jsonl", 2, len(text), {})
     assert [json.loads(line) for line in text.splitlines()] == ROWS
 
 

@@ -35,8 +35,10 @@ def changed_sandbox(standalone_sandbox: Sandbox) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def standalone(tmp_path_factory: pytest.TempPathFactory, standalone_sandbox: Sandbox) -> Iterator[Standalone]:
-    """A running Airflow without DAGs, with the Connection in its database."""
-    standalone = Standalone(tmp_path_factory.mktemp("standalone"))
+    """A running Airflow without DAGs, with the Connection in its database; OpenLineage's events go to a file."""
+    home = tmp_path_factory.mktemp("standalone")
+    transport = {"type": "file", "log_file_path": str(home / "openlineage.jsonl"), "append": True}
+    standalone = Standalone(home, AIRFLOW__OPENLINEAGE__TRANSPORT=json.dumps(transport))
     try:
         standalone.wait_until_healthy()
         connection = standalone_sandbox.connection(token_store_seconds=1, token_call_seconds=1)

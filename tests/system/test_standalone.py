@@ -7,11 +7,13 @@ import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
 import tenacity
+from asset_dags import CONSUMER, PARTITIONS
 from leaks import Leaks, rows_of, texts_of
 
 from airflow_provider_alloincognito.get_provider_info import CONNECTION_FIELDS
@@ -21,6 +23,7 @@ from services.standalone import AIRFLOW, EXAMPLES, Standalone
 MOSCOW = ZoneInfo("Europe/Moscow")
 DAYS = 3
 DAG_ID = "alloincognito_daily_calls"
+TASKS = ("calls", "recordings")
 # The masker in this task's process knows neither the token nor the number. Airflow 3.3 masks a token in a log by its
 # start, so its end goes into the log, and all of it into the XCom.
 CANARY = """
@@ -70,6 +73,8 @@ def daily_runs(standalone: Standalone, standalone_sandbox: Sandbox) -> Ran:
         assert old in source
         source = source.replace(old, new)
     (standalone.dags / f"{DAG_ID}.py").write_text(source + CANARY)
+    (standalone.dags / "consumer.py").write_text(CONSUMER.format(dag_id=DAG_ID))
+    (standalone.dags / "partitions.py").write_text(PARTITIONS)
     standalone.until(lambda: DAG_ID in standalone.text_of("dags"), 60)
     standalone.call("PATCH", f"dags/{DAG_ID}", {"is_paused": False})
     standalone.until(lambda: succeeded(standalone) >= DAYS, 180)
@@ -126,6 +131,88 @@ def rows_before(date: str, database: Path) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(database), read_only=True) as db:
         query = "SELECT date::VARCHAR, call_id, record_file_id FROM calls WHERE date < ? ORDER BY ALL"
         return db.execute(query, [date]).fetchall()
+
+
+def test_the_event_of_a_day_starts_the_dag_that_is_scheduled_by_it(
+    standalone: Standalone, standalone_sandbox: Sandbox, daily_runs: Ran
+) -> None:
+    # Airflow starts it once for all events that have come since it last looked.
+    starts = [daily_runs.first + timedelta(days=day) for day in range(DAYS)]
+    paths = [calls_of(standalone, start) for start in starts]
+    extras: list[dict[str, Any]] = []
+
+    def all_read() -> bool:
+        extras[:] = returned_by(standalone, "consumer", "read")
+        return {f"file://{path}" for path in paths} <= {extra["path"] for extra in extras}
+
+    standalone.until(all_read, 60)
+    for start, path in zip(starts, paths, strict=True):
+        extra = next(extra for extra in extras if extra["path"] == f"file://{path}")
+        assert extra["period_start"] == start.isoformat()
+        assert extra["rows"] == len(standalone_sandbox.truth(start, start + timedelta(days=1)))
+        assert extra["bytes"] == path.stat().st_size
+
+
+def calls_of(standalone: Standalone, start: datetime) -> Path:
+    return standalone.home / "alloincognito" / "calls" / f"date={start.date()}" / "calls.parquet"
+
+
+def test_each_day_of_a_period_starts_the_dag_that_is_scheduled_by_partitions(
+    standalone: Standalone, daily_runs: Ran
+) -> None:
+    standalone.start_run("two_days")
+    standalone.until(lambda: sorted(returned_by(standalone, "each_day", "day")) == ["2026-03-03", "2026-03-04"], 90)
+
+
+def returned_by(standalone: Standalone, dag_id: str, task_id: str) -> list[Any]:
+    """Return what a task has returned in all runs that have succeeded; lists are joined."""
+    returned: list[Any] = []
+    for run_id, state in standalone.run_states(dag_id).items():
+        if state == "success":
+            path = f"dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/xcomEntries/return_value"
+            value = standalone.call("GET", f"{path}?deserialize=true")["value"]
+            returned += value if isinstance(value, list) else [value]
+    return returned
+
+
+def test_openlineage_learns_what_has_landed_and_no_number(
+    standalone: Standalone, standalone_sandbox: Sandbox, daily_runs: Ran
+) -> None:
+    text = (standalone.home / "openlineage.jsonl").read_text()
+    numbers = standalone_sandbox.phone_numbers(daily_runs.first, datetime.now(MOSCOW))
+    assert Leaks(standalone_sandbox.tokens_ever_issued, numbers).found_in(text) == set()
+
+    events = [event for event in map(json.loads, text.splitlines()) if event["eventType"] == "COMPLETE"]
+    of_task = {task: [event for event in events if event["job"]["name"] == f"{DAG_ID}.{task}"] for task in TASKS}
+    calls = calls_of(standalone, daily_runs.first)
+    landed = output_of(of_task["calls"], str(calls))
+    assert landed["namespace"] == "file"
+    truth = standalone_sandbox.truth(daily_runs.first, daily_runs.first + timedelta(days=1))
+    statistics = landed["outputFacets"]["outputStatistics"]
+    assert (statistics["rowCount"], statistics["size"]) == (len(truth), calls.stat().st_size)
+    columns = {field["name"]: field["type"] for field in landed["facets"]["schema"]["fields"]}
+    assert set(columns) == set(truth[0])
+    assert (columns["startTime"], columns["duration"], columns["status"]) == ("timestamp", "int64", "string")
+    assert {one["name"] for one in of_task["calls"][0]["inputs"]} == {"/api/v1/request/getcalllist"}
+    assert {one["namespace"] for one in of_task["calls"][0]["inputs"]} == {standalone_sandbox.url}
+
+    folder = standalone.home / "alloincognito" / "recordings" / calls.parent.name
+    files = output_of(of_task["recordings"], str(folder))["outputFacets"]["outputStatistics"]["fileCount"]
+    assert files == len(list(folder.glob("*.mp3")))
+    inputs = [one["name"] for event in of_task["recordings"] for one in event["inputs"]]
+    assert {"/api/v1/request/getcallrecordfile", f"{calls}"} <= set(inputs)
+
+
+def output_of(events: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """Return the first output of this name."""
+    return next(output for event in events for output in event["outputs"] if output["name"] == name)
+
+
+def test_a_task_links_to_the_servers_documentation(
+    standalone: Standalone, standalone_sandbox: Sandbox, daily_runs: Ran
+) -> None:
+    links = standalone.call("GET", f"dags/{DAG_ID}/dagRuns/trouble/taskInstances/calls/links")["extra_links"]
+    assert links == {"API documentation": f"{standalone_sandbox.url}/docs", "Landed file": None}
 
 
 def test_all_runs_and_tasks_made_one_pair(daily_runs: Ran) -> None:

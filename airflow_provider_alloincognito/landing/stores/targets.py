@@ -13,9 +13,11 @@ import os
 import re
 import secrets
 import stat
+import string
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from urllib.parse import quote
 
 from airflow_provider_alloincognito.errors import AlloincognitoLandingError, AlloincognitoTargetError
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 Target: TypeAlias = "ObjectStoragePath | os.PathLike[str] | str"
 
 LOCAL_PROTOCOLS = frozenset({"", "file", "local"})
+# The stores that have several names, and the name that others know them by.
+SCHEMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfs": "abfss", "az": "abfss", "wasb": "wasbs"}
 
 
 def local_path(target: Target) -> str | None:
@@ -49,6 +53,35 @@ def store_of(target: Target) -> tuple[Any, str]:
 def address(target: Target) -> str:
     """Return a path as a text that can be opened again; an ``ObjectStoragePath`` includes its connection id."""
     return str(target)
+
+
+class Location(NamedTuple):
+    """
+    Where a path leads.
+
+    :param scheme: one for each kind of store: ``file``, ``s3``, ``gs``, ``abfss``, ``wasbs`` or another's own.
+    :param bucket: bucket, container or host; empty for a local path.
+    :param key: without a slash at its start, but for a local path, which is absolute.
+    """
+
+    scheme: str
+    bucket: str
+    key: str
+
+
+def location(path: str) -> Location:
+    """Return where a path leads, without the id of its Airflow connection."""
+    scheme, is_url, rest = path.partition("://")
+    if not is_url or scheme in LOCAL_PROTOCOLS:
+        return Location("file", "", os.path.abspath(rest if is_url else path))
+    host, _, key = rest.partition("/")
+    return Location(SCHEMES.get(scheme, scheme), host.rpartition("@")[2], key.lstrip("/"))
+
+
+def plain_uri(path: str) -> str:
+    """Return the URI of a path in ASCII, without the id of its Airflow connection."""
+    file = location(path)
+    return quote(f"{file.scheme}://{file.bucket}/{file.key.lstrip('/')}", safe=string.punctuation)
 
 
 def child(folder: Target, name: str) -> Target:
