@@ -28,6 +28,7 @@ from airflow_provider_alloincognito.operators.base import (
 )
 from airflow_provider_alloincognito.operators.period import resolve_period
 from airflow_provider_alloincognito.operators.submitted import SubmittedRequests
+from airflow_provider_alloincognito.operators.task_log import TaskLog
 from airflow_provider_alloincognito.scrubbing import scrub, scrub_hash
 
 if TYPE_CHECKING:
@@ -157,13 +158,16 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         from airflow_provider_alloincognito.triggers.alloincognito import ready_event
 
         with fail_without_retry():
-            hashes = ready_event(event).request_hashes
+            hashes = ready_event(event, self.log).request_hashes
         return self._submit_and_land(context, hashes)
 
     def _submit_and_land(self, context: Context, hashes: Sequence[str | None] = ()) -> dict[str, Any]:
         with fail_without_retry():
+            task_log = TaskLog(self.log, self.hook)
             query = self._query(context)
             windows = query.split(self.window, self.hook.settings.zone)
+            if not hashes:
+                task_log.log_call_list(query, len(windows), self.output_path)
             bodies = [window.body(self.hook.settings) for window in windows]
             submitted = SubmittedRequests(context, bodies, self.hook.access.authorization_token)
             submitted.restore(hashes)
@@ -172,6 +176,8 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
                 landed: dict[str, Any] = {"path": None, "format": None, "rows": None, "bytes": 0}
             else:
                 landed = self._land(windows, submitted, ObjectStoragePath(self.output_path), query)
+                task_log.log_landed(landed)
+            task_log.log_end(submitted.hashes)
             submitted.forget_all()
             return {**landed, "request_hashes": submitted.hashes, **self._sent_period(query)}
 

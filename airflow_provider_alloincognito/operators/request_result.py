@@ -19,6 +19,7 @@ from airflow_provider_alloincognito.operators.base import (
     file_metadata,
 )
 from airflow_provider_alloincognito.operators.period import NOT_GIVEN, resolve_period
+from airflow_provider_alloincognito.operators.task_log import TaskLog
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import Context
@@ -104,17 +105,25 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch the result and land it."""
-        with fail_without_retry():
-            query = self._query(context)
-            return self.again_if_truncated(lambda: self._fetch_and_land(query))
+        return self._land_result(context)
 
     def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
         """Go on after the trigger's event."""
         from airflow_provider_alloincognito.triggers.alloincognito import ready_event
 
         with fail_without_retry():
-            ready_event(event)
-        return self.execute(context)
+            ready_event(event, self.log)
+        return self._land_result(context)  # Airflow 2.11 would take a call of execute for another operator's
+
+    def _land_result(self, context: Context) -> dict[str, Any]:
+        with fail_without_retry():
+            task_log = TaskLog(self.log, self.hook)
+            query = self._query(context)
+            task_log.log_result(self.request_hash, query, self.output_path)
+            landed = self.again_if_truncated(lambda: self._fetch_and_land(query))
+            task_log.log_landed(landed)
+            task_log.log_end()
+            return landed
 
     def _fetch_and_land(self, query: CallListQuery | None) -> dict[str, Any]:
         hashes = [self.request_hash]
