@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 KILO = 1000
-MINUTE, HOUR = 60, 3600
+MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def bytes_text(size: int) -> str:
@@ -18,7 +18,7 @@ def bytes_text(size: int) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """Return a time in seconds as a text such as ``1.2 s``, ``14 s``, ``4 min 10 s`` or ``2 h 5 min``."""
+    """Return a time in seconds as a text such as ``1.2 s``, ``14 s``, ``4 min 10 s``, ``2 h 5 min`` or ``7 d``."""
     if seconds < 9.95:
         return f"{max(0.0, seconds):.1f}".removesuffix(".0") + " s"
     whole = round(seconds)
@@ -26,7 +26,9 @@ def seconds_text(seconds: float) -> str:
         return f"{whole} s"
     if whole < HOUR:
         return _two_parts(whole, MINUTE, "min", "s")
-    return _two_parts(round(seconds / MINUTE), MINUTE, "h", "min")
+    if whole < DAY:
+        return _two_parts(round(seconds / MINUTE), MINUTE, "h", "min")
+    return _two_parts(round(seconds / HOUR), 24, "d", "h")
 
 
 def _two_parts(amount: int, ratio: int, large: str, small: str) -> str:

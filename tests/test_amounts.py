@@ -37,7 +37,9 @@ def test_bytes(size: int, text: str) -> None:
         (250, "4 min 10 s"),
         (3599.6, "1 h"),
         (7500, "2 h 5 min"),
-        (90_000, "25 h"),
+        (86_399, "24 h"),
+        (90_000, "1 d 1 h"),
+        (604_800, "7 d"),
     ],
 )
 def test_seconds(seconds: float, text: str) -> None:

@@ -51,11 +51,6 @@ class WaitLog:
         self._pending = LogLimit(first, SECONDS_BETWEEN_LINES, clock)
         self._failed = LogLimit(FIRST_LINES, SECONDS_BETWEEN_LINES, clock)
 
-    @property
-    def seconds(self) -> float:
-        """How long the wait has taken so far."""
-        return self._clock() - self._began
-
     def log_pending(self, request_hash: str | None, seconds_left: float, error: AlloincognitoError | None) -> None:
         """
         Log a poll that did not end the wait.
@@ -65,7 +60,7 @@ class WaitLog:
         :param error: why it is not known whether the result is ready.
         """
         name, left = scrub_hash(request_hash), seconds_text(seconds_left)
-        after = f" after {seconds_text(self.seconds)}" if self.has_waited else ""
+        after = f" after {self._so_far}" if self.has_waited else ""
         self.has_waited = True
         if error is not None and self._failed.allows():
             self._log.warning("Result %s: polling failed%s and goes on for up to %s: %s", name, after, left, error)
@@ -78,4 +73,8 @@ class WaitLog:
 
         :param request_hash: the result's, as far as it is known.
         """
-        self._log.info("Result %s is ready after %s", scrub_hash(request_hash), seconds_text(self.seconds))
+        self._log.info("Result %s is ready after %s", scrub_hash(request_hash), self._so_far)
+
+    @property
+    def _so_far(self) -> str:
+        return seconds_text(self._clock() - self._began)

@@ -163,11 +163,10 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
 
     def _submit_and_land(self, context: Context, hashes: Sequence[str | None] = ()) -> dict[str, Any]:
         with fail_without_retry():
-            task_log = TaskLog(self.log, self.hook)
+            task_log = TaskLog(self.log, self.hook, is_resumed=bool(hashes))
             query = self._query(context)
             windows = query.split(self.window, self.hook.settings.zone)
-            if not hashes:
-                task_log.log_call_list(query, len(windows), self.output_path)
+            task_log.log_call_list(query, len(windows), self.output_path)
             bodies = [window.body(self.hook.settings) for window in windows]
             submitted = SubmittedRequests(context, bodies, self.hook.access.authorization_token)
             submitted.restore(hashes)

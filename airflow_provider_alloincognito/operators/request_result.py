@@ -113,11 +113,12 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
 
         with fail_without_retry():
             ready_event(event, self.log)
-        return self._land_result(context)  # Airflow 2.11 would take a call of execute for another operator's
+        # Not by execute: Airflow 2.11 would take that call for another operator's, and warn or fail.
+        return self._land_result(context, is_resumed=True)
 
-    def _land_result(self, context: Context) -> dict[str, Any]:
+    def _land_result(self, context: Context, *, is_resumed: bool = False) -> dict[str, Any]:
         with fail_without_retry():
-            task_log = TaskLog(self.log, self.hook)
+            task_log = TaskLog(self.log, self.hook, is_resumed=is_resumed)
             query = self._query(context)
             task_log.log_result(self.request_hash, query, self.output_path)
             landed = self.again_if_truncated(lambda: self._fetch_and_land(query))

@@ -35,11 +35,13 @@ class TaskLog:
 
     :param log: the operator's.
     :param hook: the operator's.
+    :param is_resumed: whether the task goes on after a deferral: then its start has been logged.
     """
 
-    def __init__(self, log: Log, hook: AlloincognitoHook) -> None:
+    def __init__(self, log: Log, hook: AlloincognitoHook, *, is_resumed: bool = False) -> None:
         self._log = log
         self._hook = hook
+        self._is_resumed = is_resumed
         self._began = time.monotonic()
 
     def log_call_list(self, query: CallListQuery, requests: int, target: object) -> None:
@@ -50,6 +52,8 @@ class TaskLog:
         :param requests: how many requests its period is split into.
         :param target: the file; None if nothing lands.
         """
+        if self._is_resumed:
+            return
         split = f", in {requests:,} requests" if requests > 1 else ""
         self._log_start("Requesting calls")
         self._log.info("Period: %s%s", period_text(query, self._hook.settings.zone), split)
@@ -60,11 +64,11 @@ class TaskLog:
         """
         Log the start of a task that fetches recordings.
 
-        :param source: the file with their ids; None if they are a list.
+        :param source: the file of calls with their ids; None if the ids are a list.
         :param target: the folder.
         """
         self._log_start("Fetching recordings")
-        self._log.info("Recordings: %s", f"those of the calls in {source}" if source else "those in record_file_ids")
+        self._log.info("Source: %s", source or "record_file_ids")
         self._log.info("Target: %s", target)
 
     def log_result(self, request_hash: str, query: CallListQuery | None, target: object) -> None:
@@ -75,6 +79,8 @@ class TaskLog:
         :param query: the period that calls are cut to, if they are.
         :param target: the file.
         """
+        if self._is_resumed:
+            return
         self._log_start(f"Fetching the result of request {scrub_hash(request_hash)}")
         if query is not None:
             self._log.info("Period: %s", period_text(query, self._hook.settings.zone))
@@ -110,7 +116,8 @@ class TaskLog:
         if request_hashes:
             self._log.info("requestHash: %s", _hashes_text(request_hashes))
         seconds = seconds_text(time.monotonic() - self._began)
-        self._log.info("Took %s: %s", seconds, ", ".join(_tally_parts(self._hook.tally)))
+        since = " after the wait" if self._is_resumed else ""
+        self._log.info("Took %s%s: %s", seconds, since, ", ".join(_tally_parts(self._hook.tally)))
 
 
 def period_text(query: CallListQuery, zone: ZoneInfo) -> str:
@@ -154,7 +161,7 @@ def _hashes_text(hashes: Sequence[str | None]) -> str:
 def _tally_parts(tally: Tally) -> Iterator[str]:
     again = f" ({tally.retried:,} sent again)" if tally.retried else ""
     yield f"{tally.requests:,} request{'' if tally.requests == 1 else 's'}{again}"
-    yield f"{bytes_text(tally.bytes)} received"
+    yield f"{bytes_text(tally.bytes)} of responses"
     for reason, seconds in tally.waited.items():
         if seconds > SHORTEST_WAIT:
             yield f"{seconds_text(seconds)} {WAITS[reason]}"

@@ -12,7 +12,6 @@ from typing import Any, Literal
 import msgspec
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_alloincognito.amounts import seconds_text
 from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.backoff import SHORTEST_POLL
 from airflow_provider_alloincognito.api.transport.async_client import AsyncClient
@@ -113,7 +112,7 @@ class AlloincognitoRequestResultTrigger(BaseTrigger):
             try:
                 is_ready, pause = await self._poll(client)
                 if is_ready:
-                    return self._event("ready", seconds=round(wait_log.seconds, 1))
+                    return self._event("ready")
                 trouble = failure = None
             except AlloincognitoError as error:
                 if not error.transient:
@@ -128,16 +127,13 @@ class AlloincognitoRequestResultTrigger(BaseTrigger):
             wait_log.log_pending(self.request_hash, self.deadline - time.time(), failure)
             await asyncio.sleep(seconds)
 
-    def _event(
-        self, status: Status, error: str | None = None, message: str | None = None, seconds: float | None = None
-    ) -> ResultEvent:
+    def _event(self, status: Status, error: str | None = None, message: str | None = None) -> ResultEvent:
         return ResultEvent(
             status=status,
             request_hash=self.request_hash,
             request_hashes=self.request_hashes,
             error=error,
             message=message,
-            seconds=seconds,
         )
 
     async def _poll(self, client: AsyncClient) -> tuple[bool, float | None]:
@@ -188,7 +184,6 @@ class ResultEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     :param request_hashes: the hashes that the trigger was given.
     :param error: the name of the error's class.
     :param message: the error's text, scrubbed; for ``timeout``, that of the last poll, if it failed.
-    :param seconds: for ``ready``: how long this triggerer has waited.
     """
 
     status: Status
@@ -196,7 +191,6 @@ class ResultEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     request_hashes: list[str | None] = []
     error: str | None = None
     message: str | None = None
-    seconds: float | None = None
 
     def payload(self) -> dict[str, Any]:
         """The event as it is stored and sent."""
@@ -221,8 +215,7 @@ def ready_event(event: Any, log: Log = log) -> ResultEvent:
             "the triggerer."
         ) from None
     if known.status == "ready":
-        waited = f": the triggerer waited {seconds_text(known.seconds)} for it" if known.seconds is not None else ""
-        log.info("Result %s is ready%s", scrub_hash(known.request_hash), waited)
+        log.info("Result %s is ready", scrub_hash(known.request_hash))
         return known
     if known.status == "timeout":
         last_error = f"The last error: {known.message} " if known.message else ""
