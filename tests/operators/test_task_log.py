@@ -32,7 +32,7 @@ from airflow_provider_alloincognito.sandbox import Sandbox
 from airflow_provider_alloincognito.sensors.alloincognito import AlloincognitoRequestResultSensor
 
 MOSCOW = ZoneInfo("Europe/Moscow")
-DAY = {"period_start": "2026-03-03", "period_end": "2026-03-04"}
+DAY: dict[str, Any] = {"period_start": "2026-03-03", "period_end": "2026-03-04"}
 PERIOD = "2026-03-03 00:00:00 to 2026-03-04 00:00:00 Europe/Moscow (2026-03-02 21:00:00 to 2026-03-03 21:00:00 UTC)"
 NUMBER = "+79161234567"
 AMOUNT = r"[\d.]+ \w+"
@@ -191,7 +191,7 @@ def test_a_deferred_wait(connected_sandbox: StartSandbox, tmp_path: Path, kind: 
     path = f"{tmp_path.as_uri()}/calls.jsonl"
 
     def make() -> Any:
-        common = {"task_id": "wait", "request_hash": request_hash, "deferrable": True}
+        common: dict[str, Any] = {"task_id": "wait", "request_hash": request_hash, "deferrable": True}
         if kind == "result":
             return AlloincognitoRequestResultOperator(output_path=path, poll_interval=0.2, **common)
         return AlloincognitoRequestResultSensor(poke_interval=0.2, timeout=3600, **common)
