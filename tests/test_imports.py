@@ -16,10 +16,12 @@ import airflow_provider_alloincognito
 PACKAGE = "airflow_provider_alloincognito"
 ROOT = Path(airflow_provider_alloincognito.__file__).parent
 FILES = sorted(path for path in ROOT.rglob("*.py"))
-FOUNDATION = ["scrubbing", "errors"]
+FOUNDATION = ["amounts", "scrubbing", "errors"]
 API = [
     "api.times",
     "api.backoff",
+    "api.log_limit",
+    "api.wait_log",
     "api.settings",
     "api.query",
     "api.methods",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.methods import ApiRequest
     from airflow_provider_alloincognito.api.settings import Settings
     from airflow_provider_alloincognito.api.transport.client import Client, StreamedAnswer
+    from airflow_provider_alloincognito.api.transport.tally import Tally
     from airflow_provider_alloincognito.hooks.connection import Access
 
 
@@ -94,6 +95,11 @@ class AlloincognitoHook(BaseHook):
         """Return the client, for requests that have no method here."""
         with without_locals(), self._client_lock:
             return self._client
+
+    @property
+    def tally(self) -> Tally:
+        """What this hook has sent and received so far, and how long it waited."""
+        return self.get_conn().tally
 
     @cached_property
     def _client(self) -> Client:

@@ -173,14 +173,15 @@ def land_recordings(
     Land recordings as ``<id>.mp3``. One that fails does not stop the others, but see the errors below.
 
     :param fetch: opens a recording by its id; called from several threads.
-    :param ids: the ``recordFileId`` of each, read only as far as they are needed. Each id is fetched once.
+    :param ids: the ``recordFileId`` of each, read only as far as they are needed. Each id is fetched once. Give a list
+        to have the log say how many are left.
     :param folder: where the files go.
     :param manifest: the manifest's file; default ``manifest.jsonl`` in the folder. A manifest belongs to one set of
         ids: runs with other ids in the same folder need their own, or each forgets what the others knew.
     :param concurrency: how many recordings are fetched at a time.
     :param skip_existing: do not fetch again what an earlier run has landed: a file whose size is in its manifest. A
         file that is in no manifest is read once to compute its SHA-256; under its final name it is whole.
-    :param log: gets the progress every few seconds, and each failure.
+    :param log: gets the progress, at first every few seconds, each failure, and what became of the run.
     :param stop: set it to stop the run from outside; the run sets it when it ends early. From then on nothing is
         requested, and recordings that have not landed are given up. Default, if ``fetch`` is a hook's method, the
         hook's ``stopped``, cleared again after a run that ended early; runs at the same time then need a hook each.
@@ -220,12 +221,15 @@ def land_recordings(
     except BaseException:
         run_stop.end()
         journal.save()
+        log.info("The run of recordings ended early: %s", progress.so_far)
         if stop is None:
             run_stop.give_back()
         raise
     journal.remove()
-    log.info("%s. Fetched %d, skipped %d, failed %d", progress.text(), *counts.values())
-    return LandedRecordings(address(manifest), **counts, bytes=size)
+    landed = LandedRecordings(address(manifest), **counts, bytes=size)
+    outcome = "Fetched %s, skipped %s, failed %s: %s. Manifest: %s"
+    log.info(outcome, *(f"{count:,}" for count in counts.values()), progress.received, landed.manifest)
+    return landed
 
 
 @dataclass

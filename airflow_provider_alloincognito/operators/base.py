@@ -14,6 +14,7 @@ import tenacity
 
 from airflow_provider_alloincognito import __version__
 from airflow_provider_alloincognito.api.backoff import LONGEST_BACKOFF, SHORTEST_POLL
+from airflow_provider_alloincognito.api.wait_log import WaitLog
 from airflow_provider_alloincognito.compat import (
     AirflowTaskTerminated,
     AirflowTaskTimeout,
@@ -150,11 +151,14 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         :raises AlloincognitoWaitTimeout: if the result is not ready in time.
         """
         deadline = time.monotonic() + self.wait_timeout
+        wait_log = WaitLog(self.log)
         trouble: AlloincognitoError | None = None
         while True:
             try:
                 result = result or self._fetch(request_hash, query, deadline)
                 if not result.is_pending:
+                    if wait_log.has_waited:
+                        wait_log.log_ready(request_hash)
                     return result
                 result.close()
                 request_hash = result.request_hash or request_hash
@@ -168,9 +172,10 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
             result = None
             waits_for = wait_for or request_hash
             if self.deferrable and waits_for:
+                wait_log.log_pending(waits_for, self.wait_timeout, trouble)
                 trigger = self._trigger(waits_for, time.time() + self.wait_timeout, request_hashes)
                 self.defer(trigger=trigger, method_name="resume")
-            self._sleep_until_next_poll(request_hash, deadline, trouble, pause)
+            self._sleep_until_next_poll(request_hash, deadline, trouble, pause, wait_log)
 
     def _fetch(self, request_hash: str | None, query: CallListQuery | None, deadline: float) -> CallList | RecordFile:
         if request_hash is None:
@@ -182,7 +187,12 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         return self.hook.get_request_result(request_hash, query, deadline=deadline)
 
     def _sleep_until_next_poll(
-        self, request_hash: str | None, deadline: float, trouble: AlloincognitoError | None, pause: float | None
+        self,
+        request_hash: str | None,
+        deadline: float,
+        trouble: AlloincognitoError | None,
+        pause: float | None,
+        wait_log: WaitLog,
     ) -> None:
         self.raise_if_stopped()
         seconds_left = deadline - time.monotonic()
@@ -193,9 +203,9 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
                 f"{last_error}Raise wait_timeout, or wait with AlloincognitoRequestResultSensor."
             )
         seconds = min(max(self.poll_interval, pause or 0.0), seconds_left)
-        reason = trouble or "it is not ready"
-        self.log.info("Result %s: polling again in %.0f s: %s", scrub_hash(request_hash), seconds, reason)
-        self._sleep(seconds)
+        wait_log.log_pending(request_hash, seconds_left, trouble)
+        with self.hook.tally.waiting("polls"):
+            self._sleep(seconds)
 
     def _sleep(self, seconds: float) -> None:
         self.hook.stopped.wait(seconds)
@@ -219,7 +229,12 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         return retrying(land)
 
     def _log_truncated(self, state: tenacity.RetryCallState) -> None:
-        self.log.warning("Requesting it again: %s", state.outcome and state.outcome.exception())
+        from airflow_provider_alloincognito.api.transport.retries import retry_text
+
+        assert state.outcome is not None
+        assert state.next_action is not None
+        error, seconds = state.outcome.exception(), state.next_action.sleep
+        self.log.warning("%s", retry_text(error, seconds, state.attempt_number, self.hook.settings.retries))
 
     def _trigger(
         self, request_hash: str, deadline: float, request_hashes: Sequence[str | None]

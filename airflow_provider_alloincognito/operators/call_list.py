@@ -30,6 +30,7 @@ from airflow_provider_alloincognito.operators.numbers import HiddenNumbers, hidd
 from airflow_provider_alloincognito.operators.outcome import Outcome
 from airflow_provider_alloincognito.operators.period import resolve_period
 from airflow_provider_alloincognito.operators.submitted import SubmittedRequests
+from airflow_provider_alloincognito.operators.task_log import TaskLog
 from airflow_provider_alloincognito.scrubbing import scrub_hash
 
 if TYPE_CHECKING:
@@ -210,13 +211,15 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         from airflow_provider_alloincognito.triggers.alloincognito import ready_event
 
         with fail_without_retry():
-            hashes = ready_event(event).request_hashes
+            hashes = ready_event(event, self.log).request_hashes
         return self._submit_and_land(context, hashes)
 
     def _submit_and_land(self, context: Context, hashes: Sequence[str | None] = ()) -> dict[str, Any]:
         with fail_without_retry():
+            task_log = TaskLog(self.log, self.hook, is_resumed=bool(hashes))
             query = self._query(context)
             windows = query.split(self.window, self.hook.settings.zone)
+            task_log.log_call_list(query, len(windows), self.output_path)
             bodies = [window.body(self.hook.settings) for window in windows]
             submitted = SubmittedRequests(context, bodies, self.hook.access.authorization_token)
             submitted.restore(hashes)
@@ -229,6 +232,8 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
                 settings = self.hook.settings
                 outcome = Outcome.of_calls(landed, settings.call_list_path, submitted.hashes, query, settings.zone)
                 self.announce(context, outcome, by_day=self.partition_by_day)
+                task_log.log_landed(summary)
+            task_log.log_end(submitted.hashes)
             submitted.forget_all()
             return {**summary, "request_hashes": submitted.hashes, **self._sent_period(query)}
 

@@ -12,6 +12,7 @@ from airflow_provider_alloincognito.operators.arguments import boolean, calls_pa
 from airflow_provider_alloincognito.operators.base import AlloincognitoOperator
 from airflow_provider_alloincognito.operators.failures import fail_without_retry
 from airflow_provider_alloincognito.operators.outcome import Outcome
+from airflow_provider_alloincognito.operators.task_log import TaskLog
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import Context
@@ -97,6 +98,8 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         from airflow_provider_alloincognito.landing.recordings import land_recordings
 
         with fail_without_retry():
+            task_log = TaskLog(self.log, self.hook)
+            task_log.log_recordings(self.calls, self.output_path)
             self.hook.get_conn()  # an unusable Connection fails the task, not each recording
             landed = land_recordings(
                 self.hook.get_call_record_file,
@@ -106,6 +109,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
                 concurrency=self.concurrency,
                 skip_existing=self.skip_existing,
             )
+            task_log.log_end()
         if landed.failed and self.on_error == "fail":
             failures = (line.error for line in read_manifest(ObjectStoragePath(landed.manifest)) if line.error)
             raise AlloincognitoRecordingsFailedError(
@@ -128,7 +132,8 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
             )
         if self.calls is not None:
             field = self.record_file_id_field or self.hook.settings.record_file_id_field
-            return read_record_file_ids(ObjectStoragePath(self.calls), field)
+            # The log tells how many are left: all are read at once, which takes little beside fetching them.
+            return list(dict.fromkeys(read_record_file_ids(ObjectStoragePath(self.calls), field)))
         if isinstance(self.record_file_ids, str | Mapping):
             kind = "a text" if isinstance(self.record_file_ids, str) else "a mapping"
             raise AlloincognitoQueryError(

@@ -17,6 +17,7 @@ from airflow_provider_alloincognito.operators.base import AlloincognitoWaitingOp
 from airflow_provider_alloincognito.operators.failures import fail_without_retry
 from airflow_provider_alloincognito.operators.outcome import Outcome
 from airflow_provider_alloincognito.operators.period import resolve_period
+from airflow_provider_alloincognito.operators.task_log import TaskLog
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import Context
@@ -119,19 +120,27 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch the result and land it."""
-        with fail_without_retry():
-            query = self._query(context)
-            result, outcome = self.again_if_truncated(lambda: self._fetch_and_land(query))
-            self.announce(context, outcome, by_day=self.partition_by_day)
-            return result
+        return self._land_result(context)
 
     def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
         """Go on after the trigger's event."""
         from airflow_provider_alloincognito.triggers.alloincognito import ready_event
 
         with fail_without_retry():
-            ready_event(event)
-        return self.execute(context)
+            ready_event(event, self.log)
+        # Not by execute: Airflow 2.11 would take that call for another operator's, and warn or fail.
+        return self._land_result(context, is_resumed=True)
+
+    def _land_result(self, context: Context, *, is_resumed: bool = False) -> dict[str, Any]:
+        with fail_without_retry():
+            task_log = TaskLog(self.log, self.hook, is_resumed=is_resumed)
+            query = self._query(context)
+            task_log.log_result(self.request_hash, query, self.output_path)
+            landed, outcome = self.again_if_truncated(lambda: self._fetch_and_land(query))
+            self.announce(context, outcome, by_day=self.partition_by_day)
+            task_log.log_landed(landed)
+            task_log.log_end()
+            return landed
 
     def _fetch_and_land(self, query: CallListQuery | None) -> tuple[dict[str, Any], Outcome]:
         hashes = [self.request_hash]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_alloincognito.api.backoff import SHORTEST_POLL
+from airflow_provider_alloincognito.api.wait_log import WaitLog
 from airflow_provider_alloincognito.compat import (
     AirflowSensorTimeout,
     AirflowSkipException,
@@ -20,7 +23,7 @@ from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.operators.arguments import TemplatedArguments, boolean, request_hash
 from airflow_provider_alloincognito.operators.base import StopOnSigterm
 from airflow_provider_alloincognito.operators.failures import fail_without_retry
-from airflow_provider_alloincognito.scrubbing import scrub_hash
+from airflow_provider_alloincognito.operators.task_log import TaskLog
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import Context
@@ -46,8 +49,9 @@ class AlloincognitoRequestResultSensor(StopOnSigterm, TemplatedArguments, BaseSe
     template_fields: Sequence[str] = ("alloincognito_conn_id", "request_hash", "ready_check", "deferrable")
     converters = {"request_hash": request_hash, "deferrable": boolean}  # noqa: RUF012 - as Airflow declares such
     ui_color = "#e8f0d8"
-    _deadline: float | None = None
+    _deadline = math.inf
     _pause: float | None = None
+    _wait_log: WaitLog | None = None
 
     def __init__(
         self,
@@ -73,9 +77,10 @@ class AlloincognitoRequestResultSensor(StopOnSigterm, TemplatedArguments, BaseSe
         """Poke until ready, or once and then defer."""
         # Around the base class' own handling, which with soft_fail would turn these errors into a skip.
         with fail_without_retry():
-            self._deadline = None
+            self._wait_log = None
             if not self.deferrable:
-                return super().execute(context)
+                # Not super(): Airflow 2.11 would take that call for another operator's, and warn or fail.
+                return inspect.unwrap(BaseSensorOperator.execute)(self, context)
             if not self.poke(context):
                 self.defer(trigger=self._trigger(), method_name="resume")
             return None
@@ -90,41 +95,55 @@ class AlloincognitoRequestResultSensor(StopOnSigterm, TemplatedArguments, BaseSe
         from airflow_provider_alloincognito.triggers.alloincognito import ready_event
 
         try:
-            ready_event(event)
+            ready_event(event, self.log)
         except AlloincognitoWaitTimeout as error:
             skips = self.soft_fail or self.never_fail
             raise (AirflowSkipException if skips else AirflowSensorTimeout)(str(error)) from None
-        self.log.info("Result %s is ready", scrub_hash(self.request_hash))
 
     def poke(self, context: Context) -> bool:
         """Poll once; only the head of the response is read. What passes by itself is waited out."""
         self.raise_if_stopped()
+        wait_log = self._begin(context)
+        error: AlloincognitoError | None = None
         try:
-            with self.hook.get_request_result(self.request_hash, deadline=self._poke_deadline(context)) as result:
+            with self.hook.get_request_result(self.request_hash, deadline=self._poke_deadline) as result:
                 is_ready, self._pause = not result.is_pending, result.retry_after
-        except AlloincognitoError as error:
-            if not error.transient:
+        except AlloincognitoError as failure:
+            if not failure.transient:
                 raise
-            self._pause = getattr(error, "retry_after", None)
-            self.log.warning("Result %s: polling again after an error: %s", scrub_hash(self.request_hash), error)
-            return False
-        self.log.info("Result %s is %s", scrub_hash(self.request_hash), "ready" if is_ready else "not ready yet")
+            is_ready, error, self._pause = False, failure, getattr(failure, "retry_after", None)
+        if is_ready:
+            wait_log.log_ready(self.request_hash)
+        else:
+            wait_log.log_pending(self.request_hash, self._seconds_left, error)
         return is_ready
 
     def _get_next_poke_interval(self, *arguments: Any) -> float:
         """Take the server's ``Retry-After`` into account, in the modes ``poke`` and ``reschedule``."""
         interval: float = super()._get_next_poke_interval(*arguments)
-        if self._pause is None or self._deadline is None:
+        if self._pause is None:
             return interval
-        return max(interval, min(self._pause, self._deadline - time.monotonic()))
+        return max(interval, min(self._pause, self._seconds_left))
 
-    def _poke_deadline(self, context: Context) -> float:
-        """Monotonic seconds at which the sensor's ``timeout`` ends, but for the shortest poll after it."""
-        if self._deadline is None:
+    def _begin(self, context: Context) -> WaitLog:
+        """At the first poke of this process, find out how long the wait has taken, and log its start."""
+        if self._wait_log is None:
             # On Airflow 2 only the metadata database knows it: a poke after a reschedule may take the whole timeout.
             first_reschedule = getattr(context.get("ti"), "get_first_reschedule_date", lambda _: None)(context)
             waited = (datetime.now(UTC) - first_reschedule).total_seconds() if first_reschedule else 0.0
             self._deadline = time.monotonic() + self.timeout - waited
+            self._wait_log = WaitLog(self.log, waited=waited)
+            if not waited:
+                TaskLog(self.log, self.hook).log_wait(self.request_hash)
+        return self._wait_log
+
+    @property
+    def _seconds_left(self) -> float:
+        return self._deadline - time.monotonic()
+
+    @property
+    def _poke_deadline(self) -> float:
+        """Monotonic seconds at which the sensor's ``timeout`` ends, but for the shortest poll after it."""
         return max(self._deadline, time.monotonic() + SHORTEST_POLL)
 
     def _trigger(self) -> AlloincognitoRequestResultTrigger:

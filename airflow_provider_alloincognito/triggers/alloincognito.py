@@ -15,6 +15,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.backoff import SHORTEST_POLL
 from airflow_provider_alloincognito.api.transport.async_client import AsyncClient
+from airflow_provider_alloincognito.api.wait_log import Log, WaitLog
 from airflow_provider_alloincognito.errors import (
     AlloincognitoConnectionError,
     AlloincognitoError,
@@ -103,24 +104,27 @@ class AlloincognitoRequestResultTrigger(BaseTrigger):
 
     async def _wait(self) -> ResultEvent:
         polling = Polling(self.poll_interval, self.deadline, factor=self.poll_factor, ceiling=self.poll_ceiling)
+        wait_log = WaitLog(log, first=0)  # of many waits at a time
         client = await shared_async_client(self.alloincognito_conn_id)
         trouble: AlloincognitoError | None = None
+        failure: AlloincognitoError | None = None  # of the last poll
         while True:
             try:
                 is_ready, pause = await self._poll(client)
                 if is_ready:
                     return self._event("ready")
-                trouble = None
+                trouble = failure = None
             except AlloincognitoError as error:
                 if not error.transient:
                     raise
                 is_cut_off = isinstance(error, AlloincognitoSlowError) and time.time() >= self.deadline
+                failure = error
                 trouble = trouble or error if is_cut_off else error
                 pause = error.retry_after if isinstance(error, AlloincognitoConnectionError) else None
-                log.warning("Result %s: polling again after an error: %s", scrub_hash(self.request_hash), error)
             seconds = polling.next_interval(time.time(), pause)
             if seconds is None:
                 return self._event("timeout", message=None if trouble is None else str(trouble))
+            wait_log.log_pending(self.request_hash, self.deadline - time.time(), failure)
             await asyncio.sleep(seconds)
 
     def _event(self, status: Status, error: str | None = None, message: str | None = None) -> ResultEvent:
@@ -193,10 +197,12 @@ class ResultEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
 
 
-def ready_event(event: Any) -> ResultEvent:
+def ready_event(event: Any, log: Log = log) -> ResultEvent:
     """
-    Return an event that says that a result is ready.
+    Return an event that says that a result is ready, and log it.
 
+    :param event: what the trigger has sent.
+    :param log: the task's.
     :raises AlloincognitoWaitTimeout: if the wait ended without it.
     :raises AlloincognitoError: the error that ended the wait, as its own class.
     :raises AlloincognitoResponseError: if the event is not one of this provider's.
@@ -209,6 +215,7 @@ def ready_event(event: Any) -> ResultEvent:
             "the triggerer."
         ) from None
     if known.status == "ready":
+        log.info("Result %s is ready", scrub_hash(known.request_hash))
         return known
     if known.status == "timeout":
         last_error = f"The last error: {known.message} " if known.message else ""

@@ -13,7 +13,7 @@ from benchmarks.rotation.plan import Plan
 
 DELAYED = 0.05
 MOST_ROTATIONS = 1.5
-_STORED = re.compile(r"pair (\w+) (?:renewed|replaced)[^:]*: pair (\w+) is stored")
+_STORED = re.compile(r"stored a new pair (\w+), since (?:there was none|pair (\w+))")
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Report:
     def __post_init__(self) -> None:
         self.successors: dict[str, set[str]] = defaultdict(set)
         for path in filter(Path.is_file, self.logs.rglob("*")):
-            for of, successor in _STORED.findall(path.read_text(errors="replace")):
+            for successor, of in _STORED.findall(path.read_text(errors="replace")):
                 self.successors[of].add(successor)
         known = {one for many in self.successors.values() for one in many}
         known |= {request.pair for request in self.requests if request.pair}

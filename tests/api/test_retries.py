@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import threading
 import time
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 import tenacity
 
+from airflow_provider_alloincognito.amounts import seconds_text
 from airflow_provider_alloincognito.api.answer.head import AnswerHead
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.transport import retries
@@ -203,3 +206,39 @@ def test_rejections_do_not_use_up_the_retries_while_the_server_takes_other_reque
 
     tenacity.Retrying(**policy, sleep=others_are_taken)(attempt)
     assert sent == 5
+
+
+def test_a_retry_is_one_line_without_advice(caplog: pytest.LogCaptureFixture) -> None:
+    reason = "getcalllist: No response from https://server:4431 (connection refused)"
+    error = AlloincognitoConnectionError(f"{reason}. Check that this worker can reach it (firewall, proxy, port 4431).")
+    attempts = Attempts(times=2)
+    attempts.make(error, error, (200, {}, b"{}"))
+    waits = [seconds_text(seconds) for seconds in attempts.slept]
+    assert caplog.messages == [
+        f"{reason}. Sending it again in {wait} (retry {number} of 2)" for number, wait in enumerate(waits, start=1)
+    ]
+
+
+def test_a_pause_is_one_line_for_all_requests(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    attempts = Attempts()
+    turns = [attempts.pace.turn() for _ in range(3)]
+    assert not any(turn.seconds_left() for turn in turns)
+    for turn in turns:
+        with pytest.raises(AlloincognitoConnectionError):
+            retries.note_response(Settings(), attempts.pace, turn, head(429, {"Retry-After": "20"}, b""))
+    assert len(caplog.messages) == 1
+    assert re.fullmatch(r"\w+: the server is busy \(HTTP 429\): no requests for 2[01] s", caplog.messages[0])
+
+
+def test_a_server_in_trouble_for_an_hour_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    attempts = Attempts(times=400)
+    for status in (429, 502):
+        caplog.clear()
+        began = attempts.now
+        with pytest.raises(AlloincognitoConnectionError):
+            attempts.make((status, {}, b""))
+        assert 10 < len(caplog.messages) < 12 + (attempts.now - began) / 60
+        assert len(caplog.messages) < 0.6 * len(attempts.slept)
+        attempts.slept.clear()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import errno
+import itertools
 import json
 import logging
 import os
+import re
 import socket
 import threading
 import time
@@ -400,23 +402,72 @@ def test_a_run_that_ends_stops_its_hook_and_leaves_it_usable(tmp_path: Path) -> 
     assert hook.stopped.is_set(), "who has stopped the hook may still mean it"
 
 
-def test_the_progress_has_rate_and_time_left() -> None:
+def test_the_progress_has_rates_and_time_left() -> None:
     now = 100.0
     log = logging.getLogger(__name__)
-    progress = Progress(log, 500, clock=lambda: now)
-    for _ in range(100):
-        progress.add_bytes(300_000)
+    progress = Progress(log, 1764, clock=lambda: now)
+    progress.add_bytes(9_000_000)
+    for _ in range(794):
         progress.add_recording()
     now += 10
-    assert progress.text() == "Recordings: 100 of 500, 30.0 MB, 3.0 MB/s, about 0 min 40 s left"
-    assert Progress(log, None, clock=lambda: now).text() == "Recordings: 0, 0.0 MB, 0.0 MB/s"
+    assert progress.text() == "Recordings: 794 of 1,764 (45 %), 9.0 MB, 900.0 kB/s, 79 a second, 12 s left"
+    progress.add_bytes(3_100_000)
+    for _ in range(410):
+        progress.add_recording()
+    now += 10
+    assert progress.text() == "Recordings: 1,204 of 1,764 (68 %), 12.1 MB, 310.0 kB/s, 41 a second, 14 s left"
+    now += 60
+    assert progress.text() == "Recordings: 1,204 of 1,764 (68 %), 12.1 MB, 0 bytes/s, 0.0 a second"
+    assert progress.so_far == "1,204 of 1,764 (68 %), 12.1 MB, 1 min 20 s"
+
+
+@pytest.mark.parametrize("total", [None, 0])
+def test_the_progress_of_an_unknown_number_or_none(total: int | None) -> None:
+    progress = Progress(logging.getLogger(__name__), total, clock=lambda: 5.0)
+    assert progress.text() == "Recordings: 0, 0 bytes, 0 bytes/s, 0.0 a second"
+
+
+def test_progress_is_logged_often_at_first_then_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    now = 0.0
+    lines_at: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        nonlocal now
+        if now:
+            lines_at.append(now)
+        now += seconds
+        return now > 3600
+
+    with Progress(logging.getLogger(__name__), 10, clock=lambda: now, wait=wait):
+        pass
+    assert len(caplog.messages) == len(lines_at) < 70
+    assert lines_at[:3] == [5.0, 12.5, 23.75]
+    assert [after - before for before, after in itertools.pairwise(lines_at)][-1] == 60.0
+
+
+def test_the_end_names_counts_time_and_manifest(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    land_recordings(Hook().fetch, IDS, tmp_path)
+    expected = rf"Fetched {len(IDS):,}, skipped 0, failed 0: [\d.]+ \w+ in [\d.]+ s\. Manifest: "
+    assert re.fullmatch(expected + re.escape(f"{tmp_path}/manifest.jsonl"), caplog.messages[-1])
+
+
+def test_a_run_that_ends_early_says_how_far_it_came(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    hook = Hook()
+    hook.error = AlloincognitoBusyError("Come back later.", 3600)
+    with pytest.raises(AlloincognitoBusyError):
+        land_recordings(hook.fetch, IDS, tmp_path)
+    assert re.fullmatch(rf"The run of recordings ended early: \d+ of {len(IDS)} .*, [\d.]+ s", caplog.messages[-1])
 
 
 @pytest.mark.parametrize("ids", [["a"], ["a", "b"]])
 def test_progress_is_logged_during_a_long_recording(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ids: list[str]
 ) -> None:
-    monkeypatch.setattr(progress_module, "LOG_SECONDS", 0.05)
+    monkeypatch.setattr(progress_module, "FIRST_SECONDS", 0.05)
+    monkeypatch.setattr(progress_module, "MOST_SECONDS", 0.05)
 
     @contextmanager
     def slow(record_file_id: str) -> Iterator[Mp3]:

@@ -139,7 +139,7 @@ class PairKeeper:
     def _after_rejection(self, request: ApiRequest, pair: TokenPair, rejected_at: float, deadline: float) -> Flow:
         if not self._state.was_rejected(pair):
             self._state.note_rejected(pair)
-            log.info("AlloIncognito tokens: %s: pair %s was rejected", request.method, pair.id)
+            log.debug("AlloIncognito tokens: %s: pair %s was rejected", request.method, pair.id)
         replacement = self._replacement(self._state, pair, rejected_at, deadline)
         return (yield from self._replace_once(pair, replacement.find_or_make, deadline))
 
@@ -207,7 +207,7 @@ class PairKeeper:
             # The pair is still valid: the API's text promises refresh only after the end. If another process has
             # renewed it in between, the next response will say so.
             state.unrenewable = pair.id
-            log.info("AlloIncognito tokens: pair %s cannot be renewed yet; still using it", pair.id)
+            log.debug("AlloIncognito tokens: pair %s cannot be renewed yet; still using it", pair.id)
             return pair
         if renewed.id != pair.id:
             # Two processes whose clocks differ must not renew each other's pairs in turn.

@@ -80,7 +80,7 @@ class Replacement(ABC):
         except AlloincognitoShadowedTokenStoreError:
             raise
         except AlloincognitoError as error:
-            log.info("AlloIncognito tokens: early renewal postponed: %s", type(error).__name__)
+            log.debug("AlloIncognito tokens: early renewal postponed: %s", type(error).__name__)
             return self._old
 
     def _renew(self) -> Flow:
@@ -92,7 +92,7 @@ class Replacement(ABC):
         if stored.id != self._old.id:
             return stored
         fresh = yield from self._refresh()
-        return fresh and (yield from self._save(fresh, "renewed before its end"))
+        return fresh and (yield from self._save(fresh, "is at its end"))
 
     def find_or_make(self) -> Flow:
         """Return a pair that is not known to be rejected: another process's if there is one, a new one if not."""
@@ -126,7 +126,8 @@ class Replacement(ABC):
         if stored is None or self._state.was_rejected(stored):
             return None
         if self._state.pair is None or stored.id != self._state.pair.id:
-            log.info("AlloIncognito tokens: took pair %s from the store", stored.id)
+            reason = f", since pair {self._old_id} was rejected" if self._rejected_at is not None else ""
+            log.info("AlloIncognito tokens: took pair %s from the store%s", stored.id, reason)
             self._state.adopt(stored, made_here=False)
         return self._state.pair
 
@@ -205,7 +206,7 @@ class Replacement(ABC):
         try:
             return read_pair(answer.body, settings.zone, made_at)
         except AlloincognitoResponseError:
-            log.info("AlloIncognito tokens: refresh of pair %s was refused (HTTP %s)", self._old_id, answer.status)
+            log.debug("AlloIncognito tokens: refresh of pair %s was refused (HTTP %s)", self._old_id, answer.status)
             return None
 
     def _create(self) -> Flow:
@@ -221,8 +222,13 @@ class Replacement(ABC):
 
     # Save
 
-    def _save(self, fresh: TokenPair, how: str) -> Flow:
-        """Store a new pair, and use it only after it was read back."""
+    def _save(self, fresh: TokenPair, why: str) -> Flow:
+        """
+        Store a new pair, and use it only after it was read back.
+
+        :param fresh: the pair.
+        :param why: what became of the old one, for the log.
+        """
         fresh = self._with_early_losses(fresh)
         stored: TokenPair | None = None
         for attempt in range(MAX_SAVES):
@@ -236,12 +242,13 @@ class Replacement(ABC):
             if stored is not None and (
                 stored.id == fresh.id or (stored.id != self._old_id and not self._state.was_rejected(stored))
             ):
+                reason = "there was none" if self._old is None else f"pair {self._old_id} {why}"
+                log.info("AlloIncognito tokens: stored a new pair %s, since %s", fresh.id, reason)
                 break  # ours, or one of a process that has replaced it since
             yield steps.Sleep(self._timing.poll_interval * (attempt + 1))
         else:
             self._report_unsaved(fresh, stored)
         self._state.adopt(fresh, made_here=True)
-        log.info("AlloIncognito tokens: pair %s %s: pair %s is stored", self._old_id, how, fresh.id)
         return self._state.pair
 
     def _report_unsaved(self, fresh: TokenPair, stored: TokenPair | None) -> None:
@@ -314,7 +321,7 @@ class LockedReplacement(Replacement):
         if pair is None:
             yield steps.Extend()
             pair = yield from self._create()
-        return (yield from self._save(pair, "replaced under the lock"))
+        return (yield from self._save(pair, "was rejected"))
 
 
 class ClaimedReplacement(Replacement):
@@ -340,7 +347,7 @@ class ClaimedReplacement(Replacement):
             if not (yield from self._still_holds_claim()):
                 return None
             fresh = yield from self._create_by_claim()
-        pair = yield from self._save(fresh, "replaced by claim")
+        pair = yield from self._save(fresh, "was rejected")
         self._state.unconfirmed = UnconfirmedSave(pair, self._old_id, self._saved_at)
         return pair
 

@@ -26,6 +26,7 @@ from airflow_provider_alloincognito.api.transport.in_flight import Flight, InFli
 from airflow_provider_alloincognito.api.transport.pace import Pace
 from airflow_provider_alloincognito.api.transport.session import ServerSession
 from airflow_provider_alloincognito.api.transport.stop import Stop
+from airflow_provider_alloincognito.api.transport.tally import Tally
 from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoStoppedError
 from airflow_provider_alloincognito.scrubbing import without_locals
 
@@ -68,6 +69,8 @@ class Client:
         self.settings = settings
         self.stopped = stopped or threading.Event()
         """Set it to end all requests and waits at once."""
+        self.tally = Tally()
+        """What it has sent and received so far, and how long it waited."""
         self._store = store
         self._keeper = keeper
         self._pace = Pace(settings.requests_per_second)
@@ -134,9 +137,11 @@ class Client:
             case Send():
                 return self.send(step, stop)
             case Sleep(seconds):
-                return stop.sleep(seconds)
+                with self.tally.waiting("token pair"):
+                    return stop.sleep(seconds)
             case Join(flight, timeout):
-                return stop.join(flight, timeout)
+                with self.tally.waiting("token pair"):
+                    return stop.join(flight, timeout)
             case _:
                 return perform(self._store, step)
 
@@ -145,18 +150,24 @@ class Client:
         stop = (stop or Stop(self.stopped)).until(send.deadline)
         if send.is_token_call:
             return self._send_once(send, stop)
-        retrying = tenacity.Retrying(**retries.policy(self.settings, self._pace, stop), sleep=stop.sleep)
+        policy = retries.policy(self.settings, self._pace, stop)
+        retrying = tenacity.Retrying(**policy, sleep=lambda seconds: self._wait_to_retry(seconds, stop))
         return retrying(self._send_once, send, stop)
+
+    def _wait_to_retry(self, seconds: float, stop: Stop) -> None:
+        self.tally.count(retried=1)
+        with self.tally.waiting("pauses"):
+            stop.sleep(seconds)
 
     def _send_once(self, send: Send, stop: Stop) -> StreamedAnswer:
         turn = self._pace.turn(is_urgent=send.is_token_call)
         while wait := turn.seconds_left():
             retries.check_time(self._pace, send.request.method, wait, stop)
-            stop.sleep(wait)
+            with self.tally.waiting("pauses"):
+                stop.sleep(wait)
         stop.check()
-        answer = self._request(send, retries.seconds_for(send.request.method, self.settings, stop))
+        answer = self._respond(send, retries.seconds_for(send.request.method, self.settings, stop))
         try:
-            answer.read_head()
             retries.note_response(self.settings, self._pace, turn, answer)
             answer.extend()
         except BaseException:
@@ -164,8 +175,20 @@ class Client:
             raise
         return answer
 
+    def _respond(self, send: Send, seconds: float) -> StreamedAnswer:
+        """Return the response once its head is complete."""
+        with self.tally.waiting("responses"):
+            answer = self._request(send, seconds)
+            try:
+                answer.read_head()
+            except BaseException:
+                answer.close()
+                raise
+        return answer
+
     def _request(self, send: Send, seconds: float) -> StreamedAnswer:
         request = send.request
+        self.tally.count(requests=1)
         flight = self._in_flight.begin(request.method, seconds)
         try:
             with flight.sending():
@@ -187,7 +210,8 @@ class Client:
             flight.end()
             raise
         secrets = self._keeper.secrets
-        return StreamedAnswer(request.method, response, self.settings, secrets, flight, is_small=send.is_token_call)
+        is_small = send.is_token_call
+        return StreamedAnswer(request.method, response, self.settings, secrets, flight, self.tally, is_small=is_small)
 
 
 class StreamedAnswer(AnswerHead):
@@ -199,6 +223,7 @@ class StreamedAnswer(AnswerHead):
     :param settings: the server's.
     :param secrets: tokens to remove from errors.
     :param flight: the request's, until the response is closed.
+    :param tally: counts its bytes.
     :param is_small: read all of the body at once.
     """
 
@@ -209,6 +234,7 @@ class StreamedAnswer(AnswerHead):
         settings: Settings,
         secrets: tuple[str, ...],
         flight: Flight,
+        tally: Tally,
         *,
         is_small: bool,
     ) -> None:
@@ -217,6 +243,7 @@ class StreamedAnswer(AnswerHead):
         weakref.finalize(self, flight.abandon)
         self._secrets = secrets
         self._flight = flight
+        self._tally = tally
         # The first chunk is whatever has arrived: its requestHash is known even if the connection breaks then.
         self._read_raw = response.raw.read1
         self._chunk_size = CHUNK
@@ -273,6 +300,7 @@ class StreamedAnswer(AnswerHead):
         except (*READ_ERRORS, ValueError) as error:  # ValueError: chunks of a size below 0
             raise self._flight.explain(self.truncated(error)) from None
         if chunk:
+            self._tally.count(received=len(chunk))
             self.feed(chunk)
             self._read_raw = self._response.raw.read
             self._chunk_size = min(2 * self._chunk_size, self.best_chunk)

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from airflow_provider_alloincognito.api.backoff import backoff
+from airflow_provider_alloincognito.api.log_limit import LogLimit
 from airflow_provider_alloincognito.errors import AlloincognitoError
 
 SECONDS_TO_RECOVER = 30.0
@@ -28,6 +29,8 @@ SECONDS_TO_FORGET_A_CUT = 30.0
 LONGEST_RESERVATION = 1.0
 """Turns that are farther ahead are not given yet, since the rate may have changed by then."""
 JITTER = 0.05
+MOST_LINES, SECONDS_PER_LINE = 10, 60.0
+"""How many lines about pauses, and about retries, may be logged in a row, and after which time one more."""
 
 
 class Pace:
@@ -57,6 +60,8 @@ class Pace:
         """Whether a request was given up without a response, so that others need not find out for themselves."""
         self.pauses_in_vain = 0
         """Pauses since the server last took a request of anybody."""
+        self.logged_pauses = LogLimit(MOST_LINES, SECONDS_PER_LINE, clock)
+        self.logged_retries = LogLimit(MOST_LINES, SECONDS_PER_LINE, clock)
         self._ceiling = ceiling or math.inf
         self._rng = rng or random.Random()
         self._guard = threading.Lock()
@@ -140,9 +145,9 @@ class Pace:
         with self._guard:
             self.is_down = self.is_down or self._last_taken_at < began
 
-    def note_rejected(self, turn: Turn, retry_after: float | None) -> None:
+    def note_rejected(self, turn: Turn, retry_after: float | None) -> bool:
         """
-        Pause all requests.
+        Pause all requests, and return whether that is a new pause.
 
         :param turn: the rejected request's. Requests of one burst, sent before the pause, slow the rate down once.
         :param retry_after: seconds that the server asks to wait.
@@ -150,13 +155,15 @@ class Pace:
         with self._guard:
             now = self.now()
             self._rejected += 1
-            if turn.pause_number == self._pauses:
+            is_new = turn.pause_number == self._pauses
+            if is_new:
                 self._pauses += 1
                 self.pauses_in_vain += 1
                 self._rejected_at, self._rejected_rate = now, self.rate
                 self._paused_until = now + backoff(self.pauses_in_vain, self._rng)
             asked = (retry_after or 0.0) * self._rng.uniform(1.0, 1.0 + JITTER)
             self._paused_until = max(self._paused_until, now + asked)
+            return is_new
 
     def _decide_rate(self, now: float) -> None:
         """After a pause, when the responses to all that was sent before it have been counted."""

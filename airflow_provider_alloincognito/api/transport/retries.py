@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from typing import Any
 
 import tenacity
 
+from airflow_provider_alloincognito.amounts import seconds_text
 from airflow_provider_alloincognito.api.answer import verdict
 from airflow_provider_alloincognito.api.answer.head import AnswerHead
 from airflow_provider_alloincognito.api.backoff import backoff
@@ -34,6 +36,7 @@ MOST_REJECTIONS = 2
 """How many times more often than ``retries`` one request may be rejected while the server takes others."""
 
 _rng = random.Random()
+log = logging.getLogger(__name__)
 
 
 def note_response(settings: Settings, pace: Pace, turn: Turn, head: AnswerHead) -> None:
@@ -53,7 +56,11 @@ def note_response(settings: Settings, pace: Pace, turn: Turn, head: AnswerHead) 
     error = _busy_error(head.method, head.status, head.retry_after)
     if head.status in TOO_FAST:
         # A pause that is left to Airflow need not hold the other requests: they soon learn of it themselves.
-        pace.note_rejected(turn, None if isinstance(error, AlloincognitoBusyError) else error.retry_after)
+        asked = None if isinstance(error, AlloincognitoBusyError) else error.retry_after
+        is_new = pace.note_rejected(turn, asked)
+        if is_new and pace.logged_pauses.allows():
+            seconds = seconds_text(pace.pause_left)
+            log.info("%s: the server is busy (HTTP %d): no requests for %s", head.method, head.status, seconds)
         pace.rejection = rebuild(type(error), error.args, error.__dict__)  # without a traceback, which holds tokens
     raise error
 
@@ -148,7 +155,32 @@ def policy(settings: Settings, pace: Pace, stop: Stop) -> dict[str, Any]:
             error.retries_used_up = used_up
         return used_up
 
-    return {"retry": tenacity.retry_if_exception(passes), "stop": gives_up, "wait": wait, "reraise": True}
+    def log_retry(state: tenacity.RetryCallState) -> None:
+        error = _error(state)
+        # After a rejection the pause is logged: it is everybody's.
+        if error is not None and not _is_rejection(error) and pace.logged_retries.allows():
+            log.warning("%s", retry_text(error, wait(state), state.attempt_number, settings.retries))
+
+    return {
+        "retry": tenacity.retry_if_exception(passes),
+        "stop": gives_up,
+        "wait": wait,
+        "before_sleep": log_retry,
+        "reraise": True,
+    }
+
+
+def retry_text(error: BaseException | None, seconds: float, number: int, most: int) -> str:
+    """
+    Return the line for a request that is sent again, without what the error advises to do if it fails for good.
+
+    :param error: why.
+    :param seconds: when.
+    :param number: the number of the retry.
+    :param most: how many there may be.
+    """
+    happened = str(error).partition(". ")[0].rstrip(".")
+    return f"{happened}. Sending it again in {seconds_text(seconds)} (retry {number} of {most})"
 
 
 def passes(error: BaseException) -> bool:
