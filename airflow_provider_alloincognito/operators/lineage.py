@@ -26,7 +26,7 @@ def operator_lineage(server: str, outcome: Outcome) -> Any:
     inputs = [Dataset(namespace=server, name=outcome.source)]
     if outcome.calls:
         inputs.append(Dataset(*dataset_name(outcome.calls)))
-    facets = {}
+    facets: dict[str, Any] = {}
     if outcome.columns:
         fields = [
             schema_dataset.SchemaDatasetFacetFields(name=scrub(column), type=type_name)
