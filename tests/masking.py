@@ -13,6 +13,11 @@ def masked(text: str) -> str:
     return str(_masker().redact(text))
 
 
+def number_of_secrets() -> int:
+    """Return how many secrets Airflow would mask."""
+    return len(_masker().patterns)
+
+
 def forget_secrets() -> None:
     """Forget all secrets. Airflow compiles them into one pattern again for each new one."""
     if SDK not in sys.modules and CORE not in sys.modules:

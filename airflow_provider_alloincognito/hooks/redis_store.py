@@ -25,11 +25,12 @@ class RedisTokenStore:
     :param redis_conn_id: Airflow Connection of the type ``redis``.
     :param server: scheme, lower-case host and port, as in :class:`Settings`.
     :param authorization_token: without spaces around it.
+    :param masks: see :class:`Seal`.
     """
 
-    def __init__(self, redis_conn_id: str, server: str, authorization_token: str) -> None:
+    def __init__(self, redis_conn_id: str, server: str, authorization_token: str, *, masks: bool = True) -> None:
         self._redis_conn_id = redis_conn_id
-        self._seal = Seal(server, authorization_token)
+        self._seal = Seal(server, authorization_token, masks=masks)
         self._pair_key = f"{PREFIX}:pair:{self._seal.digest}"
         self._lock_key = f"{PREFIX}:lock:{self._seal.digest}"
         self._client: redis.Redis | None = None

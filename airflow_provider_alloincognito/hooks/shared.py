@@ -43,42 +43,46 @@ _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, bytes], A
 _making: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
-def shared_pair(settings: Settings, authorization_token: str) -> SharedPair:
+def shared_pair(settings: Settings, authorization_token: str, *, masks: bool = True) -> SharedPair:
     """
     Return the token store and the keeper that this process uses for a server and an authorization token.
 
     Two Connections with the same server and authorization token share one pair.
+
+    :param masks: whether to have Airflow mask all tokens, see :func:`mask_pair`; the first call decides.
     """
     key = (settings.server, authorization_token, settings.token_store)
     with _guard:
         if key not in _pairs:
-            store = token_store_for(settings.token_store, settings.server, authorization_token)
+            store = token_store_for(settings.token_store, settings.server, authorization_token, masks=masks)
             keeper = PairKeeper(settings, authorization_token, locking=isinstance(store, LockingTokenStore))
             _pairs[key] = (store, keeper)
         return _pairs[key]
 
 
-def token_store_for(name: str, server: str, authorization_token: str) -> TokenStore:
+def token_store_for(name: str, server: str, authorization_token: str, *, masks: bool = True) -> TokenStore:
     """
     Return the token store that the setting ``token_store`` names.
 
     :param name: ``variable``, ``redis://<conn id>`` or ``memory``.
     :param server: scheme, lower-case host and port; with the authorization token, the key of the pair.
     :param authorization_token: also what the entries are encrypted with.
+    :param masks: whether to have Airflow mask all tokens.
     """
     if name == "variable":
         from airflow_provider_alloincognito.hooks.variable_store import VariableTokenStore
 
-        return VariableTokenStore(server, authorization_token)
+        return VariableTokenStore(server, authorization_token, masks=masks)
     if name.startswith(REDIS):
         from airflow_provider_alloincognito.hooks.redis_store import RedisTokenStore
 
-        return RedisTokenStore(name.removeprefix(REDIS).rstrip("/"), server, authorization_token)
+        conn_id = name.removeprefix(REDIS).rstrip("/")
+        return RedisTokenStore(conn_id, server, authorization_token, masks=masks)
     log.warning(
         "The token store 'memory' does not share its pair with other processes: each process that uses it "
         "invalidates the pair of all others with the same authorization token. Use it for scripts and tests only"
     )
-    return MaskedMemoryTokenStore()
+    return MaskedMemoryTokenStore() if masks else MemoryTokenStore()
 
 
 class MaskedMemoryTokenStore(MemoryTokenStore):
@@ -133,7 +137,8 @@ def _new_client(access: Access) -> AsyncClient:
     """Run in a thread: reading the CA certificates takes as long as dozens of polls."""
     from airflow_provider_alloincognito.api.transport.async_client import AsyncClient
 
-    store, keeper = shared_pair(access.settings, access.authorization_token)
+    # Not masked, since a triggerer lives long. Nothing here logs tokens, and no user's code is given any.
+    store, keeper = shared_pair(access.settings, access.authorization_token, masks=False)
     return AsyncClient(access.settings, store, keeper, in_thread=_run_in_thread)
 
 

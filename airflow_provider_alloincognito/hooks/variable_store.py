@@ -9,8 +9,8 @@ from airflow_provider_alloincognito.compat import Variable, variable_or_none
 from airflow_provider_alloincognito.errors import AlloincognitoShadowedTokenStoreError, AlloincognitoTokenStoreError
 from airflow_provider_alloincognito.hooks.encryption import Seal
 
-# Airflow masks a Variable whose key contains "token".
-PREFIX = "alloincognito_token"
+# No word that has Airflow mask the values: they are encrypted, and the API server would never forget one of them.
+PREFIX = "alloincognito"
 DESCRIPTION = "Kept by airflow-provider-alloincognito; encrypted. Safe to delete: costs one new token pair."
 
 
@@ -20,10 +20,11 @@ class VariableTokenStore:
 
     :param server: scheme, lower-case host and port, as in :class:`Settings`.
     :param authorization_token: without spaces around it.
+    :param masks: see :class:`Seal`.
     """
 
-    def __init__(self, server: str, authorization_token: str) -> None:
-        self._seal = Seal(server, authorization_token)
+    def __init__(self, server: str, authorization_token: str, *, masks: bool = True) -> None:
+        self._seal = Seal(server, authorization_token, masks=masks)
         self._pair_key = f"{PREFIX}_pair_{self._seal.digest}"
 
     def load(self) -> TokenPair | None:

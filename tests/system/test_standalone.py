@@ -261,7 +261,7 @@ def test_the_api_server_shows_no_token_and_no_number(
     numbers = standalone_sandbox.phone_numbers(daily_runs.first, datetime.now(MOSCOW))
     leaks = Leaks(standalone_sandbox.tokens_ever_issued, numbers)
     variables = standalone.text_of("variables")
-    assert "alloincognito_token_pair_" in variables
+    assert "alloincognito_pair_" in variables
     run = f"dags/{DAG_ID}/dagRuns/trouble/taskInstances"
     shown = [variables, standalone.text_of("connections"), standalone.text_of(run)]
     for task in ("calls", "recordings", "load"):
