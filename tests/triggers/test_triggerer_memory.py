@@ -1,4 +1,4 @@
-"""A triggerer lives for months and meets thousands of token pairs, and Airflow's masker forgets nothing: it gets none."""
+"""A triggerer meets thousands of token pairs in its life. Airflow's masker forgets nothing, so it gets none of them."""
 
 from __future__ import annotations
 
