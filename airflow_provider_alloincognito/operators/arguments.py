@@ -35,12 +35,14 @@ Converter = Callable[[str, Any], Any]
 class TemplatedArguments(Operator):
     """Renders and checks the arguments in ``template_fields``. For operators and sensors."""
 
+    # Not in __dict__: Airflow 2 copies a task's in its order, and can't begin with an attribute from before __init__.
+    __slots__ = ("_passed",)
     converters: ClassVar[Mapping[str, Converter]] = {}
     alloincognito_conn_id: str
     _passed: frozenset[str]
 
     def __new__(cls, *_: Any, **arguments: Any) -> Any:
-        """Keep the names of the arguments: a mapped value that is None is not the same as none."""
+        """Keep the names of the arguments: an argument that is mapped to None is not one that is left out."""
         self = super().__new__(cls)
         object.__setattr__(self, "_passed", frozenset(arguments))
         return self
