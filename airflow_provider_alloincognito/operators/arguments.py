@@ -85,10 +85,10 @@ class TemplatedArguments(Operator):
         super().pre_execute(context)
         with fail_without_retry():
             for name in self.template_fields:
-                value = self.argument(name)
-                refuse_missing(name, self._given(name), value)
-                if value is not None and name in self.converters:
-                    setattr(self, name, self.converters[name](name, value))
+                refuse_missing(name, self._given(name), self.argument(name))
+            for name, convert in self.converters.items():
+                if (value := self.argument(name)) is not None:
+                    setattr(self, name, convert(name, value))
 
     def _given(self, name: str) -> Any:
         """Return what the DAG gives for an argument: a value, a template, an output; True for a mapped argument."""
