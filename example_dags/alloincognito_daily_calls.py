@@ -4,7 +4,7 @@
 Needs the Connection `alloincognito_default`. Set the names of your server's fields in `FIELDS`.
 
 A run covers one whole day, Moscow time. Running it again gives the same rows, in the files and in the table. To fetch
-another period, trigger the DAG and fill in *Period start* and *Period end*.
+another day, trigger the DAG and fill in *Period start* and *Period end*.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ with DAG(
     # Not "@daily", which in Airflow 3 gives an empty data interval.
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone=ZONE),
     start_date=datetime.fromisoformat(FIRST_DAY or "2026-01-01").replace(tzinfo=ZoneInfo(ZONE)),
-    catchup=FIRST_DAY is not None,
+    catchup=bool(FIRST_DAY),
     max_active_runs=3,
     params=period_params(),
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},

@@ -5,7 +5,7 @@ Needs the Connection `alloincognito_default`. Set the names of your server's fie
 
 The first task lists the day's calls that have a recording. Their ids are split into files (chunks) of some hundred
 ids, and a mapped task fetches the recordings of each chunk. One manifest lists all recordings. All tasks, on all
-workers, share one token pair. Running it again fetches only what is missing. To fetch another period, trigger the DAG
+workers, share one token pair. Running it again fetches only what is missing. To fetch another day, trigger the DAG
 and fill in *Period start* and *Period end*.
 """
 
@@ -88,10 +88,9 @@ def manifest(wanted: list[dict[str, str]], calls: dict[str, Any]) -> dict[str, s
     recordings = 0
     with whole_file(ObjectStoragePath(path)) as file:
         for chunk in wanted:
-            with ObjectStoragePath(chunk["manifest_path"]).open("rb") as lines:
-                for line in lines:
-                    file.write(line)
-                    recordings += 1
+            lines = ObjectStoragePath(chunk["manifest_path"]).read_bytes()
+            file.write(lines)
+            recordings += lines.count(b"\n")
     return {"manifest": path, "recordings": recordings}
 
 
@@ -101,7 +100,7 @@ with DAG(
     # Not "@daily", which in Airflow 3 gives an empty data interval.
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone=ZONE),
     start_date=datetime.fromisoformat(FIRST_DAY or "2026-01-01").replace(tzinfo=ZoneInfo(ZONE)),
-    catchup=FIRST_DAY is not None,
+    catchup=bool(FIRST_DAY),
     max_active_runs=1,
     params=period_params(),
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},

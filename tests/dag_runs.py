@@ -123,15 +123,12 @@ def _make_known(dag: DAG) -> None:
 
 
 def _read_instances(run: Run, dag_run: Any) -> None:
+    from airflow.models import xcom as xcoms
     from airflow.models.renderedtifields import RenderedTaskInstanceFields
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    if AIRFLOW_VERSION >= (3, 0):
-        from airflow.models.xcom import XComModel
-    else:
-        from airflow.models.xcom import XCom as XComModel
-
+    XComModel: Any = xcoms.XComModel if AIRFLOW_VERSION >= (3, 0) else xcoms.XCom
     with create_session() as session:
         for ti in dag_run.get_task_instances(session=session):
             run.states[ti.task_id] = str(ti.state)

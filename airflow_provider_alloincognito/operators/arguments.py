@@ -35,12 +35,14 @@ Converter = Callable[[str, Any], Any]
 class TemplatedArguments(Operator):
     """Renders and checks the arguments in ``template_fields``. For operators and sensors."""
 
+    # Not in __dict__: Airflow 2 copies a task's in its order, and can't begin with an attribute from before __init__.
+    __slots__ = ("_passed",)
     converters: ClassVar[Mapping[str, Converter]] = {}
     alloincognito_conn_id: str
     _passed: frozenset[str]
 
     def __new__(cls, *_: Any, **arguments: Any) -> Any:
-        """Keep the names of the arguments: a mapped value that is None is not the same as none."""
+        """Keep the names of the arguments: an argument that is mapped to None is not one that is left out."""
         self = super().__new__(cls)
         object.__setattr__(self, "_passed", frozenset(arguments))
         return self
@@ -83,10 +85,10 @@ class TemplatedArguments(Operator):
         super().pre_execute(context)
         with fail_without_retry():
             for name in self.template_fields:
-                value = self.argument(name)
-                refuse_missing(name, self._given(name), value)
-                if value is not None and name in self.converters:
-                    setattr(self, name, self.converters[name](name, value))
+                refuse_missing(name, self._given(name), self.argument(name))
+            for name, convert in self.converters.items():
+                if (value := self.argument(name)) is not None:
+                    setattr(self, name, convert(name, value))
 
     def _given(self, name: str) -> Any:
         """Return what the DAG gives for an argument: a value, a template, an output; True for a mapped argument."""

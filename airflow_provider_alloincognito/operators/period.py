@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 INTERVAL = {"period_start": "data_interval_start", "period_end": "data_interval_end"}
 """The arguments of operators, names in their templates and params of a run, and what each is by default."""
 HOW_TO_GIVE_A_PERIOD = (
-    "Trigger the DAG with a logical date, or with the params period_start and period_end (params=period_params() in "
-    "the DAG makes a form for them), or set the operator's arguments of these names."
+    "Trigger the DAG with the params period_start and period_end (params=period_params() in the DAG makes a form for "
+    "them) or with a logical date, or set the operator's arguments of these names."
 )
 # Names of their own: not params.period_start, not xcom['period_start'].
 NAME_IN_TEMPLATE = re.compile(r"(?<![\w.'\"])period_(?:start|end)\b")

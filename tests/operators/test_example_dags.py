@@ -163,7 +163,7 @@ def test_a_run_without_a_period_fails_at_once(example_sandbox: StartSandbox, loa
     run = run_dag(dag_of(load(name)), None)
     assert run.state == "failed"
     assert isinstance(run.error, AlloincognitoQueryError)
-    assert "Trigger the DAG with a logical date, or with the params period_start and period_end" in str(run.error)
+    assert "Trigger the DAG with the params period_start and period_end" in str(run.error)
     assert set(run.tries.values()) <= {0, 1}
     assert sandbox.requests == []
 

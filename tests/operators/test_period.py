@@ -90,7 +90,7 @@ def test_a_run_without_a_period_is_explained_and_not_retried(
     run = run_with(tmp_path, date=None, **arguments)
     assert isinstance(run.error, AlloincognitoQueryError)
     assert str(run.error).startswith(said)
-    assert "Trigger the DAG with a logical date, or with the params period_start and period_end" in str(run.error)
+    assert "Trigger the DAG with the params period_start and period_end" in str(run.error)
     assert run.tries == {"calls": 1}
     assert sandbox.requests == []
 

@@ -209,13 +209,22 @@ def land(folder: Path, *, native: bool = False, **arguments: Any) -> Run:
     return run_dag(dag, NEXT_DAY)
 
 
-@pytest.mark.parametrize("template", ["{{ none }}", "{{ '' }}", "{{ ti.xcom_pull('nobody') }}"])
-@pytest.mark.parametrize("argument", ["numbers", "direction", "min_rows", "window", "output_path", "start_time_field"])
-def test_a_template_without_a_value_is_refused(sandbox: Sandbox, tmp_path: Path, argument: str, template: str) -> None:
-    run = land(tmp_path, **{argument: template})
-    assert isinstance(run.error, AlloincognitoQueryError)
-    assert str(run.error).startswith(f"{argument} was given as a template")
-    assert run.tries == {"calls": 1}
+def test_a_template_without_a_value_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    arguments = ("numbers", "direction", "min_rows", "window", "output_path", "start_time_field")
+    templates = {"none": "{{ none }}", "empty": "{{ '' }}", "xcom": "{{ ti.xcom_pull('nobody') }}"}
+
+    def make() -> None:
+        for argument in arguments:
+            for name, template in templates.items():
+                given = {"output_path": f"{tmp_path.as_uri()}/c.jsonl", argument: template}
+                AlloincognitoCallListOperator(task_id=f"{argument}-{name}", **given)
+
+    run = run_dag(one_task_dag("empty", make, retries=2), NEXT_DAY)
+    assert len(run.errors) == len(arguments) * len(templates)
+    assert all(isinstance(error, AlloincognitoQueryError) for error in run.errors)
+    said = {str(error).partition(" was given as a template")[0] for error in run.errors}
+    assert said == set(arguments)
+    assert set(run.tries.values()) == {1}
     assert sandbox.requests == []
 
 
