@@ -50,10 +50,10 @@ def shared_pair(settings: Settings, authorization_token: str) -> SharedPair:
 
     Two Connections with the same server and authorization token share one pair.
     """
-    key = (settings.server, authorization_token, settings.token_store)
+    key = (settings.server, authorization_token, settings.pair_store)
     with _guard:
         if key not in _pairs:
-            store = token_store_for(settings.token_store, settings.server, authorization_token)
+            store = token_store_for(settings.pair_store, settings.server, authorization_token)
             keeper = PairKeeper(settings, authorization_token, locking=isinstance(store, LockingTokenStore))
             _pairs[key] = (store, keeper)
         return _pairs[key]
@@ -61,7 +61,7 @@ def shared_pair(settings: Settings, authorization_token: str) -> SharedPair:
 
 def token_store_for(name: str, server: str, authorization_token: str) -> TokenStore:
     """
-    Return the token store that the setting ``token_store`` names.
+    Return the token store that the setting ``pair_store`` names.
 
     :param name: ``variable``, ``redis://<conn id>`` or ``memory``.
     :param server: scheme, lower-case host and port; with the authorization token, the key of the pair.

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.system
 
 
 def environment(home: Path, sandbox: Sandbox) -> dict[str, str]:
-    connection = sandbox.connection(token_store_seconds=0.3, token_call_seconds=0.5)
+    connection = sandbox.connection(pair_store_seconds=0.3, pair_request_seconds=0.5)
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON"))}
     return {
         **bare,
