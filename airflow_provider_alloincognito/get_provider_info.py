@@ -26,12 +26,12 @@ def _choice(label: str, description: str, *values: str) -> dict[str, object]:
 CONNECTION_SECTIONS = {
     "Calls": {
         "start_time_field": _text(
-            "Field: start of the call",
+            "Field of the call's start",
             "Its name in a row, such as startTime. Calls that start outside the period are then removed. Empty: all "
             "are kept.",
         ),
-        "record_file_id_field": _text("Field: id of the recording", "Its name in a row. Empty: recordFileId."),
-        "numbers_field": _text("Field: phone numbers", "Its name in the request for a call list. Empty: numbers."),
+        "record_file_id_field": _text("Field of the recording's id", "Its name in a row. Empty: recordFileId."),
+        "numbers_field": _text("Field of phone numbers", "Its name in the request for a call list. Empty: numbers."),
         "timezone": _text("Time zone", "The zone of the API's times, such as Asia/Omsk. Empty: Europe/Moscow."),
         "period_end": _choice(
             "End of a period",
@@ -65,9 +65,9 @@ CONNECTION_SECTIONS = {
         "requests_per_second": _number("Requests per second", "Limit of one task. Empty or 0: no limit."),
         "max_response_bytes": _number("Largest response (bytes)", "A larger one is an error. Empty or 0: no limit."),
     },
-    "Tokens": {
+    "Token pair": {
         "pair_store": _text(
-            "Where to keep the pair",
+            "Where to keep it",
             "variable: an Airflow Variable. redis://<connection id>: Redis, for several Airflows with one token. "
             "memory: for scripts and tests only. Empty: variable.",
         ),
@@ -82,7 +82,8 @@ CONNECTION_SECTIONS = {
             "Renew early (s)", "Before the tokens expire. Empty: a tenth of their life, at most 600."
         ),
         "pair_store_seconds": _number(
-            "Longest read or write (s)", "Of the pair. Empty: 1. Raise it if Airflow's database or API server is slow."
+            "Longest read or write (s)",
+            "Of the stored pair. Empty: 1. Raise it if Airflow's database or API server is slow.",
         ),
         "pair_request_seconds": _number(
             "Longest request (s)", "For a new pair. Empty: 3. Raise it if the server takes longer to make one."
@@ -90,13 +91,13 @@ CONNECTION_SECTIONS = {
     },
     "Responses": {
         "auth_error_codes": _text(
-            "Codes: token not accepted", "Values of errorCode, with commas between them. Empty: 401,403."
+            "Codes of a rejected token", "Values of errorCode, with commas between them. Empty: 401,403."
         ),
         "pending_error_codes": _text(
-            "Codes: not ready yet", "Values of errorCode, with commas between them. Empty: none."
+            'Codes of "not ready yet"', "Values of errorCode, with commas between them. Empty: none."
         ),
         "success_codes": _text(
-            "Codes: success",
+            "Codes of success",
             "Values of errorCode that are no error whatever the message says, with commas between them. Empty: 0 and "
             "none, without a real message.",
         ),

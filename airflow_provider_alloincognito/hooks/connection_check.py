@@ -33,8 +33,9 @@ from airflow_provider_alloincognito.api.transport.client import Client
 from airflow_provider_alloincognito.api.transport.failures import no_response_error
 from airflow_provider_alloincognito.api.transport.in_flight import InFlight
 from airflow_provider_alloincognito.api.transport.session import ServerSession
-from airflow_provider_alloincognito.compat import AirflowNotFoundException
+from airflow_provider_alloincognito.compat import AIRFLOW_VERSION, AirflowNotFoundException
 from airflow_provider_alloincognito.errors import (
+    AlloincognitoAuthError,
     AlloincognitoError,
     AlloincognitoMissingExtraError,
     AlloincognitoShadowedTokenStoreError,
@@ -50,9 +51,13 @@ UNKNOWN_HASH = "Y29ubmVjdGlvbi10ZXN0"
 LONGEST_DOCS = 10.0
 LONGEST_PAIR = 60.0
 TRIAL = "connection_test"
-NOT_ALLOWED = (
+NOT_TRIED = (
     "The authorization token was not tried: that makes a new token pair, which invalidates the one in use.",
-    "Run a task, or let the test make a pair: set test_makes_pair to true.",
+    "Run a task to try it, or see test_makes_pair in docs/connection.md.",
+)
+
+SAVED_TOKEN = (
+    "If it is saved already, put it in again: Airflow 2's form does not pass a saved token to its Test button."
 )
 
 
@@ -103,6 +108,8 @@ def run_checks(read: Callable[[], Access]) -> list[Finding]:
     """
     try:
         access = read()
+    except AlloincognitoAuthError as error:
+        return [Finding(Outcome.FAILED, str(error), SAVED_TOKEN if AIRFLOW_VERSION < (3, 0) else "")]
     except AlloincognitoError as error:
         return [Finding(Outcome.FAILED, str(error))]
     findings = [check_token(access), check_server(access), check_store(access)]
@@ -138,12 +145,12 @@ def check_server(access: Access) -> Finding:
         reached = network.resolve(settings)
     except AlloincognitoError as error:
         return Finding(Outcome.FAILED, str(error))
-    flight = InFlight(settings, threading.Event()).begin("/docs", min(settings.timeout, LONGEST_DOCS))
+    flight = InFlight(settings, threading.Event()).begin("GET /docs", min(settings.timeout, LONGEST_DOCS))
     try:
         with ServerSession(reached) as session, flight.sending():
             status = session.get(f"{settings.server}/docs", timeout=LONGEST_DOCS, stream=True).status_code
     except requests.RequestException as error:
-        return Finding(Outcome.FAILED, str(flight.explain(no_response_error("/docs", reached, error))))
+        return Finding(Outcome.FAILED, str(flight.explain(no_response_error("GET /docs", reached, error))))
     finally:
         flight.end()
     via = f" through the proxy {reached.proxy.address}" if reached.proxy is not None else ""
@@ -216,7 +223,7 @@ def _try_stored_pair(access: Access) -> Finding:
     except AlloincognitoTokenStoreError:
         pair = None  # check_store says why
     if pair is None:
-        return Finding(Outcome.WARNING, *NOT_ALLOWED)
+        return Finding(Outcome.WARNING, *NOT_TRIED)
     client = Client(access.settings, store, keeper)
     try:
         response = client.send(Send(_harmless_request(access), pair.access_token))

@@ -139,7 +139,7 @@ def test_an_unknown_extra_warns(write: Write, caplog: pytest.LogCaptureFixture) 
         ({"proxies": '{"https": '}, r"proxies \('Network: Proxy' .*JSON object from scheme to URL"),
         ({"proxies": "proxy.example/path"}, r"proxies \('Network: Proxy' .*not the address of a proxy"),
         ({"verify": "/nowhere"}, r"verify \('Network: Check the certificate' .*does not exist"),
-        ({"test_makes_pair": "perhaps"}, r"test_makes_pair \('Tokens: Test may make a pair' .*true or false"),
+        ({"test_makes_pair": "perhaps"}, r"test_makes_pair \('Token pair: Test may make a pair' .*true or false"),
         ([1], "extra is not a JSON object"),
     ],
 )

@@ -34,7 +34,7 @@ def test_airflow_2_shows_every_setting() -> None:
 def test_every_field_is_in_a_section_and_says_what_it_may_hold() -> None:
     fields: Any = connection_type()["conn-fields"]
     for name, field in fields.items():
-        assert field["schema"]["section"] in ("Calls", "Paths", "Network", "Tokens", "Responses"), name
+        assert field["schema"]["section"] in ("Calls", "Paths", "Network", "Token pair", "Responses"), name
         assert "Empty" in field["description"], name
         for value in field["schema"].get("enum", ()):
             assert f"{value}: " in field["description"], name
