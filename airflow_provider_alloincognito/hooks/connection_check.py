@@ -183,7 +183,7 @@ def check_store(access: Access) -> Finding:
             "pair_store is 'memory', so each process invalidates the token pairs of all others.",
             "Leave pair_store empty, unless this is for a script or a test.",
         )
-    kept = "No token pair is stored yet, or none can be read from here" if pair is None else "A token pair is stored"
+    kept = "No token pair was stored yet, or none can be read from here" if pair is None else "A token pair is stored"
     return Finding(Outcome.OK, f"{kept} (pair_store: {name}).")
 
 
@@ -210,9 +210,12 @@ def check_pair(access: Access) -> Finding:
     finally:
         client.close()
     made = _try_stored_pair(access)
-    if made.outcome is Outcome.OK or failure is None:
-        return made
-    return Finding(Outcome.FAILED, str(failure))
+    if made.outcome is Outcome.OK:
+        return Finding(
+            Outcome.OK,
+            "The test has made and stored a token pair, and the server accepts it, so the authorization token works.",
+        )
+    return made if failure is None else Finding(Outcome.FAILED, str(failure))
 
 
 def _try_stored_pair(access: Access) -> Finding:

@@ -58,14 +58,13 @@ def place(
     with Sandbox(calls_per_day=20, daily_variation=False, recording_bytes=(720, 7200)) as sandbox:
         airflow = (Standalone if is_3 else Standalone2)(home, python, AIRFLOW__CORE__TEST_CONNECTION="Enabled")
         try:
-            shutil.copy(DAGS / "calls.py", airflow.dags)
+            shutil.copy(DAGS / "calls_of_a_period.py", airflow.dags)
             airflow.wait_until_healthy()
             ui = (Ui3 if is_3 else Ui2)(page, airflow, images)
             ui.log_in()
             yield Place(airflow, ui, sandbox)
-        except BaseException:
-            page.screenshot(path=images / f"failed-{request.param}.png")
-            raise
         finally:
+            if request.session.testsfailed:
+                page.screenshot(path=images / f"failed-{request.param}.png")
             page.close()
             airflow.stop()

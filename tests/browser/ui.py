@@ -26,7 +26,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 # Of one step. The machine also runs Airflow's scheduler and its tasks.
-PATIENCE = 60_000
+PATIENCE = 120_000
 
 
 class Ui(ABC):
@@ -112,7 +112,7 @@ class Ui(ABC):
         with self.page.context.expect_page() as opened:
             link.click()
         opened.value.wait_for_load_state("domcontentloaded")
-        return opened.value.url
+        return str(opened.value.url)
 
 
 class Ui3(Ui):
@@ -138,11 +138,10 @@ class Ui3(Ui):
                 continue
             self.fold(section)
             (key,) = [key for key, known in CONNECTION_LABELS.items() if known == label]
-            field = dialog.locator(f"#element_{key}")
             if value == "true":
-                field.click(force=True)
+                dialog.locator(f'[id^="switch:element_{key}"]').first.click()
             else:
-                field.fill(value)
+                dialog.locator(f"#element_{key}").fill(value)
 
     def fold(self, section: str) -> None:
         """Unfold a section of the form, or fold it up."""
@@ -158,7 +157,7 @@ class Ui3(Ui):
         toast = self.page.get_by_role("status").filter(has_text="Test Connection")
         text = toast.inner_text()
         self.picture(picture)
-        return text.partition("\n")[2]
+        return str(text.partition("\n")[2])
 
     def fill_in_period(self, dag_id: str, start: str, end: str) -> None:
         """Open the dialog that triggers a DAG, and choose the period; times as ``2026-03-03 00:00``, in UTC."""
@@ -189,7 +188,7 @@ class Ui3(Ui):
         self.open(f"dags/{dag_id}/runs/{self.run_id(dag_id)}/tasks/{task_id}")
         log = self.page.get_by_test_id("virtualized-list")
         expect(log).to_contain_text("Post Execute")
-        return log.inner_text()
+        return str(log.inner_text())
 
     def follow_link(self, dag_id: str, task_id: str, name: str) -> str:
         """Follow an extra link of the last run's task, and return the address that it leads to."""
@@ -202,7 +201,7 @@ class Ui3(Ui):
         self.page.get_by_role("link", name=uri, exact=True).click()
         self.page.locator(".codicon-folding-collapsed").first.click()
         expect(self.page.locator("body")).to_contain_text("rows")
-        return self.page.locator("body").inner_text()
+        return str(self.page.locator("body").inner_text())
 
 
 class Ui2(Ui):
@@ -237,7 +236,7 @@ class Ui2(Ui):
         self.picture(picture)
         self.page.get_by_role("button", name="Save").click()
         self.page.wait_for_url("**/home")
-        return text
+        return str(text)
 
     def fill_in_period(self, dag_id: str, start: str, end: str) -> None:
         """Open the page that triggers a DAG, and choose the period; times as ``2026-03-03 00:00``, in UTC."""
@@ -261,7 +260,7 @@ class Ui2(Ui):
         self.open(f"dags/{dag_id}/grid?dag_run_id={self._run(dag_id)}&task_id={task_id}&tab=logs")
         log = self.page.locator("code").filter(has_text="Marking task as SUCCESS").first
         expect(log).to_be_visible()
-        return log.inner_text()
+        return str(log.inner_text())
 
     def follow_link(self, dag_id: str, task_id: str, name: str) -> str:
         """Follow an extra link of the last run's task, and return the address that it leads to."""
@@ -274,7 +273,7 @@ class Ui2(Ui):
         self.page.get_by_text(uri, exact=True).first.click()
         self.page.locator(".node-ellipsis").first.click()
         expect(self.page.locator("body")).to_contain_text("rows")
-        return self.page.locator("body").inner_text()
+        return str(self.page.locator("body").inner_text())
 
     def _run(self, dag_id: str) -> str:
         return self.run_id(dag_id).replace("+", "%2B").replace(":", "%3A")
