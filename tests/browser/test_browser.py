@@ -27,7 +27,7 @@ def connection(sandbox: Sandbox, token: str | None = None) -> dict[str, str]:
 def test_the_test_button(place: Place) -> None:
     ui, sandbox = place.ui, place.sandbox
     ui.fill_in_connection("alloincognito_default", connection(sandbox))
-    ui.picture("connection-form")
+    ui.picture("connection-form", height=1000)
     text = ui.save_and_test("alloincognito_default", "connection-test")
     assert text.startswith("Warning: The authorization token was not tried")
     assert f"OK: The server {sandbox.url} responds." in text
