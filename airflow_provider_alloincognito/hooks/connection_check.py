@@ -128,7 +128,7 @@ def check_token(access: Access) -> Finding:
         )
     end = jwt_expiry(access.authorization_token)
     if end is None:
-        return Finding(Outcome.OK, "The password is a JWT, as the authorization token is.")
+        return Finding(Outcome.OK, "The password has the form of a JWT, as the authorization token has.")
     if end < utc_now():
         return Finding(
             Outcome.FAILED,
@@ -196,9 +196,11 @@ def check_pair(access: Access) -> Finding:
     try:
         _try_to_write(store)
     except AlloincognitoTokenStoreError as error:
+        is_outside_a_task = AIRFLOW_VERSION >= (3, 0) and access.settings.pair_store == "variable"
+        why = "In Airflow 3, only tasks and triggers can save Variables." if is_outside_a_task else str(error)
         return Finding(
             Outcome.WARNING,
-            f"The authorization token was not tried: a new token pair could not be stored from here. {error}",
+            f"The authorization token was not tried: a new token pair could not be stored from here. {why}",
             "Run a task to try it.",
         )
     client = Client(access.settings, store, keeper)

@@ -253,7 +253,8 @@ class Ui2(Ui):
     def wait_until_green(self, dag_id: str) -> None:
         """Look at the grid until the run is green."""
         self.open(f"dags/{dag_id}/grid?dag_run_id={self._run(dag_id)}")
-        expect(self.page.get_by_text("success", exact=True).first).to_be_visible()
+        status = self.page.get_by_role("row").filter(has=self.page.get_by_text("Status", exact=True))
+        expect(status).to_contain_text("success")
 
     def log_of(self, dag_id: str, task_id: str) -> str:
         """Return the log of the last run's task."""
