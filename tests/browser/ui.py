@@ -273,8 +273,9 @@ class Ui2(Ui):
         self.open("datasets")
         self.page.get_by_text(uri, exact=True).first.click()
         self.page.locator(".node-ellipsis").first.click()
-        expect(self.page.locator("body")).to_contain_text("rows")
-        return str(self.page.locator("body").inner_text())
+        event = self.page.locator(".react-json-view").first
+        expect(event).to_contain_text("rows")
+        return str(event.inner_text())
 
     def _run(self, dag_id: str) -> str:
         return self.run_id(dag_id).replace("+", "%2B").replace(":", "%3A")
