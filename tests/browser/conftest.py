@@ -6,30 +6,37 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from airflow_provider_alloincognito.sandbox import Sandbox
 from services.standalone import Standalone, Standalone2
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: run make test-browser.")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+    from ui import Place
 
-from ui import ARGUMENTS, CHROMIUM, Place, Ui2, Ui3  # noqa: E402 - it needs Playwright
-
+# Only `make test-browser` installs Playwright.
+collect_ignore = [] if find_spec("playwright") else ["test_browser.py"]
 DAGS = Path(__file__).with_name("dags")
 AIRFLOW_2 = Path(__file__).parents[2] / ".venv-2.11" / "bin" / "python"
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[playwright.Browser]:
+def browser() -> Iterator[Browser]:
     """A Chromium without a window."""
+    from playwright.sync_api import sync_playwright
+    from ui import ARGUMENTS, CHROMIUM
+
     if not Path(CHROMIUM).exists():
         pytest.fail(
             f"There is no Chromium at {CHROMIUM}. Install it (Debian and Ubuntu: apt-get install chromium), or name "
             "another one: CHROMIUM=/path/to/chromium make test-browser."
         )
-    with playwright.sync_playwright() as started:
+    with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
@@ -47,10 +54,12 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
-    browser: playwright.Browser,
+    browser: Browser,
     images: Path,
 ) -> Iterator[Place]:
     """Airflow without Connections, with the DAG ``calls``."""
+    from ui import Place, Ui2, Ui3
+
     is_3 = request.param == "3.3"
     python = sys.executable if is_3 else os.environ.get("AIRFLOW_2_PYTHON") or str(AIRFLOW_2)
     home = tmp_path_factory.mktemp("airflow")

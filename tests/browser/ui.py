@@ -182,6 +182,8 @@ class Ui3(Ui):
         """Look at the grid until the run is green."""
         self.open(f"dags/{dag_id}/runs/{self.run_id(dag_id)}")
         expect(self.page.get_by_text("Success").first).to_be_visible()
+        self.page.reload()  # the grid is slower to follow than the run's own state
+        expect(self.page.get_by_text("Success").first).to_be_visible()
 
     def log_of(self, dag_id: str, task_id: str) -> str:
         """Return the log of the last run's task."""
