@@ -53,7 +53,7 @@ bench-recordings: environment ## recordings onto disk, likewise
 bench-imports: environment ## what parsing a DAG file costs, likewise
 	@$(PY) -m benchmarks.imports --write docs/performance.md $(ARGS)
 
-.PHONY: bench-rotation bench-triggers test-dialects test-faults test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz
+.PHONY: bench-rotation bench-triggers environment-browser test-browser test-dialects test-faults test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz
 
 bench-rotation: environment ## one pair, hammered by many processes; ARGS="--mode naive|protocol|redis|airflow"
 	@$(PY) -m benchmarks.rotation $(ARGS)
@@ -83,6 +83,12 @@ test-distributed: environment-distributed ## Celery, two workers, Redis and Post
 test-deployment: environment-distributed ## tasks that share a pair on Airflow 3.3 and 2.11; takes a quarter of an hour
 	@tests/distributed/environment .venv-distributed-2.11 2.11
 	.venv-distributed/bin/python -m pytest -m deployment tests/distributed -s $(ARGS)
+
+environment-browser: environment environment-2.11
+	@$(PY) -c 'import playwright' 2>/dev/null || $(PY) -m pip install --quiet --constraint constraints/airflow-3.3.txt --editable '.[browser]'
+
+test-browser: environment-browser ## Airflow's UI in a real Chromium, on 3.3 and 2.11; IMAGES=docs/images keeps the screenshots
+	IMAGES=$(IMAGES) $(PY) -m pytest -m browser tests/browser $(ARGS)
 
 soak: MINUTES ?= 60
 soak: environment ## Airflow under a failing API and with killed tasks, for MINUTES=60; then all that landed is counted

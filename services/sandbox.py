@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 PROGRAM = [sys.executable, "-m", "airflow_provider_alloincognito.sandbox"]
 
@@ -30,7 +31,9 @@ class RunningSandbox:
     @property
     def connection(self) -> str:
         """The Airflow Connection to it, as JSON."""
-        return json.dumps({"conn_type": "alloincognito", "host": self.url, "password": self.authorization_token})
+        # Airflow 3.3's test button fails if the port is empty.
+        fields = {"conn_type": "alloincognito", "host": self.url, "port": urlsplit(self.url).port}
+        return json.dumps({**fields, "password": self.authorization_token})
 
 
 @contextmanager

@@ -43,8 +43,8 @@ hypothesis_settings.register_profile("patient", deadline=None, suppress_health_c
 hypothesis_settings.load_profile("patient")
 
 # The rotation protocol waits for these; on the loopback short ones are enough.
-QUICK: dict[str, Any] = {"token_store_seconds": 0.02, "token_call_seconds": 0.05, "retries": 0, "timeout": 5.0}
-MEMORY: dict[str, Any] = {"token_store": "memory", "retries": 0, "timeout": 5}
+QUICK: dict[str, Any] = {"pair_store_seconds": 0.02, "pair_request_seconds": 0.05, "retries": 0, "timeout": 5.0}
+MEMORY: dict[str, Any] = {"pair_store": "memory", "retries": 0, "timeout": 5}
 SMALL: dict[str, Any] = {"calls_per_day": 40, "daily_variation": False, "recording_bytes": (720, 7200)}
 
 

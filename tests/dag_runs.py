@@ -21,9 +21,9 @@ from airflow_provider_alloincognito.sandbox import Sandbox
 CONNECTION = "alloincognito_default"
 # For tests of the token store. The other tests keep the pair in memory, which waits for nothing.
 VARIABLE: dict[str, Any] = {
-    "token_store": "variable",
-    "token_store_seconds": 0.25,
-    "token_call_seconds": 0.5,
+    "pair_store": "variable",
+    "pair_store_seconds": 0.25,
+    "pair_request_seconds": 0.5,
     "retries": 0,
 }
 

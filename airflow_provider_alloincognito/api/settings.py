@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from airflow_provider_alloincognito.errors import AlloincognitoSettingsError
+from airflow_provider_alloincognito.get_provider_info import CONNECTION_LABELS
 
 PROD_SERVER = "https://webapi.alloincognito.ru:4431"
 TEST_SERVER = "https://test-webapi.alloincognito.ru:4431"
@@ -29,10 +30,17 @@ FOUR_NUMBERS = re.compile(r"\d+(\.\d+){3}")
 OWN_PATH = re.compile(r"/(docs|api/v1)(/.*)?$")
 GATEWAY_PATH = re.compile(r"(/(?!(\.|%2e){1,2}(/|$))([^/%]|%[0-9a-f]{2})+)*", re.IGNORECASE)
 PATHS = ("call_list_path", "create_path", "refresh_path", "record_file_path", "request_result_path")
-SECONDS = ("timeout", "response_timeout", "token_store_seconds", "token_call_seconds")
+SECONDS = ("timeout", "response_timeout", "pair_store_seconds", "pair_request_seconds")
 NOT_NEGATIVE = ("retries", "requests_per_second", "max_response_bytes", "refresh_before_expiry")
 # A URL with a host and a password in it would be taken for the id of a Connection, and shown as one.
-TOKEN_STORE = re.compile(r"variable|memory|redis://[^\s/:@?#]+/?")
+PAIR_STORE = re.compile(r"variable|memory|redis://[^\s/:@?#]+/?")
+# Airflow takes an extra with "token" in its name for a secret: it shows *** in the form and in every log that has the
+# value, be it a 1.
+OLD_NAMES = {
+    "token_store": "pair_store",
+    "token_store_seconds": "pair_store_seconds",
+    "token_call_seconds": "pair_request_seconds",
+}
 # What comes before the host of a proxy: a user and a password.
 LOGIN = re.compile(r"^(?P<scheme>[^@/]*//)?.*@", re.DOTALL)
 # What errors say of a setting that is not just a text.
@@ -41,7 +49,7 @@ ALLOWED = {
     **dict.fromkeys(SECONDS, "a number of seconds above 0"),
     "timezone": "an IANA time zone, such as 'Europe/Moscow'",
     "period_end": "'unknown', 'inclusive' or 'exclusive'",
-    "token_store": "'variable', 'redis://<connection id>' or 'memory'. Host and password of a Redis belong in its own "
+    "pair_store": "'variable', 'redis://<connection id>' or 'memory'. Host and password of a Redis belong in its own "
     "Connection",
     "null_rowset": "'empty' or 'pending'",
     "audio_formats": "a list of 'mp3', 'wav' and 'ogg'",
@@ -50,7 +58,9 @@ ALLOWED = {
     "requests_per_second": "a number, 0 (no limit) or more",
     "max_response_bytes": "a whole number, 0 (no limit) or more",
     "verify": "true, false or the path of a CA bundle",
-    "proxies": 'a JSON object from scheme to proxy URL, such as {"https": "http://proxy.example:3128"}',
+    "proxies": "the URL of a proxy, such as http://proxy.example:3128, or a JSON object from scheme to URL, such as "
+    '{"https": "http://proxy.example:3128"}',
+    "test_makes_pair": "true or false",
 }
 
 log = logging.getLogger(__name__)
@@ -80,9 +90,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         else fails.
     :param refresh_before_expiry: seconds before the access token's expiry at which to renew it; by default a tenth of
         its life, at most 10 minutes.
-    :param token_store: ``variable``, ``redis://<conn id>`` or ``memory``.
-    :param token_store_seconds: the longest one call to the token store takes, in seconds, for the rotation protocol.
-    :param token_call_seconds: the usual time of one ``create`` or ``refresh``, in seconds, for the rotation protocol.
+    :param pair_store: ``variable``, ``redis://<conn id>`` or ``memory``.
+    :param pair_store_seconds: the longest one call to the token store takes, in seconds, for the rotation protocol.
+    :param pair_request_seconds: the usual time of one ``create`` or ``refresh``, in seconds, for the rotation protocol.
+    :param test_makes_pair: whether the connection test may make a token pair, where it can be stored.
     :param timeout: seconds to wait for a connection, and for each further part of a response.
     :param response_timeout: seconds that one whole response may take, however slowly it comes.
     :param retries: how often to send a request again after a connection error or a gateway's error (HTTP 408, 429,
@@ -90,7 +101,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     :param requests_per_second: limit on the requests of one client; 0 is no limit. None is known.
     :param max_response_bytes: a longer response is an error; 0 is no limit.
     :param verify: how to check the server's certificate: true, false, or the path of a CA bundle.
-    :param proxies: scheme to proxy URL, as for ``requests``.
+    :param proxies: ``http``, ``https`` or ``all`` to proxy URL, as for ``requests``.
     :raises AlloincognitoSettingsError: if a value is invalid. It names the setting and what is allowed.
     """
 
@@ -111,9 +122,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     null_rowset: Literal["empty", "pending"] = "empty"
     audio_formats: tuple[Literal["mp3", "wav", "ogg"], ...] = ("mp3",)
     refresh_before_expiry: float | None = None
-    token_store: str = "variable"
-    token_store_seconds: float = 1.0
-    token_call_seconds: float = 3.0
+    pair_store: str = "variable"
+    pair_store_seconds: float = 1.0
+    pair_request_seconds: float = 3.0
+    test_makes_pair: bool = False
     timeout: float = 60.0
     response_timeout: float = 1800.0
     retries: int = 4
@@ -128,7 +140,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             **{name: 0 <= (getattr(self, name) or 0) < math.inf for name in NOT_NEGATIVE},
             # Anything else would become part of the URL's host, which the token is sent to.
             **{name: getattr(self, name).startswith("/") for name in PATHS},
-            "token_store": TOKEN_STORE.fullmatch(self.token_store) is not None,
+            "pair_store": PAIR_STORE.fullmatch(self.pair_store) is not None,
         }
         for name, is_valid in valid.items():
             if not is_valid:
@@ -166,33 +178,45 @@ def read_settings(server: str, extra: Mapping[str, Any]) -> Settings:
     """
     types = {field.name: field.type for field in msgspec.structs.fields(Settings) if field.name != "server"}
     values: dict[str, Any] = {}
-    for name, value in extra.items():
+    for name, value in _given(extra).items():
         if name not in types:
             close = difflib.get_close_matches(name, types, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             log.warning("Unknown extra %r in the AlloIncognito Connection, ignored%s", name, hint)
-        elif value is not None and value != "":
-            try:
-                values[name] = msgspec.convert(_from_form(name, value), types[name], strict=False)
-            except (msgspec.ValidationError, msgspec.DecodeError):
-                raise _invalid(name) from None
+            continue
+        try:
+            values[name] = msgspec.convert(_from_form(name, value), types[name], strict=False)
+        except (msgspec.ValidationError, msgspec.DecodeError):
+            raise _invalid(name) from None
     return Settings(server=server, **values)
 
 
+def setting_name(name: str) -> str:
+    """Return what errors call a setting: its name, and its label in the form."""
+    return f"The setting {name} ({CONNECTION_LABELS[name]!r} in the Connection's form)"
+
+
 def _invalid(name: str) -> AlloincognitoSettingsError:
-    return AlloincognitoSettingsError(
-        f"The setting {name} of the AlloIncognito Connection is invalid. It must be {ALLOWED.get(name, 'a text')}."
-    )
+    return AlloincognitoSettingsError(f"{setting_name(name)} is invalid. It must be {ALLOWED.get(name, 'a text')}.")
+
+
+def _given(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the extras that are not empty, by their present names. If an old name is there too, it loses."""
+    given = {name: value for name, value in extra.items() if value is not None and value != ""}
+    for old, new in OLD_NAMES.items():
+        if old in given:
+            given.setdefault(new, given.pop(old))
+    return given
 
 
 def _from_form(name: str, value: Any) -> Any:
-    """Convert a form's text: a list with commas, a mapping in JSON, true or false."""
+    """Convert a form's text: a list with commas, a URL or a mapping in JSON, true or false."""
     if name in ("auth_error_codes", "pending_error_codes", "success_codes", "audio_formats"):
         parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
         return [str(part).strip() for part in parts if str(part).strip()]
     if name == "proxies" and isinstance(value, str):
-        return msgspec.json.decode(value)
-    if name == "verify" and (text := str(value).strip().lower()) in ("true", "false"):
+        return msgspec.json.decode(value) if value.lstrip().startswith(("{", "[", '"')) else {"all": value.strip()}
+    if name in ("verify", "test_makes_pair") and (text := str(value).strip().lower()) in ("true", "false"):
         return text == "true"
     return value
 
@@ -226,7 +250,7 @@ def server_url(host: str | None = None, port: int | None = None, schema: str | N
             raise ValueError
     except (KeyError, ValueError):
         raise AlloincognitoSettingsError(
-            "The AlloIncognito Connection's host is not a valid server address. Leave it empty for the PROD "
+            "The Connection's host is not a valid server address. Leave it empty for the PROD "
             f"environment, or set it to a URL such as {TEST_SERVER} (http or https, followed by the path of a gateway "
             "if there is one; no user, password or query in it)."
         ) from None

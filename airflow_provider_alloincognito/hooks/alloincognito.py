@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
 from threading import Event, Lock
@@ -15,12 +15,13 @@ from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.results import CallList, NumbersCheck, RecordFile, RowFilter
 from airflow_provider_alloincognito.api.times import parse_moment
 from airflow_provider_alloincognito.compat import BaseHook, add_hook_lineage
-from airflow_provider_alloincognito.errors import (
-    AlloincognitoAuthError,
-    AlloincognitoError,
-    AlloincognitoQueryError,
+from airflow_provider_alloincognito.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.get_provider_info import (
+    CONNECTION_FIELDS,
+    CONNECTION_LABELS,
+    NAME,
+    UI_FIELD_BEHAVIOUR,
 )
-from airflow_provider_alloincognito.get_provider_info import CONNECTION_FIELDS, NAME, UI_FIELD_BEHAVIOUR
 from airflow_provider_alloincognito.scrubbing import without_locals
 
 if TYPE_CHECKING:
@@ -79,10 +80,8 @@ class AlloincognitoHook(BaseHook):
     @cached_property
     def access(self) -> Access:
         """The Connection's settings and authorization token."""
-        from airflow_provider_alloincognito.hooks.connection import find_connection, read_connection
-
-        with without_locals():
-            return read_connection(find_connection(self.alloincognito_conn_id))
+        with without_locals(), self._naming_the_connection():
+            return self._read_access()
 
     @cached_property
     def settings(self) -> Settings:
@@ -93,7 +92,7 @@ class AlloincognitoHook(BaseHook):
 
     def get_conn(self) -> Client:
         """Return the client, for requests that have no method here."""
-        with without_locals(), self._client_lock:
+        with without_locals(), self._naming_the_connection(), self._client_lock:
             return self._client
 
     @property
@@ -194,13 +193,22 @@ class AlloincognitoHook(BaseHook):
         return CallList(answer, self._row_filter(query) if query is not None else None, self.ready_check)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Check what can be checked without making a token pair, which would end the one in use."""
-        from airflow_provider_alloincognito.hooks.connection_check import check
+        """
+        Check a Connection, for Airflow's test button and ``airflow connections test``.
 
-        try:
-            return check(self.access)
-        except AlloincognitoError as error:
-            return False, str(error)
+        It makes a token pair, which would end the one in use, only if the setting ``test_makes_pair`` allows it.
+
+        :return: whether all is well enough to work, and what was found, the bad news first.
+        """
+        from airflow_provider_alloincognito.hooks.connection_check import report, run_checks
+
+        with without_locals():
+            return report(run_checks(self._read_access))
+
+    def _read_access(self) -> Access:
+        from airflow_provider_alloincognito.hooks.connection import find_connection, read_connection
+
+        return read_connection(find_connection(self.alloincognito_conn_id))
 
     def _moment(self, argument: str, given: datetime | str) -> datetime:
         zone = self.settings.zone  # an invalid setting is a ValueError, too
@@ -223,12 +231,10 @@ class AlloincognitoHook(BaseHook):
         add_hook_lineage(self, "input", request.url)
         return self.get_conn().open(request, deadline=deadline)
 
-    @contextmanager
-    def _naming_the_connection(self) -> Iterator[None]:
-        try:
-            yield
-        except AlloincognitoAuthError as error:
-            raise AlloincognitoAuthError(f"Connection {self.alloincognito_conn_id!r}: {error}") from None
+    def _naming_the_connection(self) -> AbstractContextManager[None]:
+        from airflow_provider_alloincognito.hooks.connection import naming_the_connection
+
+        return naming_the_connection(self.alloincognito_conn_id)
 
     # Airflow 2.11's form; Airflow 3 reads the same definition from the provider info.
 
@@ -239,7 +245,7 @@ class AlloincognitoHook(BaseHook):
         from wtforms import StringField
 
         return {
-            name: StringField(field["label"], description=field["description"], widget=BS3TextFieldWidget())
+            name: StringField(CONNECTION_LABELS[name], description=field["description"], widget=BS3TextFieldWidget())
             for name, field in CONNECTION_FIELDS.items()
         }
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_alloincognito.api.settings import Settings, read_settings, server_url
 from airflow_provider_alloincognito.api.tokens.pair import can_be_token
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 # The word before the token in the HTTP header, which users copy along with it.
 BEARER = re.compile(r"^bearer(?:\s+|$)", re.IGNORECASE)
+# Airflow 2.11's test button sends each field of the form twice, once with this before its name.
+FORM_PREFIX = "extra__alloincognito__"
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ def find_connection(conn_id: str) -> Connection:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         raise AlloincognitoSettingsError(
-            f"There is no Connection {conn_id!r}. Create it with the type AlloIncognito (Admin, Connections), or "
+            "There is no Connection with this id. Create it with the type AlloIncognito (Admin, Connections), or "
             "correct the operator's alloincognito_conn_id. If a secrets backend keeps it, check that the workers can "
             "reach the backend."
         ) from None
@@ -51,23 +55,50 @@ def read_connection(connection: Connection) -> Access:
     """
     Read a Connection. Callers use ``without_locals``: a Connection's ``repr`` shows its password.
 
+    Errors do not name the Connection, whose id means nothing in Airflow's connection test: see
+    :func:`naming_the_connection`.
+
     :param connection: of the type ``alloincognito``.
     :raises AlloincognitoSettingsError: if its host or an extra is invalid.
     :raises AlloincognitoAuthError: if its password is missing or cannot be a token.
     """
     server = server_url(connection.host, connection.port, connection.schema)
-    settings = read_settings(server, connection.extra_dejson)
+    settings = read_settings(server, _extra(connection))
     token = BEARER.sub("", (connection.password or "").strip())
     mask_secret(token)  # Airflow masks only the whole password, with "Bearer" and spaces
     if not token:
         raise AlloincognitoAuthError(
-            f"The Connection {connection.conn_id!r} has no password. Set it to the authorization token, which is made "
-            "in the personal account (menu 'Виртуальная АТС', section 'Интеграционные API', button 'получить "
-            "authorization token')."
+            "The Connection has no password. Set it to the authorization token, which is made in the personal account "
+            "(menu 'Виртуальная АТС', section 'Интеграционные API', button 'получить authorization token')."
         )
     if not can_be_token(token):
         raise AlloincognitoAuthError(
-            f"The password of the Connection {connection.conn_id!r} contains a space, a line break or a character that "
-            "no token has, so it is not just the authorization token. Copy the token again."
+            "The Connection's password contains a space, a line break or a character that no token has, so it is not "
+            "just the authorization token. Copy the token again."
         )
     return Access(settings, token)
+
+
+@contextmanager
+def naming_the_connection(conn_id: str) -> Iterator[None]:
+    """
+    Begin an error about a Connection with its id, once.
+
+    :param conn_id: the Connection's id.
+    """
+    name = f"Connection {conn_id!r}: "
+    try:
+        yield
+    except (AlloincognitoAuthError, AlloincognitoSettingsError) as error:
+        if str(error).startswith(name):
+            raise
+        raise type(error)(f"{name}{error}") from None
+
+
+def _extra(connection: Connection) -> Mapping[str, Any]:
+    extra: Any = connection.extra_dejson
+    if not isinstance(extra, Mapping):
+        raise AlloincognitoSettingsError(
+            'The Connection\'s extra is not a JSON object, such as {"timezone": "Europe/Moscow"}.'
+        )
+    return {name: value for name, value in extra.items() if not name.startswith(FORM_PREFIX)}

@@ -51,10 +51,10 @@ def shared_pair(settings: Settings, authorization_token: str, *, masks: bool = T
 
     :param masks: whether to have Airflow mask all tokens, see :func:`mask_pair`; the first call decides.
     """
-    key = (settings.server, authorization_token, settings.token_store)
+    key = (settings.server, authorization_token, settings.pair_store)
     with _guard:
         if key not in _pairs:
-            store = token_store_for(settings.token_store, settings.server, authorization_token, masks=masks)
+            store = token_store_for(settings.pair_store, settings.server, authorization_token, masks=masks)
             keeper = PairKeeper(settings, authorization_token, locking=isinstance(store, LockingTokenStore))
             _pairs[key] = (store, keeper)
         return _pairs[key]
@@ -62,7 +62,7 @@ def shared_pair(settings: Settings, authorization_token: str, *, masks: bool = T
 
 def token_store_for(name: str, server: str, authorization_token: str, *, masks: bool = True) -> TokenStore:
     """
-    Return the token store that the setting ``token_store`` names.
+    Return the token store that the setting ``pair_store`` names.
 
     :param name: ``variable``, ``redis://<conn id>`` or ``memory``.
     :param server: scheme, lower-case host and port; with the authorization token, the key of the pair.

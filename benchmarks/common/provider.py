@@ -51,6 +51,6 @@ def connection_json(server: str, path: str) -> str:
         "schema": address.scheme,
         "port": address.port,
         "password": AUTHORIZATION_TOKEN,
-        "extra": {"token_store": "memory", "call_list_path": path, "record_file_path": path},
+        "extra": {"pair_store": "memory", "call_list_path": path, "record_file_path": path},
     }
     return json.dumps(connection)

@@ -108,5 +108,5 @@ def read_request_logs(folder: Path) -> Iterator[Request]:
 def client_settings(server: str, *, store_seconds: float, call_seconds: float) -> Settings:
     """Return the settings of the benchmark's clients."""
     return Settings(
-        server=server, token_store_seconds=store_seconds, token_call_seconds=call_seconds, timeout=30.0, retries=2
+        server=server, pair_store_seconds=store_seconds, pair_request_seconds=call_seconds, timeout=30.0, retries=2
     )

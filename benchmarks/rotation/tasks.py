@@ -71,7 +71,7 @@ def loaded_deployment(
             "ROTATION_PLAN": json.dumps(wanted),
             **connections(
                 alloincognito_default=sandbox.connection(
-                    token_store_seconds=plan.store_latency, token_call_seconds=plan.call_seconds
+                    pair_store_seconds=plan.store_latency, pair_request_seconds=plan.call_seconds
                 )
             ),
         }

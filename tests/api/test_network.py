@@ -42,7 +42,7 @@ from airflow_provider_alloincognito.errors import (
 
 SERVER = "https://server.example:4431"
 PROXY = "http://proxy.example:3128"
-QUICK: dict[str, Any] = {"token_store_seconds": 0.02, "token_call_seconds": 1.0, "retries": 0, "timeout": 2.0}
+QUICK: dict[str, Any] = {"pair_store_seconds": 0.02, "pair_request_seconds": 1.0, "retries": 0, "timeout": 2.0}
 OPENSSL = shutil.which("openssl")
 Start = Callable[..., PlainServer]
 

@@ -172,8 +172,8 @@ def test_every_assumption_of_the_api_can_be_overridden() -> None:
         ("timeout", "-1"),
         ("timeout", "nan"),
         ("timeout", "inf"),
-        ("token_store_seconds", "0"),
-        ("token_call_seconds", -3),
+        ("pair_store_seconds", "0"),
+        ("pair_request_seconds", -3),
         ("retries", -1),
         ("retries", "2.5"),
         ("requests_per_second", "-1"),
@@ -182,7 +182,7 @@ def test_every_assumption_of_the_api_can_be_overridden() -> None:
         ("refresh_before_expiry", -5),
         ("period_end", "Inclusive"),
         ("null_rowset", "quiet"),
-        ("proxies", "http://user:secret@proxy"),
+        ("proxies", '{"https": "http://user:secret@proxy"'),
         ("proxies", '["secret"]'),
         ("verify", ["secret"]),
         ("call_list_path", "api/v1/list"),
@@ -232,8 +232,8 @@ def test_settings_cannot_be_changed() -> None:
     ],
 )
 def test_a_token_store_that_is_no_connection_is_an_error_that_does_not_quote_it(value: str) -> None:
-    with pytest.raises(AlloincognitoSettingsError, match=r"token_store.*'redis://<connection id>'") as raised:
-        settings(token_store=value)
+    with pytest.raises(AlloincognitoSettingsError, match=r"pair_store.*'redis://<connection id>'") as raised:
+        settings(pair_store=value)
     assert "hunter2" not in str(raised.value)
 
 

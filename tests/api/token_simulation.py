@@ -84,7 +84,7 @@ class Plan:
 
     def client_settings(self) -> Settings:
         """Return the settings of the clients."""
-        bounds = {"token_store_seconds": self.store_latency, "token_call_seconds": self.server_latency}
+        bounds = {"pair_store_seconds": self.store_latency, "pair_request_seconds": self.server_latency}
         return Settings(server="https://server.example:443", **{**bounds, **self.settings})
 
     def is_out(self, moment: float) -> bool:

@@ -77,7 +77,7 @@ def running(
         sandbox = stack.enter_context(
             Sandbox(access_lifetime=lifetime, refresh_lifetime=lifetime * 25 / 24 + 1, latency=0.05)
         )
-        connection = sandbox.connection(token_store_seconds=1.0, token_call_seconds=3.0)
+        connection = sandbox.connection(pair_store_seconds=1.0, pair_request_seconds=3.0)
         environment = {
             "MANY_REQUESTS": json.dumps({"folder": str(folder), "tasks": tasks, "seconds": seconds}),
             **connections(alloincognito_default=json.dumps(connection)),
@@ -115,7 +115,7 @@ def test_8_tasks_share_a_pair_that_lives_for_20_seconds(python: Path, on_postgre
 
 def test_the_connection_test_of_the_ui_fails_no_task() -> None:
     with running(8, lifetime=3600, seconds=90) as deployment:
-        connection = deployment.sandbox.connection(token_store_seconds=1.0, token_call_seconds=3.0)
+        connection = deployment.sandbox.connection(pair_store_seconds=1.0, pair_request_seconds=3.0)
         body = {**connection, "connection_id": "pressed", "extra": json.dumps(connection["extra"])}
         for _ in range(10):
             response = deployment.airflow.call("POST", "/api/v2/connections/test", body)

@@ -19,7 +19,7 @@ KINDS = {
     "D4": ("Unfinished files of recordings that nobody asks for again", "They are removed"),
     "D5": ("64 file descriptors, 32 recordings at a time", "All land"),
     "D7": ("The example DAG's warehouse", "Only its owner may read it"),
-    "D6": ("Passwords in `proxies` and `token_store`", "Neither is shown"),
+    "D6": ("Passwords in `proxies` and `pair_store`", "Neither is shown"),
 }
 
 
@@ -170,8 +170,8 @@ def d6() -> Iterator[Entry]:
         yield Entry(
             id=f"D6-token-store-{name}",
             call="list_calls",
-            extra={"token_store": value},
-            expect=Expect(error="AlloincognitoError", never_says=("hunter2secret",), says=("token_store",), final=True),
+            extra={"pair_store": value},
+            expect=Expect(error="AlloincognitoError", never_says=("hunter2secret",), says=("pair_store",), final=True),
         )
 
 

@@ -29,11 +29,11 @@ HERE = Path(__file__).parent
 AT_A_TIME = 14
 """Calls mostly wait; more of them would wait for a processor as well."""
 EXTRA: dict[str, Any] = {
-    "token_store": "memory",
+    "pair_store": "memory",
     "timeout": 2,
     "retries": 2,
-    "token_call_seconds": 1.5,
-    "token_store_seconds": 0.1,
+    "pair_request_seconds": 1.5,
+    "pair_store_seconds": 0.1,
 }
 GRACE = 1.0
 """For so many seconds after its bound a call may go on before it is killed."""

@@ -70,12 +70,12 @@ def a13() -> Iterator[Entry]:
         "503-40-retries": ({FILE: _then(lambda: Reply(status=503))}, {"retries": 40}, {"requests": 40}),
         "pair-no-response": (
             {FILE: refused, REFRESH: Reply(never=True)},
-            {"timeout": 60, "token_call_seconds": 20},
+            {"timeout": 60, "pair_request_seconds": 20},
             {"requests": 25},
         ),
         "pair-retry-after": (
             {FILE: refused, REFRESH: retry_after_100},
-            {"retries": 4, "token_call_seconds": 20},
+            {"retries": 4, "pair_request_seconds": 20},
             {"requests": 25},
         ),
     }

@@ -122,8 +122,8 @@ def a1() -> Iterator[Entry]:
         "drip": ({FILE: _dripping}, {"timeout": 60}),
         "retry-after-100": ({FILE: _retry_after("100")}, {"retries": 4}),
         "503-40-retries": ({FILE: ALWAYS_503}, {"retries": 40}),
-        "pair-retry-after": ({CREATE: _retry_after("100")}, {"retries": 4, "token_call_seconds": 20}),
-        "pair-no-response": ({CREATE: Reply(never=True)}, {"timeout": 60, "token_call_seconds": 20}),
+        "pair-retry-after": ({CREATE: _retry_after("100")}, {"retries": 4, "pair_request_seconds": 20}),
+        "pair-no-response": ({CREATE: Reply(never=True)}, {"timeout": 60, "pair_request_seconds": 20}),
         "rate-limit": ({}, {"requests_per_second": 0.1}),
     }
     ended = Expect(seconds=5.0)
@@ -180,7 +180,7 @@ def a1() -> Iterator[Entry]:
             id=f"A1-{fault}-cancelled-trigger",
             call="cancelled_trigger",
             server=server,
-            extra={"timeout": 60, "retries": 40, "token_call_seconds": 20},
+            extra={"timeout": 60, "retries": 40, "pair_request_seconds": 20},
             expect=Expect(truth=True, seconds=4),
         )
 
@@ -290,7 +290,7 @@ def a3() -> Iterator[Entry]:
             yield Entry(
                 id=f"A3-{fault}-{call.replace('_', '-')}",
                 call=call,
-                extra={"timeout": 30, "retries": 40, "token_call_seconds": 10},
+                extra={"timeout": 30, "retries": 40, "pair_request_seconds": 10},
                 arguments={bound: seconds},
                 expect=out_of_time,
                 long=call != "trigger" and fault not in ("429-retry-after-15", "no-response", "refused"),
@@ -612,7 +612,7 @@ def a9() -> Iterator[Entry]:
         id="A9-refused-from-the-start",
         call="recordings",
         down=Down(),
-        extra={"retries": 4, "timeout": 10, "token_call_seconds": 3},
+        extra={"retries": 4, "timeout": 10, "pair_request_seconds": 3},
         arguments=thousand,
         expect=Expect(error=CONNECTION_ERROR, says=("refused",), seconds=20),
     )
@@ -620,7 +620,7 @@ def a9() -> Iterator[Entry]:
         id="A9-500-to-everything",
         call="recordings",
         server={FILE: Reply(status=500), CREATE: Reply(status=500)},
-        extra={"retries": 4, "timeout": 10, "token_call_seconds": 3},
+        extra={"retries": 4, "timeout": 10, "pair_request_seconds": 3},
         arguments=thousand,
         expect=Expect(error=CONNECTION_ERROR, says=("500",), seconds=20),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_provider_alloincognito.api.settings import Settings
@@ -24,7 +26,20 @@ def test_airflow_3_shows_every_setting() -> None:
 def test_airflow_2_shows_every_setting() -> None:
     pytest.importorskip("flask_appbuilder")
     pytest.importorskip("wtforms")
-    assert set(AlloincognitoHook.get_connection_form_widgets()) == FIELDS
+    widgets = AlloincognitoHook.get_connection_form_widgets()
+    assert set(widgets) == FIELDS
+    assert widgets["call_list_path"].args == ("Paths: Call list",)
+
+
+def test_every_field_is_in_a_section_and_says_what_it_may_hold() -> None:
+    fields: Any = connection_type()["conn-fields"]
+    for name, field in fields.items():
+        assert field["schema"]["section"] in ("Calls", "Paths", "Network", "Token pair", "Responses"), name
+        assert "Empty" in field["description"], name
+        for value in field["schema"].get("enum", ()):
+            assert f"{value}: " in field["description"], name
+    sections = [field["schema"]["section"] for field in fields.values()]
+    assert sections == sorted(sections, key=sections.index), "a section is in one piece"
 
 
 def test_both_have_the_same_labels_and_hidden_fields() -> None:

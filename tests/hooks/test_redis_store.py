@@ -153,14 +153,14 @@ def test_processes_share_one_pair(
 ) -> None:
     for _ in range(3):
         new_process()
-        assert rows(connect(sandbox, token_store=f"redis://{CONNECTION}")) > 0
+        assert rows(connect(sandbox, pair_store=f"redis://{CONNECTION}")) > 0
     assert (sandbox.count("create"), sandbox.count("refresh")) == (1, 0)
 
 
 def test_an_expired_pair_is_refreshed_once_for_all_threads(
     redis: redis_py.Redis, sandbox: Sandbox, connect: Callable[..., AlloincognitoHook]
 ) -> None:
-    hook = connect(sandbox, token_store=f"redis://{CONNECTION}")
+    hook = connect(sandbox, pair_store=f"redis://{CONNECTION}")
     rows(hook)
     sandbox.expire_access()
     begin = threading.Barrier(8)
@@ -179,13 +179,13 @@ def test_requests_go_on_while_redis_is_down_and_no_pair_is_made(
 ) -> None:
     with RedisServer(tmp_path) as server:
         monkeypatch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", server.url)
-        hook = connect(sandbox, token_store=f"redis://{CONNECTION}")
+        hook = connect(sandbox, pair_store=f"redis://{CONNECTION}")
         rows(hook)
     assert rows(hook) > 0
     new_process()
     monkeypatch.setattr("airflow_provider_alloincognito.api.tokens.state.LONGEST_WAIT", 1.0)
     with pytest.raises(AlloincognitoTokenStoreError, match=CONNECTION):
-        rows(connect(sandbox, token_store=f"redis://{CONNECTION}"))
+        rows(connect(sandbox, pair_store=f"redis://{CONNECTION}"))
     assert (sandbox.count("create"), sandbox.count("refresh")) == (1, 0)
 
 
@@ -193,7 +193,7 @@ def test_the_lost_pair_of_a_killed_process_is_replaced(
     redis: redis_py.Redis, server: RedisServer, sandbox: Sandbox, connect: Callable[..., AlloincognitoHook]
 ) -> None:
     """A process is killed between ``create`` and save: the others wait for its lock to expire, and none fails."""
-    hook = connect(sandbox, token_store=f"redis://{CONNECTION}")
+    hook = connect(sandbox, pair_store=f"redis://{CONNECTION}")
     program = (
         "import sys, time, os\n"
         "from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook\n"

@@ -59,7 +59,7 @@ def token_calls(sandbox: Sandbox) -> tuple[int, int]:
 
 
 def hook_of(sandbox: Sandbox, connect: Connect, **extra: Any) -> AlloincognitoHook:
-    return connect(sandbox, token_store="variable", **extra)
+    return connect(sandbox, pair_store="variable", **extra)
 
 
 def test_the_store_has_claims_and_no_lock() -> None:
@@ -169,7 +169,7 @@ def test_a_rejected_authorization_token_is_not_retried_and_the_error_names_the_c
     start_sandbox: Callable[..., Sandbox], connect: Connect
 ) -> None:
     sandbox = start_sandbox()
-    connect(sandbox, "my_connection", token_store="variable", connection={"password": "a.wrong.token"})
+    connect(sandbox, "my_connection", pair_store="variable", connection={"password": "a.wrong.token"})
     with pytest.raises(AlloincognitoAuthError, match=r"'my_connection'.*personal account"):
         in_task(lambda: rows(AlloincognitoHook("my_connection")))
     assert token_calls(sandbox) == (1, 0)
@@ -221,8 +221,8 @@ def test_no_pair_is_made_where_variables_cannot_be_saved(
 
 def test_the_memory_store_warns(sandbox: Sandbox, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        assert rows(connect(sandbox, token_store="memory")) == sandbox.truth(START, END)
-        rows(connect(sandbox, token_store="memory"))
+        assert rows(connect(sandbox, pair_store="memory")) == sandbox.truth(START, END)
+        rows(connect(sandbox, pair_store="memory"))
     assert caplog.text.count("does not share its pair") == 1
     assert stored_variables() == {}
 
@@ -235,9 +235,9 @@ def test_every_token_is_masked_in_logs(
     store: str, sandbox: Sandbox, connect: Connect, new_process: Callable[[], None]
 ) -> None:
     canary = "eyJhbGciOiJIUzI1NiJ9.bm90IGEgdG9rZW4.bm90IGEgdG9rZW4"
-    in_task(lambda: rows(connect(sandbox, token_store=store)))
+    in_task(lambda: rows(connect(sandbox, pair_store=store)))
     sandbox.expire_access()
-    in_task(lambda: rows(connect(sandbox, token_store=store)))
+    in_task(lambda: rows(connect(sandbox, pair_store=store)))
     assert len(sandbox.tokens_ever_issued) == 5
     for token in sandbox.tokens_ever_issued:
         assert masked(f"a token: {token}!") == "a token: ***!"

@@ -61,7 +61,7 @@ def test_a_missing_authorization_token_is_not_retried(
     connect(sandbox, password=" ")
     run = land(tmp_path, retries=3)
     assert isinstance(run.error, AlloincognitoAuthError)
-    assert f"'{CONNECTION}' has no password" in str(run.error)
+    assert f"Connection '{CONNECTION}': The Connection has no password" in str(run.error)
     assert run.tries == {"calls": 1}
     assert sandbox.requests == []
 

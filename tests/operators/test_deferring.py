@@ -32,9 +32,9 @@ NEXT_DAY = datetime(2026, 3, 4, tzinfo=ZoneInfo("Europe/Moscow"))
 BY_HASH = "getrequestresultbyhash"
 in_both_places = pytest.mark.parametrize("start", ["environment", "database"], indirect=True)
 QUICK: dict[str, Any] = {
-    "token_store": "memory",
-    "token_store_seconds": 0.02,
-    "token_call_seconds": 0.1,
+    "pair_store": "memory",
+    "pair_store_seconds": 0.02,
+    "pair_request_seconds": 0.1,
     "retries": 0,
     "timeout": 5,
 }

@@ -45,7 +45,11 @@ def land(folder: Path, **arguments: Any) -> Run:
         ),
         ({"output_path": "foo://x/c.jsonl"}, errors.AlloincognitoTargetSetupError, "The store of output_path (foo://x"),
         ({"numbers": "s3://bucket/n.txt"}, errors.AlloincognitoTargetSetupError, "The store of numbers"),
-        ({"alloincognito_conn_id": "nobody"}, errors.AlloincognitoSettingsError, "There is no Connection 'nobody'."),
+        (
+            {"alloincognito_conn_id": "nobody"},
+            errors.AlloincognitoSettingsError,
+            "Connection 'nobody': There is no Connection with this id.",
+        ),
         ({"schema": {"callId": "text"}}, errors.AlloincognitoSchemaError, "the type 'text', which is unknown"),
         ({"file_format": "xml"}, errors.AlloincognitoFormatError, "'xml' is not known"),
     ],

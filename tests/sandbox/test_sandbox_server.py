@@ -28,9 +28,9 @@ def test_the_connection_leads_to_the_sandbox_with_its_token(sandbox: Sandbox) ->
 
 
 def test_the_connection_takes_extras_and_another_password(sandbox: Sandbox) -> None:
-    connection = sandbox.connection(password="other", token_store="memory", retries=0)
+    connection = sandbox.connection(password="other", pair_store="memory", retries=0)
     assert connection["password"] == "other"
-    assert connection["extra"] == {"token_store": "memory", "retries": 0}
+    assert connection["extra"] == {"pair_store": "memory", "retries": 0}
     assert connection["port"] == sandbox.port
 
 

@@ -41,7 +41,7 @@ def standalone(tmp_path_factory: pytest.TempPathFactory, standalone_sandbox: San
     standalone = Standalone(home, AIRFLOW__OPENLINEAGE__TRANSPORT=json.dumps(transport))
     try:
         standalone.wait_until_healthy()
-        connection = standalone_sandbox.connection(token_store_seconds=1, token_call_seconds=1)
+        connection = standalone_sandbox.connection(pair_store_seconds=1, pair_request_seconds=1)
         connection["extra"] = json.dumps(connection["extra"])
         standalone.call("POST", "connections", {"connection_id": "alloincognito_default", **connection})
         yield standalone

@@ -25,7 +25,7 @@ class Worker:
     """The process that forks; see :mod:`forking_worker`."""
 
     def __init__(self, home: Path, sandbox: Sandbox) -> None:
-        connection = sandbox.connection(token_store="memory", retries=0)
+        connection = sandbox.connection(pair_store="memory", retries=0)
         environment = {**os.environ, "AIRFLOW_HOME": str(home)}
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("forking_worker.py"))],

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.system
 
 
 def environment(home: Path, sandbox: Sandbox) -> dict[str, str]:
-    connection = sandbox.connection(token_store_seconds=0.3, token_call_seconds=0.5)
+    connection = sandbox.connection(pair_store_seconds=0.3, pair_request_seconds=0.5)
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON"))}
     return {
         **bare,
@@ -95,7 +95,7 @@ with DAG("producer", schedule=None, start_date=datetime(2025, 1, 1), is_paused_u
 def test_the_event_of_a_dataset_starts_the_dag_that_is_scheduled_by_it(
     airflow_2_python: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    connection = json.dumps(sandbox.connection(token_store_seconds=1, token_call_seconds=1))
+    connection = json.dumps(sandbox.connection(pair_store_seconds=1, pair_request_seconds=1))
     lineage = tmp_path / "openlineage.jsonl"
     transport = json.dumps({"type": "file", "log_file_path": str(lineage), "append": True})
     airflow = Standalone2(

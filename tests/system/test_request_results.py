@@ -61,7 +61,7 @@ def airflow_3(standalone: Standalone, changed_sandbox: Sandbox) -> Started:
 @pytest.fixture
 def airflow_2(airflow_2_python: str, tmp_path: Path, start_sandbox: Callable[..., Sandbox]) -> Iterator[Started]:
     sandbox = start_sandbox(calls_per_day=20)
-    connection = sandbox.connection(token_store_seconds=1, token_call_seconds=1)
+    connection = sandbox.connection(pair_store_seconds=1, pair_request_seconds=1)
     airflow = Standalone2(tmp_path, airflow_2_python, AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT=json.dumps(connection))
     try:
         airflow.wait_until_healthy()

@@ -41,7 +41,7 @@ def airflow(
         switch_on(airflow)
         yield airflow
         return
-    connection = json.dumps(standalone_sandbox.connection(token_store_seconds=1, token_call_seconds=1))
+    connection = json.dumps(standalone_sandbox.connection(pair_store_seconds=1, pair_request_seconds=1))
     airflow = Standalone2(
         tmp_path_factory.mktemp("standalone_2"),
         request.getfixturevalue("airflow_2_python"),

@@ -19,7 +19,7 @@ from services.redis_server import RedisServer
 
 BY_HASH = "getrequestresultbyhash"
 LOCKS = "alloincognito:token:lock:*"
-BOUNDS = {"token_store_seconds": 0.3, "token_call_seconds": 0.6}
+BOUNDS = {"pair_store_seconds": 0.3, "pair_request_seconds": 0.6}
 # A lock that was left behind would make the next trigger wait for most of the lease.
 LEASE = 6 * 0.3 + 2 * 0.6
 AT_ONCE = 0.7 * LEASE
@@ -84,7 +84,7 @@ def test_cancelled_during_a_poll_it_closes_the_connection(connected_sandbox: Con
 def test_cancelled_during_create_it_leaves_no_lock(
     connected_sandbox: Connected, redis: redis_py.Redis, store: str
 ) -> None:
-    sandbox = connected_sandbox({"token_store": store, **BOUNDS})
+    sandbox = connected_sandbox({"pair_store": store, **BOUNDS})
     request_hash = new_hash()
     forget_shared()
     redis.flushall()
@@ -107,7 +107,7 @@ def test_cancelled_during_create_it_leaves_no_lock(
 def test_cancelled_while_redis_is_slow_it_leaves_no_lock(
     connected_sandbox: Connected, redis: redis_py.Redis, place: str
 ) -> None:
-    sandbox = connected_sandbox({"token_store": "redis://tokens", **BOUNDS}, latency={"create": 0.3})
+    sandbox = connected_sandbox({"pair_store": "redis://tokens", **BOUNDS}, latency={"create": 0.3})
     request_hash = new_hash()
     forget_shared()
     redis.flushall()

@@ -87,7 +87,7 @@ class PairState:
     ) -> None:
         self.settings = settings
         self.authorization_token = authorization_token
-        self.timing = Timing(settings.token_store_seconds, settings.token_call_seconds)
+        self.timing = Timing(settings.pair_store_seconds, settings.pair_request_seconds)
         self.clock = clock
         self.rng = rng
         self.pair: TokenPair | None = None

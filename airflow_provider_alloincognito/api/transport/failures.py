@@ -92,7 +92,7 @@ def no_response_error(
     # Its alert may be lost when it closes the connection.
     perhaps = f" Perhaps {CLIENT_CERTIFICATE}." if network.server.startswith("https:") and reason in RESETS else ""
     failure = AlloincognitoConnectionError(
-        f"{happened} ({reason}). Check that this worker can reach it (firewall, proxy, port 4431), and the "
+        f"{happened} ({reason}). Check that this machine can reach it (firewall, proxy, port 4431), and the "
         f"Connection's timeout.{perhaps}"
     )
     failure.errno = next((one.errno for one in causes(error) if isinstance(one, OSError) and one.errno), None)

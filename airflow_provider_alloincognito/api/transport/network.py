@@ -21,7 +21,7 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 
 import certifi
 
-from airflow_provider_alloincognito.api.settings import Settings, canonical_host
+from airflow_provider_alloincognito.api.settings import Settings, canonical_host, setting_name
 from airflow_provider_alloincognito.errors import AlloincognitoSettingsError
 from airflow_provider_alloincognito.scrubbing import without_locals
 
@@ -30,7 +30,6 @@ PROXY_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 SOCKS_PACKAGES = {"socks": "PySocks", "socksio": "socksio"}
 """By the name of their module: what requests and httpx need for a SOCKS proxy."""
 HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+")
-SETTING = "The setting {} of the AlloIncognito Connection"
 VARIABLE = "The environment variable {}"
 
 log = logging.getLogger(__name__)
@@ -94,10 +93,10 @@ def _proxy(settings: Settings) -> Proxy | None:
     host, scheme = server.hostname or "", server.scheme
     if not settings.proxies.keys() <= {"http", "https", "all"}:
         raise AlloincognitoSettingsError(
-            f"{SETTING.format('proxies')} has a key other than http, https and all. To reach a server without the "
+            f"{setting_name('proxies')} has a key other than http, https and all. To reach a server without the "
             "proxy of the environment, name the server in the environment variable NO_PROXY: see docs/network.md."
         )
-    given = {key: _parse_proxy(value, SETTING.format("proxies")) for key, value in settings.proxies.items()}
+    given = {key: _parse_proxy(value, setting_name("proxies")) for key, value in settings.proxies.items()}
     if scheme in given or "all" in given:
         return given.get(scheme) or given["all"]
     environment = getproxies_environment()
@@ -191,7 +190,7 @@ def _tls(settings: Settings, *, has_tls: bool) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
         return context
     if isinstance(settings.verify, str):
-        return _trusting(settings.verify, SETTING.format("verify"))
+        return _trusting(settings.verify, setting_name("verify"))
     if not has_tls:  # reading the authorities takes longer than a request
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for name in CA_VARIABLES:

@@ -121,7 +121,7 @@ def slow_error(method: str, seconds: float, settings: Settings) -> Alloincognito
         return AlloincognitoSlowError(
             f"{method}: No whole response in the {max(0.0, seconds):.0f} s that were left for it. The server or the "
             "network stalls or is too slow: try again later. If create and refresh take that long, raise "
-            "token_call_seconds in the Connection."
+            "pair_request_seconds in the Connection."
         )
     return AlloincognitoSlowError(
         f"{method}: No whole response within {seconds:.0f} s. The server or the network stalls or is too slow: try "
