@@ -10,8 +10,9 @@ from typing import Any
 
 from airflow.models.taskmap import TaskMap  # noqa: F401 - other models refer to it by name
 from airflow.timetables.interval import CronDataIntervalTimetable
+from known_dags import make_known
 
-from airflow_provider_alloincognito.compat import DAG
+from airflow_provider_alloincognito.compat import AIRFLOW_VERSION, DAG
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 CONNECTION = "alloincognito_default"
@@ -25,7 +26,6 @@ VARIABLE: dict[str, Any] = {
 
 StartSandbox = Callable[..., Sandbox]
 
-_known: set[str] = set()
 _numbers = itertools.count()
 START = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
 
@@ -71,9 +71,9 @@ def run_dag(dag: DAG, logical_date: datetime | None) -> Run:
     errors: list[BaseException] = []
     for task in dag.tasks:
         _listen(task, lambda context: errors.append(context["exception"]))
-    if dag.dag_id not in _known:
-        _make_known(dag)
-    dag_run = dag.test(logical_date=logical_date)
+    make_known(dag)
+    date: dict[str, Any] = {"logical_date" if AIRFLOW_VERSION >= (3, 0) else "execution_date": logical_date}
+    dag_run = dag.test(**date)
     run = Run(str(dag_run.state), errors)
     _read_instances(run, dag_run)
     return run
@@ -104,29 +104,20 @@ def _listen(task: Any, keep: Callable[[Any], None]) -> None:
             setattr(task, name, [keep])
 
 
-def _make_known(dag: DAG) -> None:
-    """Save the DAG as the DAG processor does: Airflow 3 runs only DAGs of its database."""
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-
-    bag = DagBag(collect_dags=False)
-    bag.bag_dag(dag)
-    sync_bag_to_db(bag, "dags-folder", None)
-    _known.add(dag.dag_id)
-
-
 def _read_instances(run: Run, dag_run: Any) -> None:
+    from airflow.models import xcom as xcoms
     from airflow.models.renderedtifields import RenderedTaskInstanceFields
-    from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
+    model: Any = xcoms.XComModel if AIRFLOW_VERSION >= (3, 0) else xcoms.BaseXCom
     with create_session() as session:
         for ti in dag_run.get_task_instances(session=session):
             run.states[ti.task_id] = str(ti.state)
             run.tries[ti.task_id] = ti.try_number
-        mine = (XComModel.dag_id == dag_run.dag_id, XComModel.run_id == dag_run.run_id)
-        for xcom in session.scalars(select(XComModel).where(*mine, XComModel.key == "return_value")):
-            value = XComModel.deserialize_value(xcom)
+        mine = (model.dag_id == dag_run.dag_id, model.run_id == dag_run.run_id, model.key == "return_value")
+        for xcom in session.scalars(select(model).where(*mine)):
+            value = model.deserialize_value(xcom)
             if xcom.map_index < 0:
                 run.xcoms[xcom.task_id] = value
             else:

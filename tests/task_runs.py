@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from known_dags import make_known
+
 from airflow_provider_alloincognito.compat import DAG, BaseOperator
 
 _numbers = itertools.count()
@@ -58,24 +60,7 @@ _calling: tuple[Any, Any] | None = None
 def _run(dag: Any, task: Any) -> TaskRun:
     errors: list[BaseException] = []
     task.on_failure_callback = task.on_retry_callback = [lambda context: errors.append(context["exception"])]
-    _make_known(dag)
+    make_known(dag)
     dag_run = dag.test()
     (instance,) = dag_run.get_task_instances()
     return TaskRun(str(instance.state), errors[-1] if errors else None, instance.try_number)
-
-
-def _make_known(dag: Any) -> None:
-    """Save the DAG as the DAG processor does: Airflow 3 runs only DAGs of its database."""
-    try:
-        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-    except ImportError:  # 2.11 runs any DAG
-        return
-    if dag.dag_id in _known:
-        return
-    bag = DagBag(collect_dags=False)
-    bag.bag_dag(dag)
-    sync_bag_to_db(bag, "dags-folder", None)
-    _known.add(dag.dag_id)
-
-
-_known: set[str] = set()

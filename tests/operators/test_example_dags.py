@@ -150,6 +150,21 @@ def test_renamed_fields_need_one_mapping(example_sandbox: StartSandbox, load: Lo
     assert [row[1:] for row in table(tmp_path)] == [(str(row["id"]), row["dlitelnost"], row["zapis"]) for row in truth]
 
 
+def test_recordings_are_fetched_in_chunks(example_sandbox: StartSandbox, load: Load, tmp_path: Path) -> None:
+    sandbox = example_sandbox()
+    module = load("alloincognito_recordings_mapped", lambda source: source.replace("CHUNK = 250", "CHUNK = 4"))
+    run = run_dag(module.calls.dag, DAY + timedelta(days=1))
+    assert run.state == "success", run.errors
+    assert len(run.xcoms["recordings"]) > 1
+    recorded = [row["recordFileId"] for row in sandbox.truth(DAY, DAY + timedelta(days=1)) if row["recordFileId"]]
+    folder = tmp_path / "files" / "recordings" / f"date={DAY.date()}"
+    assert {file.stem: file.read_bytes() for file in folder.glob("*.mp3")} == {
+        one: sandbox.recording(one) for one in recorded
+    }
+    manifest = (folder / "manifest.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in manifest] == recorded
+
+
 def test_a_result_is_requested_and_fetched_by_its_hash(
     example_sandbox: StartSandbox, load: Load, tmp_path: Path
 ) -> None:
