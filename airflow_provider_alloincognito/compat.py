@@ -11,6 +11,7 @@ the constraints of Airflow 2.11.0 to 3.1 exclude.
 from __future__ import annotations
 
 import importlib
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import airflow
@@ -116,7 +117,7 @@ _PLACES: dict[str, tuple[str, ...]] = {
         )
     },
 }
-__all__ = ["AIRFLOW_VERSION", "variable_or_none", *_PLACES]
+__all__ = ["AIRFLOW_VERSION", "first_reschedule", "variable_or_none", *_PLACES]
 
 
 def __getattr__(name: str) -> Any:
@@ -136,3 +137,14 @@ def variable_or_none(key: str) -> str | None:
     default = {"default" if AIRFLOW_VERSION >= (3, 0) else "default_var": None}
     value: str | None = __getattr__("Variable").get(key, **default)
     return value
+
+
+def first_reschedule(context: Context) -> datetime | None:
+    """
+    Return when a sensor's task was first rescheduled.
+
+    None if it was not, and on Airflow 2, where only the metadata database knows it.
+    """
+    moment = getattr(context.get("ti"), "get_first_reschedule_date", lambda _: None)(context)
+    # dag.test() of Airflow 3.0 has it as text.
+    return datetime.fromisoformat(moment) if isinstance(moment, str) else moment

@@ -79,10 +79,9 @@ def manifest(wanted: list[dict[str, str]], path: str) -> dict[str, str | int]:
     recordings = 0
     with whole_file(ObjectStoragePath(path)) as file:
         for chunk in wanted:
-            with ObjectStoragePath(chunk["manifest_path"]).open("rb") as lines:
-                for line in lines:
-                    file.write(line)
-                    recordings += 1
+            lines = ObjectStoragePath(chunk["manifest_path"]).read_bytes()
+            file.write(lines)
+            recordings += lines.count(b"\n")
     return {"manifest": path, "recordings": recordings}
 
 

@@ -98,7 +98,7 @@ def one_task_dag(dag_id: str, make: Callable[[], Any], *, schedule: Any = None, 
 
 def _listen(task: Any, keep: Callable[[Any], None]) -> None:
     for name in ("on_failure_callback", "on_retry_callback"):
-        if task.is_mapped:
+        if hasattr(task, "partial_kwargs"):  # mapped
             task.partial_kwargs[name] = [keep]
         else:
             setattr(task, name, [keep])
@@ -117,7 +117,7 @@ def _read_instances(run: Run, dag_run: Any) -> None:
             run.tries[ti.task_id] = ti.try_number
         mine = (model.dag_id == dag_run.dag_id, model.run_id == dag_run.run_id, model.key == "return_value")
         for xcom in session.scalars(select(model).where(*mine)):
-            value = model.deserialize_value(xcom)
+            value = model.deserialize_value(xcom) if AIRFLOW_VERSION >= (3, 0) else xcom.value
             if xcom.map_index < 0:
                 run.xcoms[xcom.task_id] = value
             else:

@@ -43,14 +43,23 @@ def run_task(make: Callable[[], Any]) -> TaskRun:
 def in_task(todo: Callable[[], Any]) -> Any:
     """Call ``todo`` in a task; return what it returns, and raise what it raises."""
     returned: list[Any] = []
-    Calling.todo = staticmethod(lambda: returned.append(todo()))
+    raised: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            returned.append(todo())
+        except BaseException as error:
+            raised.append(error)
+            raise
+
+    Calling.todo = staticmethod(call)
     global _calling
     if _calling is None:
         with DAG("calling", schedule=None, start_date=datetime(2025, 1, 1)) as dag:
             _calling = Calling(task_id="calling"), dag
-    run = _run(_calling[1], _calling[0])
-    if run.error is not None:
-        raise run.error
+    _run(_calling[1], _calling[0])
+    if raised:
+        raise raised[-1]
     return returned[0]
 
 
@@ -59,7 +68,8 @@ _calling: tuple[Any, Any] | None = None
 
 def _run(dag: Any, task: Any) -> TaskRun:
     errors: list[BaseException] = []
-    task.on_failure_callback = task.on_retry_callback = [lambda context: errors.append(context["exception"])]
+    keep = [lambda context: errors.append(context["exception"])]
+    task.on_failure_callback = task.on_retry_callback = keep
     make_known(dag)
     dag_run = dag.test()
     (instance,) = dag_run.get_task_instances()

@@ -14,6 +14,7 @@ from airflow_provider_alloincognito.compat import (
     AirflowSkipException,
     BaseSensorOperator,
     conf,
+    first_reschedule,
 )
 from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoWaitTimeout
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
@@ -117,9 +118,9 @@ class AlloincognitoRequestResultSensor(StopOnSigterm, BaseSensorOperator):
     def _poke_deadline(self, context: Context) -> float:
         """Monotonic seconds at which the sensor's ``timeout`` ends, but for the shortest poll after it."""
         if self._deadline is None:
-            # On Airflow 2 only the metadata database knows it: a poke after a reschedule may take the whole timeout.
-            first_reschedule = getattr(context.get("ti"), "get_first_reschedule_date", lambda _: None)(context)
-            waited = (datetime.now(UTC) - first_reschedule).total_seconds() if first_reschedule else 0.0
+            # None on Airflow 2: there a poke after a reschedule may take the whole timeout.
+            rescheduled = first_reschedule(context)
+            waited = (datetime.now(UTC) - rescheduled).total_seconds() if rescheduled else 0.0
             self._deadline = time.monotonic() + self.timeout - waited
         return max(self._deadline, time.monotonic() + SHORTEST_POLL)
 
