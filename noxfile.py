@@ -183,6 +183,7 @@ def row(session: nox.Session, versions: str) -> Iterator[None]:
 
 
 def install(session: nox.Session, *arguments: str) -> None:
+    """Install with uv."""
     session.install("--quiet", *arguments)
 
 
@@ -195,6 +196,7 @@ def install_beside_airflow(session: nox.Session, *pins: str) -> None:
 
 
 def check_installing(session: nox.Session, requirement: str, *pins: str) -> None:
+    """Install a requirement; it must replace nothing, neither in uv's plan nor in what is installed afterwards."""
     before = versions_in(session)
     plan = session.run("uv", "pip", "install", "--dry-run", requirement, *pins, silent=True)
     replaced = re.findall(r"^ [-~] (\S+)", str(plan), re.MULTILINE)
