@@ -21,7 +21,7 @@ lint: environment ## ruff and mypy
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m mypy -p benchmarks -p demo -p fuzz -p services -p soak
+	$(PY) -m mypy -p benchmarks -p demo -p fuzz -p services -p soak -m noxfile
 	$(PY) -m mypy $(HELPERS)
 
 format: environment ## ruff's formatting
@@ -37,9 +37,10 @@ environment-2.11: ## .venv-2.11, with Airflow 2.11
 constraints: environment ## pin the newest versions of everything anew
 	@demo/pin 3.3.2 constraints/airflow-3.3.txt
 	@demo/pin 2.11.2 constraints/airflow-2.11.txt
+	@$(PY) -m nox --session pins
 
 clean: ## remove the environments and everything that demo, up, soak and fuzz made
-	rm -rf .venv .venv-2.11 .demo .fuzz .soak .up .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-2.11 .nox .demo .fuzz .soak .up .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: bench-calls bench-recordings bench-imports
@@ -53,7 +54,7 @@ bench-recordings: environment ## recordings onto disk, likewise
 bench-imports: environment ## what parsing a DAG file costs, likewise
 	@$(PY) -m benchmarks.imports --write docs/performance.md $(ARGS)
 
-.PHONY: bench-rotation bench-triggers environment-browser test-browser test-dialects test-faults test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz
+.PHONY: bench-rotation bench-triggers environment-browser test-browser test-dialects test-faults matrix test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz
 
 bench-rotation: environment ## one pair, hammered by many processes; ARGS="--mode naive|protocol|redis|airflow"
 	@$(PY) -m benchmarks.rotation $(ARGS)
@@ -67,6 +68,9 @@ test-dialects: environment ## servers that behave in every way that the API's te
 test-faults: environment environment-2.11 ## what networks, servers, files and machines do wrong; takes minutes
 	$(PY) -m pytest tests/faults -m "long or not long" $(ARGS)
 	FAULTS_TIMES=$(FAULTS_TIMES:%=%-2.11) .venv-2.11/bin/python -m pytest tests/faults -m "long or not long" $(ARGS)
+
+matrix: environment ## every Airflow from 2.11 to 3.3, each with the versions of its time; takes half an hour
+	$(PY) -m nox $(ARGS)
 
 test-waiting: environment environment-2.11 ## tests of waiting and killed tasks under a real scheduler; takes minutes
 	$(PY) -m pytest -m waiting $(ARGS)

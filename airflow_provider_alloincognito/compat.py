@@ -11,6 +11,7 @@ the constraints of Airflow 2.11.0 to 3.1 exclude.
 from __future__ import annotations
 
 import importlib
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import airflow
@@ -131,6 +132,7 @@ __all__ = [
     "AIRFLOW_VERSION",
     "add_hook_lineage",
     "add_partitions",
+    "first_reschedule",
     "store_link",
     "variable_or_none",
     *_PLACES,
@@ -175,3 +177,14 @@ def store_link(context: Context, key: str, url: str) -> None:
     """Keep an operator link for the UI. Airflow 3 stores what ``get_link`` returns by itself."""
     if AIRFLOW_VERSION < (3, 0):
         context["ti"].xcom_push(key=key, value=url)
+
+
+def first_reschedule(context: Context) -> datetime | None:
+    """
+    Return when a sensor's task was first rescheduled.
+
+    None if it was not, and on Airflow 2, where only the metadata database knows it.
+    """
+    moment = getattr(context.get("ti"), "get_first_reschedule_date", lambda _: None)(context)
+    # dag.test() of Airflow 3.0 has it as text.
+    return datetime.fromisoformat(moment) if isinstance(moment, str) else moment

@@ -44,6 +44,7 @@ from __future__ import annotations
 import sys
 from typing import Any, ClassVar
 
+from airflow_provider_alloincognito.extras import how_to_install
 from airflow_provider_alloincognito.scrubbing import scrub, scrub_hash
 
 
@@ -107,10 +108,7 @@ class AlloincognitoMissingExtraError(AlloincognitoError, ImportError):
     retryable = False
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(
-            f"{feature} needs an optional dependency that is not installed here. "
-            f"Install it with: pip install 'airflow-provider-alloincognito[{extra}]'."
-        )
+        super().__init__(f"{feature} needs an optional dependency that is not installed here. {how_to_install(extra)}")
 
 
 class AlloincognitoAuthError(AlloincognitoError):

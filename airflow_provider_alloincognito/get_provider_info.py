@@ -2,6 +2,7 @@
 
 PACKAGE = "airflow_provider_alloincognito"
 NAME = "AlloIncognito"
+API_DOCS = "https://webapi.alloincognito.ru:4431/docs"
 
 
 def _field(label: str, description: str, kind: str, **schema: object) -> dict[str, object]:
@@ -158,11 +159,13 @@ def get_provider_info() -> dict[str, object]:
     return {
         "package-name": "airflow-provider-alloincognito",
         "name": NAME,
-        "description": "Call lists, recordings and results of AlloIncognito's integration API.",
+        # Airflow's pages make a link of the address. Where pip installs, it puts the documentation too.
+        "description": "Call lists, recordings and results of AlloIncognito's integration API. Documentation: "
+        f"share/doc/airflow-provider-alloincognito in Airflow's Python environment; of the API: {API_DOCS}",
         "integrations": [
             {
                 "integration-name": NAME,
-                "external-doc-url": "https://webapi.alloincognito.ru:4431/docs",
+                "external-doc-url": API_DOCS,
                 "tags": ["service"],
             }
         ],

@@ -22,6 +22,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from ssl import SSLContext
 from typing import Any
 
@@ -36,6 +37,7 @@ from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.stores import LockingTokenStore, MemoryTokenStore
 from airflow_provider_alloincognito.api.transport.client import Client
+from airflow_provider_alloincognito.compat import AIRFLOW_VERSION
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 # Under load one example may take long.
@@ -72,6 +74,11 @@ def airflow_database() -> None:
     except ImportError:  # 2.11 has no bundles
         return
     DagBundlesManager().sync_bundles_to_db()
+    from airflow.sdk.execution_time import supervisor
+
+    # Up to 3.2, dag.test() builds the API that tasks talk to anew for each task, which takes seconds.
+    if AIRFLOW_VERSION < (3, 3):
+        supervisor.in_process_api_server = cache(supervisor.in_process_api_server)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow.models.taskmap import TaskMap  # noqa: F401 - other models refer to it by name
 from airflow.timetables.interval import CronDataIntervalTimetable
+from known_dags import make_known
 
 from airflow_provider_alloincognito.compat import AIRFLOW_VERSION, DAG
 from airflow_provider_alloincognito.sandbox import Sandbox
@@ -29,7 +30,6 @@ VARIABLE: dict[str, Any] = {
 
 StartSandbox = Callable[..., Sandbox]
 
-_known: set[str] = set()
 _numbers = itertools.count()
 START = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
 
@@ -76,10 +76,9 @@ def run_dag(dag: DAG, logical_date: datetime | None, conf: dict[str, Any] | None
     errors: list[BaseException] = []
     for task in dag.tasks:
         _listen(task, lambda context: errors.append(context["exception"]))
-    if dag.dag_id not in _known:
-        _make_known(dag)
-    date_argument = "logical_date" if AIRFLOW_VERSION >= (3, 0) else "execution_date"
-    dag_run: Any = dag.test(**{date_argument: logical_date}, run_conf=conf)  # type: ignore[arg-type]
+    make_known(dag)
+    date: dict[str, Any] = {"logical_date" if AIRFLOW_VERSION >= (3, 0) else "execution_date": logical_date}
+    dag_run: Any = dag.test(**date, run_conf=conf)
     run = Run(str(dag_run.state), errors)
     _read_instances(run, dag_run)
     return run
@@ -104,22 +103,10 @@ def one_task_dag(dag_id: str, make: Callable[[], Any], *, schedule: Any = None, 
 
 def _listen(task: Any, keep: Callable[[Any], None]) -> None:
     for name in ("on_failure_callback", "on_retry_callback"):
-        if hasattr(task, "partial_kwargs"):
+        if hasattr(task, "partial_kwargs"):  # mapped
             task.partial_kwargs[name] = [keep]
         else:
             setattr(task, name, [keep])
-
-
-def _make_known(dag: DAG) -> None:
-    """Save the DAG as the DAG processor does: Airflow 3 runs only DAGs of its database."""
-    _known.add(dag.dag_id)
-    if AIRFLOW_VERSION < (3, 0):
-        return
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-
-    bag = DagBag(collect_dags=False)
-    bag.bag_dag(dag)
-    sync_bag_to_db(bag, "dags-folder", None)
 
 
 def _read_instances(run: Run, dag_run: Any) -> None:
@@ -128,14 +115,14 @@ def _read_instances(run: Run, dag_run: Any) -> None:
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    XComModel: Any = xcoms.XComModel if AIRFLOW_VERSION >= (3, 0) else xcoms.XCom
+    model: Any = xcoms.XComModel if AIRFLOW_VERSION >= (3, 0) else xcoms.BaseXCom
     with create_session() as session:
         for ti in dag_run.get_task_instances(session=session):
             run.states[ti.task_id] = str(ti.state)
             run.tries[ti.task_id] = ti.try_number
-        mine = (XComModel.dag_id == dag_run.dag_id, XComModel.run_id == dag_run.run_id)
-        for xcom in session.scalars(select(XComModel).where(*mine, XComModel.key == "return_value")):
-            value = XComModel.deserialize_value(xcom) if AIRFLOW_VERSION >= (3, 0) else xcom.value
+        mine = (model.dag_id == dag_run.dag_id, model.run_id == dag_run.run_id, model.key == "return_value")
+        for xcom in session.scalars(select(model).where(*mine)):
+            value = model.deserialize_value(xcom) if AIRFLOW_VERSION >= (3, 0) else xcom.value
             if xcom.map_index < 0:
                 run.xcoms[xcom.task_id] = value
             else:

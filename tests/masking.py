@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import Any
 
-SDK, CORE = "airflow.sdk._shared.secrets_masker", "airflow.utils.log.secrets_masker"
+PLACES = [
+    "airflow.sdk._shared.secrets_masker",  # from 3.1 on
+    "airflow.sdk.execution_time.secrets_masker",  # 3.0
+    "airflow.utils.log.secrets_masker",  # 2.11
+]
 
 
 def masked(text: str) -> str:
@@ -20,15 +25,16 @@ def number_of_secrets() -> int:
 
 def forget_secrets() -> None:
     """Forget all secrets. Airflow compiles them into one pattern again for each new one."""
-    if SDK not in sys.modules and CORE not in sys.modules:
+    if not any(place in sys.modules for place in PLACES):
         return
     masker = _masker()
     masker.patterns, masker.replacer = set(), None
 
 
 def _masker() -> Any:
-    try:
-        from airflow.sdk._shared.secrets_masker import _secrets_masker
-    except ImportError:  # Airflow 2.11
-        from airflow.utils.log.secrets_masker import _secrets_masker  # type: ignore[import-not-found,no-redef]
-    return _secrets_masker()
+    for place in PLACES:
+        try:
+            return importlib.import_module(place)._secrets_masker()
+        except ImportError:  # another version of Airflow
+            continue
+    raise ImportError("Airflow's masker of secrets is in none of its known places")

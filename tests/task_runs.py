@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from known_dags import make_known
+
 from airflow_provider_alloincognito.compat import DAG, BaseOperator
 
 _numbers = itertools.count()
@@ -41,14 +43,23 @@ def run_task(make: Callable[[], Any]) -> TaskRun:
 def in_task(todo: Callable[[], Any]) -> Any:
     """Call ``todo`` in a task; return what it returns, and raise what it raises."""
     returned: list[Any] = []
-    Calling.todo = staticmethod(lambda: returned.append(todo()))
+    raised: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            returned.append(todo())
+        except BaseException as error:
+            raised.append(error)
+            raise
+
+    Calling.todo = staticmethod(call)
     global _calling
     if _calling is None:
         with DAG("calling", schedule=None, start_date=datetime(2025, 1, 1)) as dag:
             _calling = Calling(task_id="calling"), dag
-    run = _run(_calling[1], _calling[0])
-    if run.error is not None:
-        raise run.error
+    _run(_calling[1], _calling[0])
+    if raised:
+        raise raised[-1]
     return returned[0]
 
 
@@ -57,25 +68,9 @@ _calling: tuple[Any, Any] | None = None
 
 def _run(dag: Any, task: Any) -> TaskRun:
     errors: list[BaseException] = []
-    task.on_failure_callback = task.on_retry_callback = [lambda context: errors.append(context["exception"])]
-    _make_known(dag)
+    keep = [lambda context: errors.append(context["exception"])]
+    task.on_failure_callback = task.on_retry_callback = keep
+    make_known(dag)
     dag_run = dag.test()
     (instance,) = dag_run.get_task_instances()
     return TaskRun(str(instance.state), errors[-1] if errors else None, instance.try_number)
-
-
-def _make_known(dag: Any) -> None:
-    """Save the DAG as the DAG processor does: Airflow 3 runs only DAGs of its database."""
-    try:
-        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-    except ImportError:  # 2.11 runs any DAG
-        return
-    if dag.dag_id in _known:
-        return
-    bag = DagBag(collect_dags=False)
-    bag.bag_dag(dag)
-    sync_bag_to_db(bag, "dags-folder", None)
-    _known.add(dag.dag_id)
-
-
-_known: set[str] = set()

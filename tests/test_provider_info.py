@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from importlib.metadata import distribution, entry_points
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +45,15 @@ def test_it_is_what_airflows_schema_wants() -> None:
 
     path = importlib.resources.files(airflow) / "provider_info.schema.json"
     jsonschema.validate(get_provider_info(), json.loads(path.read_text()))
+
+
+def test_the_documentation_is_where_the_description_says() -> None:
+    folder = re.search(r"share/doc/\S+", str(get_provider_info()["description"]))
+    assert folder
+    installed = Path(str(distribution(NAME).locate_file(f"../../../{folder[0]}")))
+    readme = (installed / "README.md").read_text(encoding="utf-8")
+    for page in re.findall(r"\]\(((?:docs|example_dags)/[\w.]+)", readme):
+        assert (installed / page).is_file(), page
 
 
 @pytest.mark.parametrize("kind", ["operators", "sensors", "hooks", "triggers"])

@@ -13,12 +13,12 @@ It shares no code with the client on purpose: a mistake in both would not be not
 
 from __future__ import annotations
 
+from airflow_provider_alloincognito.extras import how_to_install
+
 try:
     import pydantic  # noqa: F401 - settings and faults need it
 except ImportError as e:
-    raise ImportError(
-        "The sandbox needs pydantic, FastAPI and uvicorn: pip install 'airflow-provider-alloincognito[sandbox]'."
-    ) from e
+    raise ImportError(f"The sandbox needs pydantic, FastAPI and uvicorn. {how_to_install('sandbox')}") from e
 
 from airflow_provider_alloincognito.sandbox.faults import METHODS, Fault
 from airflow_provider_alloincognito.sandbox.request_log import LoggedRequest

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
+from airflow_provider_alloincognito.extras import how_to_install
 from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 from airflow_provider_alloincognito.sandbox.state import SandboxState
 
@@ -129,9 +130,7 @@ class Sandbox(SandboxState):
 
             from airflow_provider_alloincognito.sandbox.app import SandboxApp
         except ImportError as e:
-            raise ImportError(
-                "The sandbox needs FastAPI and uvicorn: pip install 'airflow-provider-alloincognito[sandbox]'."
-            ) from e
+            raise ImportError(f"The sandbox needs FastAPI and uvicorn. {how_to_install('sandbox')}") from e
         config = uvicorn.Config(
             SandboxApp(self),
             lifespan="off",

@@ -17,6 +17,7 @@ from airflow_provider_alloincognito.compat import (
     AirflowSkipException,
     BaseSensorOperator,
     conf,
+    first_reschedule,
 )
 from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoWaitTimeout
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
@@ -128,9 +129,9 @@ class AlloincognitoRequestResultSensor(StopOnSigterm, TemplatedArguments, BaseSe
     def _begin(self, context: Context) -> WaitLog:
         """At the first poke of this process, find out how long the wait has taken, and log its start."""
         if self._wait_log is None:
-            # On Airflow 2 only the metadata database knows it: a poke after a reschedule may take the whole timeout.
-            first_reschedule = getattr(context.get("ti"), "get_first_reschedule_date", lambda _: None)(context)
-            waited = (datetime.now(UTC) - first_reschedule).total_seconds() if first_reschedule else 0.0
+            # None on Airflow 2: there a poke after a reschedule may take the whole timeout.
+            rescheduled = first_reschedule(context)
+            waited = (datetime.now(UTC) - rescheduled).total_seconds() if rescheduled else 0.0
             self._deadline = time.monotonic() + self.timeout - waited
             self._wait_log = WaitLog(self.log, waited=waited)
             if not waited:

@@ -30,7 +30,8 @@ def write_parquet(
             writer.write_table(table)
             first_row += table.num_rows
             del table  # so that there is never more than one in memory
-        if metadata is not None:
+        # pyarrow 16, which the constraints of Airflow 3.0 have, cannot add metadata at the end of a file.
+        if metadata is not None and hasattr(writer, "add_key_value_metadata"):
             writer.add_key_value_metadata(dict(metadata()))
 
 
