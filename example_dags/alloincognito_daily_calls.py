@@ -104,7 +104,7 @@ with DAG(
 ) as dag:
     calls = AlloincognitoCallListOperator(
         task_id="calls",
-        output_path=f"{FILES}/calls/date={{{{ period_start | ds }}}}/calls.parquet",
+        output_path=f"{FILES}/calls/date={{{{ period }}}}/calls.parquet",
         schema={field: TYPES.get(column, "string") for column, field in FIELDS.items()},
         required_fields=list(FIELDS.values()),
         start_time_field=FIELDS["started_at"],
@@ -113,7 +113,7 @@ with DAG(
         task_id="recordings",
         calls=calls.output,
         record_file_id_field=FIELDS["record_file_id"],
-        output_path=f"{FILES}/recordings/date={{{{ period_start | ds }}}}",
+        output_path=f"{FILES}/recordings/date={{{{ period }}}}",
     )
     settled() >> calls
     load(calls.output, recordings.output, WAREHOUSE)

@@ -108,7 +108,7 @@ with DAG(
 ) as dag:
     calls = AlloincognitoCallListOperator(
         task_id="calls",
-        output_path=f"{FILES}/recorded_calls/date={{{{ period_start | ds }}}}/calls.parquet",
+        output_path=f"{FILES}/recorded_calls/date={{{{ period }}}}/calls.parquet",
         is_call_record=True,
         required_fields=list(FIELDS.values()),
         start_time_field=FIELDS["started_at"],
@@ -117,7 +117,7 @@ with DAG(
     recordings = AlloincognitoRecordingOperator.partial(
         task_id="recordings",
         record_file_id_field=FIELDS["record_file_id"],
-        output_path=f"{FILES}/recordings/date={{{{ period_start | ds }}}}",
+        output_path=f"{FILES}/recordings/date={{{{ period }}}}",
         concurrency=RECORDINGS_AT_A_TIME,
         max_active_tis_per_dagrun=TASKS_AT_A_TIME,
     ).expand_kwargs(wanted)

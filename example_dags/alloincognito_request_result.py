@@ -47,6 +47,6 @@ with DAG(
     land = AlloincognitoRequestResultOperator(
         task_id="land",
         request_hash=ask.output,
-        output_path=f"{FILES}/months/{{{{ period_start.format('YYYY-MM') }}}}.jsonl.gz",
+        output_path=f"{FILES}/months/{{{{ period }}}}.jsonl.gz",
     )
     ready >> land

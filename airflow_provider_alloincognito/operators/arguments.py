@@ -16,7 +16,14 @@ from airflow_provider_alloincognito.compat import AirflowNotFoundException, Obje
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError, AlloincognitoTargetSetupError
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.operators.failures import fail_without_retry
-from airflow_provider_alloincognito.operators.period import HOW_TO_GIVE_A_PERIOD, has_interval, moment, names_in
+from airflow_provider_alloincognito.operators.period import (
+    HOW_TO_GIVE_A_PERIOD,
+    INTERVAL,
+    PERIOD,
+    has_interval,
+    moment,
+    period_name,
+)
 from airflow_provider_alloincognito.scrubbing import scrub
 
 if TYPE_CHECKING:
@@ -58,27 +65,34 @@ class TemplatedArguments(Operator):
         jinja_env: jinja2.Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render as Airflow does, with ``period_start`` and ``period_end`` among the names of a template."""
-        from jinja2 import UndefinedError
+        """Render as Airflow does, with ``period_start``, ``period_end`` and ``period`` among a template's names."""
+        from jinja2 import TemplateError
 
         with fail_without_retry():
-            if isinstance(content, str | ObjectStoragePath):
-                jinja_env = jinja_env or self.get_template_env()
-                self._add_period(str(content), context, jinja_env)
             try:
+                if isinstance(content, str | ObjectStoragePath):
+                    jinja_env = jinja_env or self.get_template_env()
+                    self._add_period(str(content), context, jinja_env)
                 return super().render_template(content, context, jinja_env, seen_oids)
-            except UndefinedError as error:
-                raise AlloincognitoQueryError(_undefined(str(error), context)) from None
+            except TemplateError as error:
+                raise AlloincognitoQueryError(_not_rendered(str(error), context)) from None
 
     def _add_period(self, template: str, context: Context, jinja_env: jinja2.Environment) -> None:
-        """Add those of the two names that a template uses; the DAG's own macros keep theirs."""
+        """Add those of the three names that a template uses; the DAG's own macros keep theirs."""
         import pendulum
+        from jinja2 import meta
 
-        for name in names_in(template):
-            if name not in jinja_env.globals:
-                zone = AlloincognitoHook(self.alloincognito_conn_id).settings.zone
-                start_or_end = moment(name, getattr(self, name, None), context, zone)
-                jinja_env.globals[name] = pendulum.instance(start_or_end).in_timezone(zone.key)
+        wanted = {PERIOD, *INTERVAL} & meta.find_undeclared_variables(jinja_env.parse(template))
+        wanted -= jinja_env.globals.keys()
+        if not wanted:
+            return
+        zone = AlloincognitoHook(self.alloincognito_conn_id).settings.zone
+
+        def end(name: str) -> pendulum.DateTime:
+            return pendulum.instance(moment(name, getattr(self, name, None), context, zone)).in_timezone(zone.key)
+
+        for name in wanted:
+            jinja_env.globals[name] = period_name(*map(end, INTERVAL)) if name == PERIOD else end(name)
 
     def pre_execute(self, context: Any) -> None:
         """Refuse arguments that were given but have no value, and convert the others."""
@@ -119,7 +133,7 @@ def refuse_missing(name: str, given: Any, value: Any) -> None:
             refuse_missing(f"{name}[{index}]", one, its_value)
 
 
-def _undefined(error: str, context: Context) -> str:
+def _not_rendered(error: str, context: Context) -> str:
     if has_interval(context):
         return f"A template cannot be rendered: {scrub(error)}. Check its names, and what the other tasks returned."
     return (

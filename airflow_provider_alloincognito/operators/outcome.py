@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from airflow_provider_alloincognito.operators.period import whole_days
 from airflow_provider_alloincognito.scrubbing import scrub_hash
 
 if TYPE_CHECKING:
@@ -104,12 +105,4 @@ class Outcome:
     @property
     def days(self) -> list[str]:
         """The days of the period, as ``YYYY-MM-DD``; none if it is not whole days."""
-        if self.period is None or not all(map(_is_midnight, self.period)):
-            return []
-        start, end = self.period
-        return [str(start.date() + timedelta(days=day)) for day in range((end.date() - start.date()).days)]
-
-
-def _is_midnight(moment: datetime) -> bool:
-    # In UTC, since a midnight that summer time skips is the first moment after it.
-    return datetime.combine(moment, time(), moment.tzinfo).astimezone(UTC) == moment.astimezone(UTC)
+        return [] if self.period is None else [str(day) for day in whole_days(*self.period)]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -20,8 +19,8 @@ HOW_TO_GIVE_A_PERIOD = (
     "Trigger the DAG with the params period_start and period_end (params=period_params() in the DAG makes a form for "
     "them) or with a logical date, or set the operator's arguments of these names."
 )
-# Names of their own: not params.period_start, not xcom['period_start'].
-NAME_IN_TEMPLATE = re.compile(r"(?<![\w.'\"])period_(?:start|end)\b")
+PERIOD = "period"
+"""The name in templates that stands for the whole period, see :func:`period_name`."""
 
 
 def period_params() -> dict[str, Param]:
@@ -81,6 +80,11 @@ def moment(name: str, given: datetime | str | None, context: Context, zone: Zone
     :raises AlloincognitoQueryError: if it is nowhere, or is not a time.
     """
     params: Any = context.get("params") or {}
+    if not given and len({bool(params.get(one)) for one in INTERVAL}) > 1:
+        raise AlloincognitoQueryError(
+            "Of the run's params period_start and period_end only one is given, so it is not clear which calls are "
+            "meant. Trigger the run again with both, or with none of them."
+        )
     value: Any = given or params.get(name) or context.get(INTERVAL[name])
     if not value:
         raise AlloincognitoQueryError(
@@ -101,6 +105,30 @@ def has_interval(context: Context) -> bool:
     return context.get("data_interval_start") is not None
 
 
-def names_in(template: str) -> set[str]:
-    """Return which of ``period_start`` and ``period_end`` a template uses."""
-    return set(NAME_IN_TEMPLATE.findall(template)) if "{{" in template or "{%" in template else set()
+def whole_days(start: datetime, end: datetime) -> list[date]:
+    """Return the days of a period whose ends are in the API's zone; none if it is not whole days."""
+    if not (_is_midnight(start) and _is_midnight(end)):
+        return []
+    return [start.date() + timedelta(days=day) for day in range((end.date() - start.date()).days)]
+
+
+def _is_midnight(moment: datetime) -> bool:
+    # In UTC, since a midnight that summer time skips is the first moment after it.
+    return datetime.combine(moment, time(), moment.tzinfo).astimezone(UTC) == moment.astimezone(UTC)
+
+
+def period_name(start: datetime, end: datetime) -> str:
+    """
+    Return a name that no other period has, for paths: a period that is no whole day must not replace the day's file.
+
+    ``2026-03-01`` for a day, ``2026-03`` for a month, ``2026-03-01T08-00-00_2026-03-01T20-00-00`` for any other period.
+
+    :param start: in the API's zone.
+    :param end: likewise.
+    """
+    days = whole_days(start, end)
+    if len(days) == 1:
+        return str(days[0])
+    if days and start.day == end.day == 1 and len({day.month for day in days}) == 1:
+        return f"{start:%Y-%m}"
+    return f"{start:%Y-%m-%dT%H-%M-%S}_{end:%Y-%m-%dT%H-%M-%S}"

@@ -152,7 +152,7 @@ def test_a_period_of_the_params(example_sandbox: StartSandbox, load: Load, tmp_p
     recorded = {row["recordFileId"] for row in sandbox.truth(DAY, NEXT_DAY) if row["recordFileId"]}
     mp3 = {f"recordings/date=2026-03-03/{one}.mp3" for one in recorded}
     if name == "alloincognito_request_result":
-        assert names == {"months/2026-03.jsonl.gz"}
+        assert names == {"months/2026-03-03.jsonl.gz"}
     else:
         assert names >= {"recordings/date=2026-03-03/manifest.jsonl", *mp3}
 

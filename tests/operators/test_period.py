@@ -21,7 +21,7 @@ from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoRecordingOperator,
     AlloincognitoRequestResultOperator,
 )
-from airflow_provider_alloincognito.operators.period import period_params
+from airflow_provider_alloincognito.operators.period import period_name, period_params
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -93,6 +93,46 @@ def test_a_run_without_a_period_is_explained_and_not_retried(
     assert "Trigger the DAG with the params period_start and period_end" in str(run.error)
     assert run.tries == {"calls": 1}
     assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("given", ["period_start", "period_end"])
+def test_half_a_period_in_the_params_is_refused(sandbox: Sandbox, tmp_path: Path, given: str) -> None:
+    run = run_with(tmp_path, conf={given: PARAMS[given]})
+    assert isinstance(run.error, AlloincognitoQueryError)
+    assert "only one is given" in str(run.error)
+    assert run.tries == {"calls": 1}
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "name"),
+    [
+        ("2026-03-01T00:00:00", "2026-03-02T00:00:00", "2026-03-01"),
+        ("2026-02-01T00:00:00", "2026-03-01T00:00:00", "2026-02"),
+        ("2025-12-01T00:00:00", "2026-01-01T00:00:00", "2025-12"),
+        ("2026-02-01T00:00:00", "2026-04-01T00:00:00", "2026-02-01T00-00-00_2026-04-01T00-00-00"),
+        ("2026-03-01T08:00:00", "2026-03-01T20:00:00", "2026-03-01T08-00-00_2026-03-01T20-00-00"),
+        ("2026-03-01T00:00:00", "2026-03-01T23:59:59", "2026-03-01T00-00-00_2026-03-01T23-59-59"),
+    ],
+)
+def test_a_period_that_is_no_whole_day_has_a_name_of_its_own(start: str, end: str, name: str) -> None:
+    assert period_name(*(datetime.fromisoformat(one).replace(tzinfo=MOSCOW) for one in (start, end))) == name
+
+
+def test_some_hours_by_hand_do_not_replace_the_file_of_the_day(sandbox: Sandbox, tmp_path: Path) -> None:
+    path = f"{tmp_path.as_uri()}/date={{{{ period }}}}/calls.jsonl"
+    run_with(tmp_path, output_path=path)
+    whole = (tmp_path / "date=2026-03-03" / "calls.jsonl").read_bytes()
+    hours = {"period_start": "2026-03-03T00:00:00+03:00", "period_end": "2026-03-03T12:00:00+03:00"}
+    run_with(tmp_path, output_path=path, conf=hours)
+    assert (tmp_path / "date=2026-03-03" / "calls.jsonl").read_bytes() == whole
+    assert (tmp_path / "date=2026-03-03T00-00-00_2026-03-03T12-00-00" / "calls.jsonl").stat().st_size < len(whole)
+
+
+def test_a_template_that_cannot_be_read_is_not_retried(sandbox: Sandbox, tmp_path: Path) -> None:
+    run = run_with(tmp_path, direction="{{ period")
+    assert isinstance(run.error, AlloincognitoQueryError)
+    assert run.tries == {"calls": 1}
 
 
 def test_a_wrong_name_in_a_template_is_explained_and_not_retried(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -12,5 +12,5 @@ from airflow_provider_alloincognito.operators.period import period_params
 with DAG("calls", schedule=None, start_date=datetime(2026, 1, 1), params=period_params()):
     AlloincognitoCallListOperator(
         task_id="calls",
-        output_path=f"file://{os.environ['AIRFLOW_HOME']}/calls/{{{{ period_start | ds }}}}.jsonl",
+        output_path=f"file://{os.environ['AIRFLOW_HOME']}/calls/{{{{ period }}}}.jsonl",
     )
