@@ -106,6 +106,8 @@ class TemplatedArguments(Operator):
 
     def _given(self, name: str) -> Any:
         """Return what the DAG gives for an argument: a value, a template, an output; True for a mapped argument."""
+        if not self.has_dag():  # type: ignore[no-untyped-call]
+            return self.argument(name)
         in_dag: Any = self.dag.get_task(self.task_id)
         partial = getattr(in_dag, "partial_kwargs", None)  # a mapped operator has them
         return in_dag.argument(name) if partial is None else partial.get(name, name in self._passed)

@@ -199,8 +199,8 @@ class _Run:
         with self.outcome.step("calls"):
             self.xcoms["calls"] = landed = self.execute(module.calls)
             with self.outcome.step("recordings"):
-                manifest = self.execute(module.recordings)["manifest"]
-                module.load.function("2026-03-02", landed["path"], manifest, str(self.warehouse))
+                module.recordings.calls = landed
+                module.load.function(landed, self.execute(module.recordings), str(self.warehouse))
                 self.compare()
 
     @property
@@ -263,6 +263,7 @@ class _Run:
             "ti": SimpleNamespace(try_number=1, task_id=task.task_id),
         }
         task.render_template_fields(context)
+        task.pre_execute(context)
         return task.execute(context)
 
 

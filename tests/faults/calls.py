@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -428,13 +428,15 @@ def loaded_warehouse(call: Call) -> Any:
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     day = pyarrow.table({field: ["1"] for field in module.FIELDS.values()})
+    started = pyarrow.array([datetime(2026, 3, 3, tzinfo=UTC)], pyarrow.timestamp("ms", tz="Europe/Moscow"))
+    day = day.set_column(day.schema.get_field_index(module.FIELDS["started_at"]), module.FIELDS["started_at"], started)
     pyarrow.parquet.write_table(day, call.folder / "calls.parquet")
     (call.folder / "manifest.jsonl").touch()
     warehouse = call.folder / "warehouse.duckdb"
     os.umask(0o022)
-    module.load.function(
-        "2026-03-03", *(str(call.path(name)) for name in ("calls.parquet", "manifest.jsonl")), str(warehouse)
-    )
+    calls, manifest = (str(call.path(name)) for name in ("calls.parquet", "manifest.jsonl"))
+    period = {"period_start": "2026-03-03 00:00:00", "period_end": "2026-03-04 00:00:00"}
+    module.load.function({"path": calls, **period}, {"manifest": manifest}, str(warehouse))
     return f"{warehouse.stat().st_mode & 0o777:o}"
 
 

@@ -37,9 +37,6 @@ RENAMED = {
     "recordFileId": "zapis",
 }
 
-# Airflow 3.3's own: its standard provider, which has @task.sensor, imports a name that it has deprecated itself.
-pytestmark = pytest.mark.filterwarnings("ignore:.*airflow.utils.operator_helpers")
-
 Load = Callable[..., ModuleType]
 
 

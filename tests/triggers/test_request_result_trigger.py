@@ -149,7 +149,7 @@ class TestErrors:
         monkeypatch.delenv("AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT", raising=False)
         event = run(trigger_on(NOBODYS_HASH, alloincognito_conn_id="nobody"))
         assert event["error"] == "AlloincognitoSettingsError"
-        assert "There is no Connection 'nobody'." in event["message"]
+        assert "There is no Connection with this id" in event["message"]
 
     def test_transient_errors_are_retried(self, connected_sandbox: Connected) -> None:
         sandbox = connected_sandbox()
