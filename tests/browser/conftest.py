@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,7 +54,6 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=["3.3", "2.11"])
 def place(
     request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
     browser: Browser,
     images: Path,
 ) -> Iterator[Place]:
@@ -62,7 +62,7 @@ def place(
 
     is_3 = request.param == "3.3"
     python = sys.executable if is_3 else os.environ.get("AIRFLOW_2_PYTHON") or str(AIRFLOW_2)
-    home = tmp_path_factory.mktemp("airflow")
+    home = Path(tempfile.mkdtemp(prefix="airflow-"))  # screenshots show paths in it: a short one
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     with Sandbox(calls_per_day=20, daily_variation=False, recording_bytes=(720, 7200)) as sandbox:
         airflow = (Standalone if is_3 else Standalone2)(home, python, AIRFLOW__CORE__TEST_CONNECTION="Enabled")
@@ -77,3 +77,4 @@ def place(
                 page.screenshot(path=images / f"failed-{request.param}.png")
             page.close()
             airflow.stop()
+            shutil.rmtree(home, ignore_errors=True)
