@@ -3,6 +3,7 @@ Every error that this package raises.
 
 - AlloincognitoError
   - AlloincognitoSettingsError *                 a setting of the Connection is invalid
+    - AlloincognitoSecretsBackendError           or Airflow's secrets backend could not be asked for it
   - AlloincognitoQueryError *                    an argument of a query is invalid
   - AlloincognitoMissingExtraError *             an optional dependency is not installed
   - AlloincognitoAuthError *                     the authorization token is not accepted
@@ -89,6 +90,12 @@ class AlloincognitoSettingsError(AlloincognitoError, ValueError):
     """A setting of the Connection is invalid."""
 
     retryable = False
+
+
+class AlloincognitoSecretsBackendError(AlloincognitoSettingsError):
+    """There is no such Connection, or Airflow could not ask its secrets backend for it: it reports both alike."""
+
+    retryable = True
 
 
 class AlloincognitoQueryError(AlloincognitoError, ValueError):

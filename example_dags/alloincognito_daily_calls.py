@@ -77,7 +77,7 @@ def load(calls: dict[str, Any], recordings: dict[str, Any], warehouse: str) -> d
     found = [paths.get(record_file_id) for record_file_id in table["record_file_id"].to_pylist()]
     table = table.append_column("recording", pyarrow.array(found, pyarrow.string()))
 
-    zone = ZoneInfo(ZONE)
+    zone = ZoneInfo(calls["timezone"])
     period = [datetime.fromisoformat(calls[end]).replace(tzinfo=zone) for end in ("period_start", "period_end")]
     os.umask(0o077)  # the warehouse is for its owner alone, as the files are
     with duckdb.connect(warehouse) as db:

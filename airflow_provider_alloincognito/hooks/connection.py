@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_alloincognito.api.settings import Settings, read_settings, server_url
 from airflow_provider_alloincognito.api.tokens.pair import can_be_token
-from airflow_provider_alloincognito.compat import AirflowNotFoundException, BaseHook, mask_secret
-from airflow_provider_alloincognito.errors import AlloincognitoAuthError, AlloincognitoSettingsError
+from airflow_provider_alloincognito.compat import AirflowNotFoundException, BaseHook, conf, mask_secret
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoAuthError,
+    AlloincognitoSecretsBackendError,
+    AlloincognitoSettingsError,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import Connection
@@ -40,14 +44,19 @@ def find_connection(conn_id: str) -> Connection:
     Return a Connection by its id.
 
     :raises AlloincognitoSettingsError: if there is none.
+    :raises AlloincognitoSecretsBackendError: if there is none, but Airflow may not have been able to ask for it.
     """
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
+        if conf.get("secrets", "backend", fallback=None) or conf.get("workers", "secrets_backend", fallback=None):
+            raise AlloincognitoSecretsBackendError(
+                "There is no Connection with this id, or Airflow's secrets backend cannot be reached: Airflow does not "
+                "say which. Retry later, or correct the operator's alloincognito_conn_id."
+            ) from None
         raise AlloincognitoSettingsError(
             "There is no Connection with this id. Create it with the type AlloIncognito (Admin, Connections), or "
-            "correct the operator's alloincognito_conn_id. If a secrets backend keeps it, check that the workers can "
-            "reach the backend."
+            "correct the operator's alloincognito_conn_id."
         ) from None
 
 

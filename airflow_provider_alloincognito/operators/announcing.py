@@ -17,6 +17,7 @@ from airflow_provider_alloincognito.compat import (
 )
 from airflow_provider_alloincognito.landing.stores.targets import plain_uri
 from airflow_provider_alloincognito.links import ApiDocumentationLink, LandedFileLink, StoredLink, console_url
+from airflow_provider_alloincognito.scrubbing import scrub
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import Context
@@ -29,6 +30,7 @@ class AnnouncingOperator(BaseOperator):
     operator_extra_links = (ApiDocumentationLink(), LandedFileLink())
 
     hook: Any
+    _passed: Mapping[str, bool]
     outcome: Outcome | None = None
     urls: Mapping[str, str] = MappingProxyType({})
     """The URLs of the links, by the links' ``xcom_key``."""
@@ -37,7 +39,8 @@ class AnnouncingOperator(BaseOperator):
         """Have Airflow emit an event of the task's own asset, unless the DAG names other outlets for it."""
         has_dag = self.has_dag()  # type: ignore[no-untyped-call]
         # A mapped task is made anew when it runs: Airflow would not know an outlet that is added then.
-        if has_dag and self.dag.task_dict.get(self.task_id) is self and not self.outlets:
+        is_told = self.outlets or "outlets" in self._passed
+        if has_dag and self.dag.task_dict.get(self.task_id) is self and not is_told:
             self.add_outlets([landed_asset(self.dag_id, self.task_id)])
 
     def pre_execute(self, context: Context) -> None:
@@ -56,11 +59,16 @@ class AnnouncingOperator(BaseOperator):
         :param by_day: emit an event for each day of the period, with the day as its partition key.
         """
         self.outcome = outcome
-        for outlet in self.outlets:
-            self._fill_event(context, outlet, outcome, by_day)
-        add_hook_lineage(self.hook, "output", plain_uri(outcome.path))
-        if url := console_url(outcome.file):
-            self._add_link(context, LandedFileLink(), url)
+        try:
+            for outlet in self.outlets:
+                self._fill_event(context, outlet, outcome, by_day)
+            add_hook_lineage(self.hook, "output", plain_uri(outcome.path))
+            if url := console_url(outcome.file):
+                self._add_link(context, LandedFileLink(), url)
+        except Exception as error:  # noqa: BLE001 - what has landed has landed: another try could not do better
+            self.log.warning(
+                "Asset event, lineage or link are missing (%s): %s", type(error).__name__, scrub(str(error))
+            )
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """Return an ``OperatorLineage`` of what has landed, or None. OpenLineage's provider calls it if installed."""

@@ -2,13 +2,15 @@
 The arguments of operators and sensor, from the DAG to ``execute``.
 
 Each is a template field, so that it takes a template or another task's output, and Airflow then runs that task first.
-Before ``execute``, a value that is missing is refused and the others become what the operator works with.
+A template or output that has no value is refused as soon as it is rendered. ``execute`` converts the others to what the
+operator works with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_alloincognito.api.query import FLAGS, invalid_argument
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 else:
     Operator = object  # a mixin: the sensor has another base class
 
+PACKAGE = __name__.partition(".")[0]
 Converter = Callable[[str, Any], Any]
 """Takes an argument's name and its value; returns the value that the operator works with."""
 
@@ -46,17 +49,13 @@ class TemplatedArguments(Operator):
     __slots__ = ("_passed",)
     converters: ClassVar[Mapping[str, Converter]] = {}
     alloincognito_conn_id: str
-    _passed: frozenset[str]
+    _passed: Mapping[str, bool]
 
     def __new__(cls, *_: Any, **arguments: Any) -> Any:
-        """Keep the names of the arguments: an argument that is mapped to None is not one that is left out."""
+        """Keep which arguments have a value: one that is mapped to None is not one that is left out."""
         self = super().__new__(cls)
-        object.__setattr__(self, "_passed", frozenset(arguments))
+        object.__setattr__(self, "_passed", {name: value is not None for name, value in arguments.items()})
         return self
-
-    def argument(self, name: str) -> Any:
-        """Return an argument's value; for one that the UI does not show, the value itself."""
-        return getattr(self, name)
 
     def render_template(
         self,
@@ -73,9 +72,18 @@ class TemplatedArguments(Operator):
                 if isinstance(content, str | ObjectStoragePath):
                     jinja_env = jinja_env or self.get_template_env()
                     self._add_period(str(content), context, jinja_env)
-                return super().render_template(content, context, jinja_env, seen_oids)
+                rendered = super().render_template(content, context, jinja_env, seen_oids)
             except TemplateError as error:
                 raise AlloincognitoQueryError(_not_rendered(str(error), context)) from None
+            for name in self.arguments_with(content):
+                refuse_missing(name, content, rendered)
+            return rendered
+
+    def arguments_with(self, content: Any) -> list[str]:
+        """Return the arguments of this package's that have just this value; none for a part of one."""
+        kinds = [kind for kind in type(self).__mro__ if kind.__module__.startswith(f"{PACKAGE}.")]
+        names = {name for kind in kinds for name in vars(kind).get("template_fields", ())}
+        return [name for name in names if vars(self).get(name) is content]
 
     def _add_period(self, template: str, context: Context, jinja_env: jinja2.Environment) -> None:
         """Add those of the three names that a template uses; the DAG's own macros keep theirs."""
@@ -95,22 +103,25 @@ class TemplatedArguments(Operator):
             jinja_env.globals[name] = period_name(*map(end, INTERVAL)) if name == PERIOD else end(name)
 
     def pre_execute(self, context: Any) -> None:
-        """Refuse arguments that were given but have no value, and convert the others."""
-        super().pre_execute(context)
-        with fail_without_retry():
-            for name in self.template_fields:
-                refuse_missing(name, self._given(name), self.argument(name))
-            for name, convert in self.converters.items():
-                if (value := self.argument(name)) is not None:
-                    setattr(self, name, convert(name, value))
+        """Refuse arguments that are mapped to None."""
+        from airflow_provider_alloincognito.compat import BaseOperator
 
-    def _given(self, name: str) -> Any:
-        """Return what the DAG gives for an argument: a value, a template, an output; True for a mapped argument."""
-        if not self.has_dag():  # type: ignore[no-untyped-call]
-            return self.argument(name)
-        in_dag: Any = self.dag.get_task(self.task_id)
-        partial = getattr(in_dag, "partial_kwargs", None)  # a mapped operator has them
-        return in_dag.argument(name) if partial is None else partial.get(name, name in self._passed)
+        super().pre_execute(context)
+        in_dag: Any = self.dag.get_task(self.task_id) if self.has_dag() else None  # type: ignore[no-untyped-call]
+        partial = getattr(in_dag, "partial_kwargs", None)
+        if partial is None:
+            return
+        not_mapped = {*partial, *signature(BaseOperator.__init__).parameters}
+        with fail_without_retry():
+            for name, has_value in self._passed.items():
+                if name not in not_mapped and not has_value:
+                    refuse_missing(name, True, None)
+
+    def convert_arguments(self) -> None:
+        """Convert the arguments to what the operator works with. ``execute`` begins with it."""
+        for name, convert in self.converters.items():
+            if (value := getattr(self, name)) is not None:
+                setattr(self, name, convert(name, value))
 
 
 def refuse_missing(name: str, given: Any, value: Any) -> None:
@@ -157,6 +168,8 @@ def storage_path(name: str, value: Any) -> ObjectStoragePath:
             f"{name} is a mapping, not a path. To pass another task's path, take it from its output: "
             "task.output['path']."
         )
+    if isinstance(value, str):
+        value = _with_scheme(name, value)
     try:
         path = ObjectStoragePath(value)
         _ = path.fs  # looks up the connection, and imports the store's library
@@ -169,6 +182,18 @@ def storage_path(name: str, value: Any) -> ObjectStoragePath:
     return path
 
 
+def _with_scheme(name: str, value: str) -> str:
+    """Return a local path with its ``file://``; refuse one that would be somewhere else on each worker."""
+    if "://" not in value and value.startswith("/"):
+        return f"file://{value}"
+    if "://" not in value or (value.startswith("file://") and not value.startswith("file:///")):
+        raise AlloincognitoQueryError(
+            f"{name} is {scrub(value)!r}, which is not an absolute path. Write file:///folder/file for a local one, "
+            "with three slashes, or the store's scheme, such as s3://connection_id@bucket/key."
+        )
+    return value
+
+
 def whole_number(name: str, value: Any) -> int:
     """Convert a number, or a text that a template rendered to."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -176,6 +201,14 @@ def whole_number(name: str, value: Any) -> int:
     if isinstance(value, str) and value.strip().isdecimal():
         return int(value)
     raise invalid_argument(name, value, "a whole number, 0 or more")
+
+
+def at_least_one(name: str, value: Any) -> int:
+    """Convert as :func:`whole_number` does, and refuse 0."""
+    number = whole_number(name, value)
+    if not number:
+        raise invalid_argument(name, value, "a whole number, 1 or more")
+    return number
 
 
 def seconds(name: str, value: Any) -> float:

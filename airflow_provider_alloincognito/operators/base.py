@@ -29,7 +29,7 @@ from airflow_provider_alloincognito.errors import (
 )
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.operators.announcing import AnnouncingOperator
-from airflow_provider_alloincognito.operators.arguments import TemplatedArguments
+from airflow_provider_alloincognito.operators.arguments import PACKAGE, TemplatedArguments
 from airflow_provider_alloincognito.scrubbing import scrub_hash
 
 if TYPE_CHECKING:
@@ -90,10 +90,12 @@ class AlloincognitoOperator(StopOnSigterm, TemplatedArguments, AnnouncingOperato
         self,
         *,
         alloincognito_conn_id: str = AlloincognitoHook.default_conn_name,
-        multiple_outputs: bool = True,
+        multiple_outputs: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        # Who overrides execute may return something else than a dict.
+        returns_dict = type(self).execute.__module__.startswith(f"{PACKAGE}.")
+        super().__init__(multiple_outputs=returns_dict if multiple_outputs is None else multiple_outputs, **kwargs)
         self.alloincognito_conn_id = alloincognito_conn_id
 
     @cached_property

@@ -23,10 +23,17 @@ from airflow_provider_alloincognito.operators.arguments import (
     WAITING,
     boolean,
     length,
+    refuse_missing,
 )
 from airflow_provider_alloincognito.operators.base import AlloincognitoWaitingOperator, file_metadata
 from airflow_provider_alloincognito.operators.failures import fail_without_retry
-from airflow_provider_alloincognito.operators.numbers import HiddenNumbers, hidden, read_numbers, revealed
+from airflow_provider_alloincognito.operators.numbers import (
+    HiddenNumbers,
+    PartlyHidden,
+    hidden,
+    read_numbers,
+    revealed,
+)
 from airflow_provider_alloincognito.operators.outcome import Outcome
 from airflow_provider_alloincognito.operators.period import resolve_period
 from airflow_provider_alloincognito.operators.submitted import SubmittedRequests
@@ -87,7 +94,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     :param wait_timeout: seconds, or a timedelta, after which to stop waiting for one result.
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     :return: ``path``, ``format``, ``rows``, ``bytes``, ``request_hashes``, and ``period_start``, ``period_end`` as
-        they were sent.
+        they were sent, and ``timezone``, the zone that they are in.
     :raises AlloincognitoQueryError: before anything is sent, if an argument is invalid. Not retried.
     :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
     """
@@ -178,9 +185,11 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     def numbers(self, numbers: Any) -> None:
         self._numbers = revealed(numbers)
 
-    def argument(self, name: str) -> Any:
-        """Return an argument's value, also that of the numbers."""
-        return self._numbers if name == "numbers" else super().argument(name)
+    def arguments_with(self, content: Any) -> list[str]:
+        """Return the arguments that have just this value, also for numbers."""
+        if content is not None and (content is self._numbers or isinstance(content, PartlyHidden)):
+            return ["numbers"]
+        return super().arguments_with(content)
 
     def render_template(
         self,
@@ -191,7 +200,10 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     ) -> Any:
         """Render as the other operators do, and hidden numbers too."""
         if isinstance(content, HiddenNumbers):
-            return HiddenNumbers(super().render_template(content.numbers, context, jinja_env, seen_oids))
+            rendered = super().render_template(content.numbers, context, jinja_env, seen_oids)
+            with fail_without_retry():
+                refuse_missing("numbers", content.numbers, rendered)
+            return HiddenNumbers(rendered)
         return super().render_template(content, context, jinja_env, seen_oids)
 
     @cached_property
@@ -216,6 +228,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
 
     def _submit_and_land(self, context: Context, hashes: Sequence[str | None] = ()) -> dict[str, Any]:
         with fail_without_retry():
+            self.convert_arguments()
             task_log = TaskLog(self.log, self.hook, is_resumed=bool(hashes))
             query = self._query(context)
             windows = query.split(self.window, self.hook.settings.zone)
@@ -235,7 +248,12 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
                 task_log.log_landed(summary)
             task_log.log_end(submitted.hashes)
             submitted.forget_all()
-            return {**summary, "request_hashes": submitted.hashes, **self._sent_period(query)}
+            return {
+                **summary,
+                "request_hashes": submitted.hashes,
+                **self._sent_period(query),
+                "timezone": self.hook.settings.timezone,
+            }
 
     def _query(self, context: Context) -> CallListQuery:
         start, end = resolve_period(

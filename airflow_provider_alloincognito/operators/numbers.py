@@ -33,16 +33,20 @@ class HiddenNumbers:
         return repr(self)
 
 
+class PartlyHidden(list[Any]):
+    """A list of outputs of tasks and hidden numbers."""
+
+
 def hidden(numbers: Any) -> Any:
     """
     Return what Airflow may see of numbers: paths, and the outputs of tasks that it has to run first.
 
     :param numbers: as the DAG gives them, or rendered.
     """
-    if numbers is None or _is_output(numbers) or _is_path(numbers):
+    if numbers is None or _is_output(numbers) or (_is_path(numbers) and "<number>" not in scrub(str(numbers))):
         return numbers
     if isinstance(numbers, list | tuple | set) and any(map(_is_output, numbers)):
-        return [one if _is_output(one) else HiddenNumbers(one) for one in numbers]
+        return PartlyHidden(one if _is_output(one) else HiddenNumbers(one) for one in numbers)
     return HiddenNumbers(numbers)
 
 

@@ -17,8 +17,9 @@ INTERVAL = {"period_start": "data_interval_start", "period_end": "data_interval_
 """The arguments of operators, names in their templates and params of a run, and what each is by default."""
 HOW_TO_GIVE_A_PERIOD = (
     "Trigger the DAG with the params period_start and period_end (params=period_params() in the DAG makes a form for "
-    "them) or with a logical date, or set the operator's arguments of these names."
+    "them), in the UI also with a logical date, or set the operator's arguments of these names."
 )
+ZONE_AND_DEFAULT = "in the time zone of this page. Empty: the run's data interval."
 PERIOD = "period"
 """The name in templates that stands for the whole period, see :func:`period_name`."""
 
@@ -36,8 +37,8 @@ def period_params() -> dict[str, Param]:
         return Param(None, type=["null", "string"], format="date-time", title=title, description=description)
 
     return {
-        "period_start": param("Period start", "First moment of the calls to fetch. Empty: the run's data interval."),
-        "period_end": param("Period end", "First moment after the calls to fetch. Empty: the run's data interval."),
+        "period_start": param("Period start", f"First moment of the calls to fetch, {ZONE_AND_DEFAULT}"),
+        "period_end": param("Period end", f"First moment after the calls to fetch, {ZONE_AND_DEFAULT}"),
     }
 
 

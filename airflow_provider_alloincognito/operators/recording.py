@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow_provider_alloincognito.compat import ObjectStoragePath
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError, AlloincognitoRecordingsFailedError
-from airflow_provider_alloincognito.operators.arguments import boolean, calls_path, one_of, storage_path, whole_number
+from airflow_provider_alloincognito.operators.arguments import at_least_one, boolean, calls_path, one_of, storage_path
 from airflow_provider_alloincognito.operators.base import AlloincognitoOperator
 from airflow_provider_alloincognito.operators.failures import fail_without_retry
 from airflow_provider_alloincognito.operators.outcome import Outcome
@@ -63,7 +63,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         "output_path": storage_path,
         "calls": calls_path,
         "manifest_path": storage_path,
-        "concurrency": whole_number,
+        "concurrency": at_least_one,
         "skip_existing": boolean,
         "on_error": one_of("fail", "skip"),
     }
@@ -98,6 +98,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         from airflow_provider_alloincognito.landing.recordings import land_recordings
 
         with fail_without_retry():
+            self.convert_arguments()
             task_log = TaskLog(self.log, self.hook)
             task_log.log_recordings(self.calls, self.output_path)
             self.hook.get_conn()  # an unusable Connection fails the task, not each recording

@@ -133,6 +133,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
 
     def _land_result(self, context: Context, *, is_resumed: bool = False) -> dict[str, Any]:
         with fail_without_retry():
+            self.convert_arguments()
             task_log = TaskLog(self.log, self.hook, is_resumed=is_resumed)
             query = self._query(context)
             task_log.log_result(self.request_hash, query, self.output_path)

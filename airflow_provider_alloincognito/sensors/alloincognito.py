@@ -78,6 +78,7 @@ class AlloincognitoRequestResultSensor(StopOnSigterm, TemplatedArguments, BaseSe
         """Poke until ready, or once and then defer."""
         # Around the base class' own handling, which with soft_fail would turn these errors into a skip.
         with fail_without_retry():
+            self.convert_arguments()
             self._wait_log = None
             if not self.deferrable:
                 # Not super(): Airflow 2.11 would take that call for another operator's, and warn or fail.

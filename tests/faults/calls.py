@@ -435,7 +435,7 @@ def loaded_warehouse(call: Call) -> Any:
     warehouse = call.folder / "warehouse.duckdb"
     os.umask(0o022)
     calls, manifest = (str(call.path(name)) for name in ("calls.parquet", "manifest.jsonl"))
-    period = {"period_start": "2026-03-03 00:00:00", "period_end": "2026-03-04 00:00:00"}
+    period = {"period_start": "2026-03-03 00:00:00", "period_end": "2026-03-04 00:00:00", "timezone": "UTC"}
     module.load.function({"path": calls, **period}, {"manifest": manifest}, str(warehouse))
     return f"{warehouse.stat().st_mode & 0o777:o}"
 

@@ -42,7 +42,7 @@ TASKS: dict[str, Callable[[str], Any]] = {
 
 
 def arguments_of(task: Any) -> dict[str, Any]:
-    return {name: task.argument(name) for name in task.template_fields}
+    return {name: getattr(task, name) for name in task.template_fields}
 
 
 @pytest.mark.parametrize("name", TASKS)

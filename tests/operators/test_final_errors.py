@@ -44,6 +44,8 @@ def land(folder: Path, **arguments: Any) -> Run:
             "apache-airflow-providers-amazon",
         ),
         ({"output_path": "foo://x/c.jsonl"}, errors.AlloincognitoTargetSetupError, "The store of output_path (foo://x"),
+        ({"output_path": "out/calls.jsonl"}, errors.AlloincognitoQueryError, "which is not an absolute path"),
+        ({"output_path": "file://data/calls.jsonl"}, errors.AlloincognitoQueryError, "with three slashes"),
         ({"numbers": "s3://bucket/n.txt"}, errors.AlloincognitoTargetSetupError, "The store of numbers"),
         (
             {"alloincognito_conn_id": "nobody"},
@@ -79,6 +81,29 @@ def test_a_path_that_the_server_does_not_have(sandbox: Sandbox, tmp_path: Path, 
     assert isinstance(run.error, errors.AlloincognitoPathError)
     assert "Check that call_list_path in the Connection is the method's path" in str(run.error)
     assert run.tries == {"calls": 1}
+
+
+def test_a_path_that_only_the_server_itself_does_not_know(connected_sandbox: StartSandbox, tmp_path: Path) -> None:
+    connected_sandbox({"call_list_path": "/api/v1/request/getcalls"})
+    run = land(tmp_path)
+    assert isinstance(run.error, errors.AlloincognitoPathError)
+    assert "error 404" in str(run.error)
+    assert run.tries == {"calls": 1}
+
+
+def test_a_connection_that_a_secrets_backend_may_have(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", "airflow.secrets.environment_variables.EnvironmentVariablesBackend")
+    run = land(tmp_path, alloincognito_conn_id="nobody")
+    assert {type(error).__name__ for error in run.errors} == {"AlloincognitoSecretsBackendError"}
+    assert run.tries == {"calls": 3}
+
+
+def test_a_local_path_without_a_scheme(sandbox: Sandbox, tmp_path: Path) -> None:
+    run = land(tmp_path, output_path=str(tmp_path / "plain.jsonl"))
+    assert run.state == "success", run.errors
+    assert run.xcoms["calls"]["path"] == f"file://{tmp_path}/plain.jsonl"
 
 
 @pytest.mark.parametrize("status", [302, 500, 503])

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from dag_runs import Run, StartSandbox, one_task_dag, run_dag
 
-from airflow_provider_alloincognito.compat import DAG, BaseOperator, task
+from airflow_provider_alloincognito.compat import AIRFLOW_VERSION, DAG, BaseOperator, task
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
@@ -326,3 +328,65 @@ def test_every_argument_takes_an_output(kind: Any) -> None:
         if one.__module__.startswith("airflow_provider_alloincognito.") and "__init__" in vars(one):
             own |= {name for name, given in signature(one).parameters.items() if given.kind == Parameter.KEYWORD_ONLY}
     assert own - {"multiple_outputs"} == set(kind.template_fields)
+
+
+class Phones(AlloincognitoCallListOperator):
+    """A user's own operator: an argument with another name, and a result that is no dict."""
+
+    template_fields = (*AlloincognitoCallListOperator.template_fields, "note")
+
+    def __init__(self, *, phone_list: Any = None, note: Any = None, **kwargs: Any) -> None:
+        super().__init__(numbers=phone_list, **kwargs)
+        self.note = note
+
+    def execute(self, context: Any) -> Any:
+        return super().execute(context)["path"]
+
+
+def _mapped_by_another_name(folder: str) -> None:
+    file = f"{folder}/{{{{ ti.map_index }}}}.jsonl"
+    Phones.partial(task_id="phones", output_path=file).expand(phone_list=operator_output("source", [None]))
+
+
+def _partial_by_another_name(folder: str) -> None:
+    none = operator_output("source", None)
+    Phones.partial(task_id="phones", phone_list=none).expand(output_path=[f"{folder}/a.jsonl"])
+
+
+def _from_default_args(folder: str) -> None:
+    task_groups = "airflow.sdk" if AIRFLOW_VERSION >= (3, 0) else "airflow.utils.task_group"
+    none = operator_output("source", None)
+    with import_module(task_groups).TaskGroup("group", default_args={"numbers": none}):
+        AlloincognitoCallListOperator.partial(task_id="phones").expand(output_path=[f"{folder}/a.jsonl"])
+
+
+@pytest.mark.parametrize("make", [_mapped_by_another_name, _partial_by_another_name, _from_default_args])
+def test_numbers_that_are_none_by_other_ways(sandbox: Sandbox, tmp_path: Path, make: Any) -> None:
+    run = run_dag(one_task_dag("other_ways", lambda: make(tmp_path.as_uri()), retries=0), NEXT_DAY)
+    assert isinstance(run.error, AlloincognitoQueryError)
+    assert sandbox.count("getcalllist") == 0, "everybody's calls"
+
+
+def test_an_operator_of_the_users_own(sandbox: Sandbox, tmp_path: Path) -> None:
+    def make() -> None:
+        Phones(task_id="phones", output_path=f"{tmp_path}/{{{{ period }}}}.jsonl", note="{{ params.nothing }}")
+
+    dag = one_task_dag("own", make)
+    dag.params["nothing"] = ""
+    assert run_dag(dag, NEXT_DAY).xcoms["phones"] == f"file://{tmp_path}/2026-03-03.jsonl"
+
+
+def test_execute_without_airflow(sandbox: Sandbox, tmp_path: Path) -> None:
+    operator = AlloincognitoCallListOperator(
+        task_id="calls",
+        output_path=f"{tmp_path}/calls.jsonl",
+        period_start="2026-03-03",
+        period_end=NEXT_DAY,
+        poll_interval=timedelta(seconds=1),
+    )
+    assert operator.execute({"ti": SimpleNamespace(try_number=1)})["rows"] == 40
+
+
+def test_text_that_only_looks_like_a_path_is_not_shown() -> None:
+    operator = AlloincognitoCallListOperator(task_id="calls", output_path="/a.jsonl", numbers="+74951234567 a/c 1")
+    assert "4951234567" not in repr(operator.numbers)

@@ -130,15 +130,13 @@ def raise_for_error(method: str, answer: Answer, settings: Settings, secrets: It
     envelope = answer.envelope
     if envelope is not None and error_code(envelope) in settings.pending_error_codes:
         return
-    if envelope is not None and has_error(envelope, settings):
+    by_id = method in ("getcallrecordfile", "getrequestresultbyhash")
+    is_wrong_path = answer.status in FOR_GOOD - (GONE if by_id else set())
+    if envelope is not None and has_error(envelope, settings) and not (is_wrong_path and envelope.is_bare_error):
         raise_api_error(method, envelope, secrets, answer.status)
     if not 200 <= answer.status < 300:
-        remedy = _remedy(method, answer.status)
-        by_id = method in ("getcallrecordfile", "getrequestresultbyhash")
-        kind = (
-            AlloincognitoPathError if answer.status in FOR_GOOD - (GONE if by_id else set()) else AlloincognitoApiError
-        )
-        raise kind(method, answer.status, "an HTTP status without a message", remedy=remedy)
+        kind = AlloincognitoPathError if is_wrong_path else AlloincognitoApiError
+        raise kind(method, answer.status, "an HTTP status without a message", remedy=_remedy(method, answer.status))
     if answer.status != ACCEPTED and (envelope is None or not envelope.has_result):
         raise AlloincognitoResponseError(
             f"Unexpected response: no error and no result in the response to {method}. {_check_path(method)}."
