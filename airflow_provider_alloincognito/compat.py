@@ -90,6 +90,8 @@ if TYPE_CHECKING:
 
 AIRFLOW_VERSION = tuple(map(int, airflow.__version__.split(".")[:2]))
 """Major and minor, such as ``(3, 3)``."""
+DAG_TEST_TAKES_ASSETS = AIRFLOW_VERSION != (3, 0)
+"""Whether ``dag.test()`` runs tasks with outlets that no scheduler has seen yet."""
 
 # Where each name is, the newest version of Airflow first.
 _PLACES: dict[str, tuple[str, ...]] = {
@@ -130,6 +132,7 @@ _PLACES: dict[str, tuple[str, ...]] = {
 }
 __all__ = [
     "AIRFLOW_VERSION",
+    "DAG_TEST_TAKES_ASSETS",
     "add_hook_lineage",
     "add_partitions",
     "first_reschedule",

@@ -35,6 +35,7 @@ from airflow_provider_alloincognito.scrubbing import scrub_hash
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.query import CallListQuery
     from airflow_provider_alloincognito.api.results import CallList, RecordFile
+    from airflow_provider_alloincognito.compat import Context
     from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoRequestResultTrigger
 
 Landed = TypeVar("Landed")
@@ -86,17 +87,20 @@ class AlloincognitoOperator(StopOnSigterm, TemplatedArguments, AnnouncingOperato
 
     ui_color = "#e8f0d8"
 
-    def __init__(
-        self,
-        *,
-        alloincognito_conn_id: str = AlloincognitoHook.default_conn_name,
-        multiple_outputs: bool | None = None,
-        **kwargs: Any,
-    ) -> None:
-        # Who overrides execute may return something else than a dict.
-        returns_dict = type(self).execute.__module__.startswith(f"{PACKAGE}.")
-        super().__init__(multiple_outputs=returns_dict if multiple_outputs is None else multiple_outputs, **kwargs)
+    def __init__(self, *, alloincognito_conn_id: str = AlloincognitoHook.default_conn_name, **kwargs: Any) -> None:
+        # A missing key of the output is then None, which is refused. Whoever overrides execute may return no dict.
+        kwargs.setdefault("multiple_outputs", type(self).execute.__module__.startswith(f"{PACKAGE}."))
+        super().__init__(**kwargs)
         self.alloincognito_conn_id = alloincognito_conn_id
+
+    def push_each(self, context: Context, returned: dict[str, Any]) -> dict[str, Any]:
+        """Make each value that the task returns an XCom of its own; Airflow 3.0 itself fails for one that is None."""
+        self.multiple_outputs = False
+        push: Any = getattr(context.get("ti"), "xcom_push", None)  # missing where execute is called without Airflow
+        for key, value in returned.items() if push and self.do_xcom_push else ():
+            if value is not None:
+                push(key=key, value=value)
+        return returned
 
     @cached_property
     def hook(self) -> AlloincognitoHook:

@@ -248,12 +248,8 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
                 task_log.log_landed(summary)
             task_log.log_end(submitted.hashes)
             submitted.forget_all()
-            return {
-                **summary,
-                "request_hashes": submitted.hashes,
-                **self._sent_period(query),
-                "timezone": self.hook.settings.timezone,
-            }
+            period = {**self._sent_period(query), "timezone": self.hook.settings.timezone}
+            return self.push_each(context, {**summary, "request_hashes": submitted.hashes, **period})
 
     def _query(self, context: Context) -> CallListQuery:
         start, end = resolve_period(

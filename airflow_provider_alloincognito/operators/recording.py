@@ -122,7 +122,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         calls = None if self.calls is None else str(self.calls)
         source = self.hook.settings.record_file_path
         self.announce(context, Outcome.of_recordings(landed, source, str(self.output_path), calls))
-        return asdict(landed)
+        return self.push_each(context, asdict(landed))
 
     def _ids(self) -> Iterable[str]:
         from airflow_provider_alloincognito.landing.formats import read_record_file_ids, usable_ids

@@ -141,7 +141,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
             self.announce(context, outcome, by_day=self.partition_by_day)
             task_log.log_landed(landed)
             task_log.log_end()
-            return landed
+            return self.push_each(context, landed)
 
     def _fetch_and_land(self, query: CallListQuery | None) -> tuple[dict[str, Any], Outcome]:
         hashes = [self.request_hash]
