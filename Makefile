@@ -69,7 +69,7 @@ test-faults: environment environment-2.11 ## what networks, servers, files and m
 	$(PY) -m pytest tests/faults -m "long or not long" $(ARGS)
 	FAULTS_TIMES=$(FAULTS_TIMES:%=%-2.11) .venv-2.11/bin/python -m pytest tests/faults -m "long or not long" $(ARGS)
 
-matrix: environment ## every Airflow from 2.11 to 3.3, each with the versions of its time; takes half an hour
+matrix: environment ## every Airflow from 2.11 to 3.3, each with the versions of its time; takes a quarter of an hour
 	$(PY) -m nox $(ARGS)
 
 test-waiting: environment environment-2.11 ## tests of waiting and killed tasks under a real scheduler; takes minutes
