@@ -19,69 +19,27 @@ import airflow
 if TYPE_CHECKING:
     from airflow.sdk import (
         DAG as DAG,
-    )
-    from airflow.sdk import (
         Asset as Asset,
-    )
-    from airflow.sdk import (
         AssetAlias as AssetAlias,
-    )
-    from airflow.sdk import (
         BaseHook as BaseHook,
-    )
-    from airflow.sdk import (
         BaseOperator as BaseOperator,
-    )
-    from airflow.sdk import (
         BaseOperatorLink as BaseOperatorLink,
-    )
-    from airflow.sdk import (
         BaseSensorOperator as BaseSensorOperator,
-    )
-    from airflow.sdk import (
         Connection as Connection,
-    )
-    from airflow.sdk import (
         Context as Context,
-    )
-    from airflow.sdk import (
         ObjectStoragePath as ObjectStoragePath,
-    )
-    from airflow.sdk import (
         Param as Param,
-    )
-    from airflow.sdk import (
         Variable as Variable,
-    )
-    from airflow.sdk import (
-        XComArg as XComArg,
-    )
-    from airflow.sdk import (
         task as task,
     )
     from airflow.sdk.configuration import conf as conf
     from airflow.sdk.exceptions import (
-        AirflowException as AirflowException,
-    )
-    from airflow.sdk.exceptions import (
         AirflowFailException as AirflowFailException,
-    )
-    from airflow.sdk.exceptions import (
         AirflowNotFoundException as AirflowNotFoundException,
-    )
-    from airflow.sdk.exceptions import (
         AirflowSensorTimeout as AirflowSensorTimeout,
-    )
-    from airflow.sdk.exceptions import (
         AirflowSkipException as AirflowSkipException,
-    )
-    from airflow.sdk.exceptions import (
         AirflowTaskTerminated as AirflowTaskTerminated,
-    )
-    from airflow.sdk.exceptions import (
         AirflowTaskTimeout as AirflowTaskTimeout,
-    )
-    from airflow.sdk.exceptions import (
         TaskDeferred as TaskDeferred,
     )
     from airflow.sdk.execution_time.xcom import XCom as XCom
@@ -108,7 +66,6 @@ _PLACES: dict[str, tuple[str, ...]] = {
     "Param": ("airflow.sdk:Param", "airflow.models.param:Param"),
     "Variable": ("airflow.sdk:Variable", "airflow.models.variable:Variable"),
     "XCom": ("airflow.sdk.execution_time.xcom:XCom", "airflow.models.xcom:XCom"),
-    "XComArg": ("airflow.sdk:XComArg", "airflow.models.xcom_arg:XComArg"),
     "task": ("airflow.sdk:task", "airflow.decorators:task"),
     "conf": ("airflow.sdk.configuration:conf", "airflow.configuration:conf"),
     "get_hook_lineage_collector": (
@@ -119,7 +76,6 @@ _PLACES: dict[str, tuple[str, ...]] = {
     **{
         name: (f"airflow.sdk.exceptions:{name}", f"airflow.exceptions:{name}")
         for name in (
-            "AirflowException",
             "AirflowFailException",
             "AirflowNotFoundException",
             "AirflowSensorTimeout",

@@ -68,7 +68,7 @@ def console_url(path: str) -> str | None:
         return None
     try:
         return str(template.format(scheme=file.scheme, bucket=quote(file.bucket, safe=""), key=quote(file.key)))
-    except (LookupError, ValueError):
+    except (AttributeError, LookupError, TypeError, ValueError):  # such as {bucket.name} or {bucket[a]}
         log.warning(
             "The setting [alloincognito] file_link is not a valid template, so there is no link to the landed file. "
             "It may contain {scheme}, {bucket} and {key}, and no other braces"

@@ -27,8 +27,7 @@ from ssl import SSLContext
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck
-from hypothesis import settings as hypothesis_settings
+from hypothesis import HealthCheck, settings as hypothesis_settings
 from masking import forget_secrets
 from plain_server import CREATE_PATH, PAIR, RESULT_PATH, PlainServer, Said, listening
 from s3_server import bucket, bucket_name, s3  # noqa: F401 - fixtures

@@ -73,7 +73,9 @@ def test_the_setting_names_the_console_of_another_store(monkeypatch: pytest.Monk
     assert console_url("file:///data/a.csv") is None
 
 
-@pytest.mark.parametrize("template", ["https://console.example/{folder}", "https://{", "https://{0}/{key}"])
+@pytest.mark.parametrize(
+    "template", ["https://console.example/{folder}", "https://{", "https://{0}/{key}", "https://{bucket.name}/{key}"]
+)
 def test_a_template_that_is_wrong_is_no_link(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, template: str
 ) -> None:

@@ -6,8 +6,7 @@ import re
 import traceback
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from airflow_provider_alloincognito.scrubbing import LONGEST_MESSAGE, scrub, scrub_hash, without_locals
 

@@ -6,8 +6,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from time import monotonic
-from time import time as wall_time
+from time import monotonic, time as wall_time
 from typing import Any
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from singer_sdk import RESTStream, Stream, Tap
-from singer_sdk import typing as th
+from singer_sdk import RESTStream, Stream, Tap, typing as th
 from singer_sdk.authenticators import BearerTokenAuthenticator
 
 from benchmarks.common.bodies import SCHEMA

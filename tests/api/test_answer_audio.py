@@ -7,8 +7,7 @@ import itertools
 import struct
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from airflow_provider_alloincognito.api.answer.audio import audio_format, checked_audio, looks_like
 from airflow_provider_alloincognito.errors import AlloincognitoRecordingError

@@ -7,8 +7,7 @@ import json
 import os
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from airflow_provider_alloincognito.api.answer.recording import RecordingContentReader
 from airflow_provider_alloincognito.errors import AlloincognitoResponseError

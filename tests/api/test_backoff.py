@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from airflow_provider_alloincognito.api.backoff import LONGEST_BACKOFF, backoff, http_date, retry_after
 

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 from half_pairs import whole
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from airflow_provider_alloincognito.api.answer.envelope import Envelope, EnvelopeReader, Piece
 from airflow_provider_alloincognito.api.answer.rows import RowBatch

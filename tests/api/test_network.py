@@ -20,8 +20,7 @@ import httpx
 import pytest
 import trustme
 import urllib3
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from plain_server import CREATE_PATH, RESULT_PATH, PlainServer, Said
 
 from airflow_provider_alloincognito.api import methods

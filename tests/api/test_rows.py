@@ -13,8 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 from half_pairs import whole
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from airflow_provider_alloincognito.api.answer.rows import RowBatch, RowReader
 from airflow_provider_alloincognito.errors import AlloincognitoResponseError

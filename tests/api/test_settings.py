@@ -11,8 +11,7 @@ import msgspec
 import pytest
 import requests
 import rich.pretty
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from airflow_provider_alloincognito.api.settings import PROD_SERVER, TEST_SERVER, Settings, read_settings, server_url
 from airflow_provider_alloincognito.errors import AlloincognitoSettingsError

@@ -14,8 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from token_simulation import FORBIDDEN, Plan, World
 
 from airflow_provider_alloincognito.api.tokens.auth_flow import MAX_REPLAYS

@@ -12,8 +12,7 @@ import pyarrow
 import pyarrow.compute
 import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from landing_samples import batches_of, raw_batches
 
 from airflow_provider_alloincognito.errors import AlloincognitoResponseError, AlloincognitoValueError

@@ -21,8 +21,7 @@ import pyarrow
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from landing_samples import batches_of, raw_batches
 
 from airflow_provider_alloincognito.api.answer.rows import RowBatch

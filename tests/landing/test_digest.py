@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from hashlib import sha256
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from airflow_provider_alloincognito.landing.digest import LONG, Digest
 

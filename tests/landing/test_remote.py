@@ -26,8 +26,7 @@ from airflow_provider_alloincognito.landing import manifest as manifest_module
 from airflow_provider_alloincognito.landing.calls import land_calls
 from airflow_provider_alloincognito.landing.manifest import read_manifest
 from airflow_provider_alloincognito.landing.recordings import land_recordings
-from airflow_provider_alloincognito.landing.stores import remote as stores
-from airflow_provider_alloincognito.landing.stores import whole_file
+from airflow_provider_alloincognito.landing.stores import remote as stores, whole_file
 from airflow_provider_alloincognito.landing.stores.targets import size_of, temporary_name
 from airflow_provider_alloincognito.landing.tables.schema import read_schema
 
