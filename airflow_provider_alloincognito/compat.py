@@ -50,6 +50,8 @@ AIRFLOW_VERSION = tuple(map(int, airflow.__version__.split(".")[:2]))
 """Major and minor, such as ``(3, 3)``."""
 DAG_TEST_TAKES_ASSETS = AIRFLOW_VERSION != (3, 0)
 """Whether ``dag.test()`` runs tasks with outlets that no scheduler has seen yet."""
+MULTIPLE_OUTPUTS_TAKE_NONE = AIRFLOW_VERSION != (3, 0)
+"""Whether a task with ``multiple_outputs`` may return values that are None."""
 
 # Where each name is, the newest version of Airflow first.
 _PLACES: dict[str, tuple[str, ...]] = {
@@ -89,6 +91,7 @@ _PLACES: dict[str, tuple[str, ...]] = {
 __all__ = [
     "AIRFLOW_VERSION",
     "DAG_TEST_TAKES_ASSETS",
+    "MULTIPLE_OUTPUTS_TAKE_NONE",
     "add_hook_lineage",
     "add_partitions",
     "first_reschedule",
