@@ -236,10 +236,9 @@ class RowFilter:
             names = msgspec.json.decode(row, type=dict[str, msgspec.Raw])
         except msgspec.DecodeError:  # not an object
             names = {}
+        why = f"A row has no field {self._field!r}, but {scrub_names(names)}"
         if self._field in names:
-            why = f"The field {self._field!r} of a row is not a readable time, or is more than a year away from the period"
-        else:
-            why = f"A row has no field {self._field!r}, but {scrub_names(names)}"
+            why = f"The field {self._field!r} of a row is not a readable time, or more than a year away from the period"
         return AlloincognitoFieldError(
             f"{why}, so rows outside the period cannot be removed. Set start_time_field (the operator's argument, "
             f"FIELDS in the example DAGs, or the Connection's setting) to the field with the call's start. {SAMPLE}"

@@ -50,8 +50,6 @@ GONE = frozenset({404, 410})
 FOR_GOOD = GONE | {301, 308, 405, 501}
 # What a server says to fields that it does not have, or does not take so.
 BAD_REQUEST = frozenset({400, 422})
-# Whose names and values may be wrong then.
-FIELDS_SETTINGS = {"getcalllist": "numbers_field and api_mapping"}
 ALLOW = re.compile(r"[A-Z]{3,7}(, ?[A-Z]{3,7}){0,8}")
 
 
@@ -177,14 +175,14 @@ def raise_api_error(
 
 def _remedy(method: str, status: int, settings: Settings, allow: str | None = None) -> str:
     """Return what was requested, and which of the Connection's settings may be wrong if a response is an error."""
+    requested = _requested(method, settings, allow)
     if status in WRONG_PATH:
-        allowed = f", where the server allows {allow}" if allow and ALLOW.fullmatch(allow) else ""
         expired = ", and that the hash is known and has not expired" if method == "getrequestresultbyhash" else ""
-        return f"{_requested(method, settings, allowed)}{_check_path(method)}{expired}; api_mapping has its verb. {DISCOVER}"
-    names = FIELDS_SETTINGS.get(method, "api_mapping")
+        return f"{requested}{_check_path(method)}{expired}. Another verb is a matter of api_mapping. {DISCOVER}"
     if status in BAD_REQUEST:
+        names = "numbers_field and api_mapping" if method == "getcalllist" else "api_mapping"
         return (
-            f"{_requested(method, settings)}Check that {names} in the Connection have the names and values of the "
+            f"{requested}Check that {names} in the Connection have the names and values of the "
             f"method's fields on the server's /docs page, and that {_path_setting(method)} is its path. {DISCOVER}"
         )
     fields = "; check numbers_field" if method == "getcalllist" else ""
@@ -193,11 +191,12 @@ def _remedy(method: str, status: int, settings: Settings, allow: str | None = No
     )
 
 
-def _requested(method: str, settings: Settings, more: str = "") -> str:
+def _requested(method: str, settings: Settings, allow: str | None) -> str:
     if method not in PATH_SETTINGS:
         return ""
     verb = settings.api_mapping.request(method).verb
-    return f"The request was {verb} {methods.endpoint(settings, method)}{more}. "
+    allowed = f", where the server allows {allow}" if allow and ALLOW.fullmatch(allow) else ""
+    return f"The request was {verb} {methods.endpoint(settings, method)}{allowed}. "
 
 
 def _check_path(method: str) -> str:
