@@ -14,8 +14,8 @@ from starlette.types import Receive, Scope, Send
 
 from airflow_provider_alloincognito.sandbox.calls import truth_line
 from airflow_provider_alloincognito.sandbox.faults import METHODS, Fault, Method
-from airflow_provider_alloincognito.sandbox.methods import PARAMETERS, Methods
-from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
+from airflow_provider_alloincognito.sandbox.methods import Methods
+from airflow_provider_alloincognito.sandbox.settings import PARAMETERS, SandboxSettings
 from airflow_provider_alloincognito.sandbox.state import SandboxState
 
 _ADMIN = "/_sandbox"
@@ -75,8 +75,10 @@ def _describe(method: Method, settings: SandboxSettings) -> dict[str, Any]:
         "security": [{"bearer": []}],
         "responses": {"200": {"description": "OK", "content": {"application/json": {"example": _EXAMPLES[method]}}}},
     }
-    if name := PARAMETERS.get(method):
-        operation["parameters"] = [{"name": name, "in": "query", "required": True, "schema": {"type": "string"}}]
+    if method in ("getcallrecordfile", "getrequestresultbyhash"):
+        operation["parameters"] = [
+            {"name": PARAMETERS[method][0], "in": "query", "required": True, "schema": {"type": "string"}}
+        ]
     if method == "getcalllist":
         example = {
             settings.numbers_field: ["79161234567"],
@@ -119,11 +121,11 @@ class SandboxApp(FastAPI):
             await super().__call__(scope, receive, send)
             return
         path = scope["path"]
-        method = self._sandbox.settings.methods_by_path.get(path)
-        if method is not None:
+        found = self._sandbox.settings.find_method(path, scope["raw_path"].decode("latin-1"))
+        if found is not None:
             # Cancelled: the server stops during a latency or a stall, and the client is gone.
             with contextlib.suppress(asyncio.CancelledError):
-                await self._methods.serve(method, scope, receive, send)
+                await self._methods.serve(*found, scope, receive, send)
         elif path in (self.docs_url, self.openapi_url) or path.startswith(f"{_ADMIN}/"):
             self._add_admin_routes()
             await super().__call__(scope, receive, send)

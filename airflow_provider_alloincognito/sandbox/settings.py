@@ -53,6 +53,7 @@ RECORDING_FIELDS = ("file_NAME", "fileContent")
 PAIR_FIELDS = ("accessToken", "accessTokenExpiredIn", "refreshToken", "refreshTokenExpiredIn")
 ANSWER_FIELDS = (*ERROR_FIELDS, *RESULT_FIELDS, "rowset", *RECORDING_FIELDS, *PAIR_FIELDS)
 
+_PAYLOADS = ("rowset", "fileContent", "accessToken", "refreshToken")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -105,6 +106,8 @@ def _known_answer_fields(places: Mapping[str, Any]) -> Mapping[str, Any]:
     if unknown := set(places) - set(ANSWER_FIELDS):
         raise ValueError(f"no response has such a field: {sorted(unknown)}; there are {list(ANSWER_FIELDS)}.")
     for name, place in places.items():
+        if name in _PAYLOADS and None in (place.values() if isinstance(place, Mapping) else (place,)):
+            raise ValueError(f"no response can do without {name}.")
         if "" in (place.values() if isinstance(place, Mapping) else (place,)) and name != "rowset":
             raise ValueError(f"only rowset can be the whole response, not {name}.")
     return dict(places)
@@ -264,7 +267,7 @@ class SandboxSettings(StrictModel):
     pending_error_code: int | str = 1100
 
     answer_fields: Annotated[
-        Mapping[str, Place | None | Mapping[AnyMethod, Place | None]], AfterValidator(_known_answer_fields)
+        Mapping[str, Place | Mapping[AnyMethod, Place | None] | None], AfterValidator(_known_answer_fields)
     ] = {}
     no_error: Literal["null", "absent", "zero", "zero_string", "null_code", "ok"] = "null"
     success_status: Annotated[int, Field(ge=200, le=299)] = 200
