@@ -17,7 +17,10 @@ from airflow_provider_alloincognito.sandbox.settings import (
 )
 from airflow_provider_alloincognito.sandbox.tokens import Pair, Token
 
-_FIELDS = {"error": ERROR_FIELDS, "result": (*RESULT_FIELDS, "rowset", *RECORDING_FIELDS)}
+_PARTS = {
+    "error": frozenset(ERROR_FIELDS),
+    "result": frozenset({*RESULT_FIELDS, "rowset", *RECORDING_FIELDS}),
+}
 _MARK = "\x00value\x00"
 _MARK_JSON = json.dumps(_MARK).encode()
 
@@ -114,14 +117,15 @@ def _placed(settings: SandboxSettings, method: str, document: Mapping[str, Any])
     if not settings.answer_fields:
         return document
     placed: dict[str, Any] = {}
-    for part, values in document.items():
-        if part not in ("error", "result"):
+    # A part that is null comes last: the other part may be inside it.
+    for part, values in sorted(document.items(), key=lambda item: item[1] is None):
+        if part not in _PARTS:
             _put(placed, settings.place_of(part, method), values)
         elif values is not None:
             for name, value in values.items():
                 _put(placed, settings.place_of(name, method), value)
-        elif not any(name in settings.answer_fields for name in _FIELDS[part]):
-            placed[part] = None
+        elif (place := settings.place_of(part, method)) and not settings.answer_fields.keys() & _PARTS[part]:
+            _put(placed, place, None)
         elif part == "error":
             for name in ERROR_FIELDS:
                 _put(placed, settings.place_of(name, method), None)
@@ -134,7 +138,7 @@ def _put(document: dict[str, Any], place: str | None, value: Any) -> None:
     *parents, name = place.split(".")
     for parent in parents:
         document = document.setdefault(parent, {})
-    document[name] = value
+    document.setdefault(name, value)
 
 
 def _document(settings: SandboxSettings, error: Mapping[str, Any], result: Any) -> dict[str, Any]:

@@ -51,9 +51,10 @@ ERROR_FIELDS = ("errorMessage", "errorCode")
 RESULT_FIELDS = ("apiName", "apiVersion", "callTime", "responseDuration", "code", "requestHash")
 RECORDING_FIELDS = ("file_NAME", "fileContent")
 PAIR_FIELDS = ("accessToken", "accessTokenExpiredIn", "refreshToken", "refreshTokenExpiredIn")
-ANSWER_FIELDS = (*ERROR_FIELDS, *RESULT_FIELDS, "rowset", *RECORDING_FIELDS, *PAIR_FIELDS)
+ANSWER_FIELDS = ("error", "result", *ERROR_FIELDS, *RESULT_FIELDS, "rowset", *RECORDING_FIELDS, *PAIR_FIELDS)
 
-_PAYLOADS = ("rowset", "fileContent", "accessToken", "refreshToken")
+_NEEDED = ("error", "result", "rowset", "fileContent", "accessToken", "refreshToken")
+_USUAL = "."
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -106,10 +107,11 @@ def _known_answer_fields(places: Mapping[str, Any]) -> Mapping[str, Any]:
     if unknown := set(places) - set(ANSWER_FIELDS):
         raise ValueError(f"no response has such a field: {sorted(unknown)}; there are {list(ANSWER_FIELDS)}.")
     for name, place in places.items():
-        if name in _PAYLOADS and None in (place.values() if isinstance(place, Mapping) else (place,)):
+        given = place.values() if isinstance(place, Mapping) else (place,)
+        if None in given and name in _NEEDED:
             raise ValueError(f"no response can do without {name}.")
-        if "" in (place.values() if isinstance(place, Mapping) else (place,)) and name != "rowset":
-            raise ValueError(f"only rowset can be the whole response, not {name}.")
+        if "" in given and name not in ("rowset", "error", "result"):
+            raise ValueError(f"{name} cannot be the whole response.")
     return dict(places)
 
 
@@ -176,9 +178,10 @@ class SandboxSettings(StrictModel):
     :param pending_error_code: the ``errorCode`` of ``pending_style="error_code"``
 
     :param answer_fields: other places of a response's fields, by their names in the API's text, as dotted paths from
-        the response's root, such as ``{"rowset": "data.items", "errorCode": "status.code"}``; ``""`` for ``rowset``:
-        the response is the list of rows, and nothing else; null: there is no such field. Where methods differ, a
-        mapping from methods (``*`` for the rest) to those
+        the response's root, such as ``{"result": "data", "rowset": "data.items", "errorCode": "status.code"}``.
+        ``result`` and ``error`` move all their fields (``""``: to the root). ``""`` for ``rowset``: the response is the
+        list of rows, and nothing else; null: there is no such field. Where methods differ, a mapping from methods
+        (``*`` for the rest) to those
     :param no_error: how ``error`` looks when there is none; ``ok``: code 0 and the message OK
     :param success_status: HTTP status of a response without an error
     :param error_status: HTTP status of the API's own errors
@@ -315,6 +318,12 @@ class SandboxSettings(StrictModel):
         return self
 
     @model_validator(mode="after")
+    def _describable(self) -> Self:
+        if others := [path for path in self.methods_by_path if not path.startswith(f"{self.docs.base}/")]:
+            raise ValueError(f"docs.base is not the beginning of {others[0]}.")
+        return self
+
+    @model_validator(mode="after")
     def _distinct_parameters(self) -> Self:
         for method, parameters in PARAMETERS.items():
             names = [name for name in map(self.parameter_name, parameters) if name is not None]
@@ -419,10 +428,13 @@ class SandboxSettings(StrictModel):
         """
         place = self.answer_fields.get(field, {})
         if isinstance(place, Mapping):
-            usual = field if self.pair_envelope == "bare" and field in PAIR_FIELDS else f"result.{field}"
-            usual = f"error.{field}" if field in ERROR_FIELDS else usual
-            return place.get(method, place.get("*", usual))  # type: ignore[call-overload, no-any-return]
-        return place
+            place = place.get(method, place.get("*", _USUAL))  # type: ignore[call-overload]
+        if place != _USUAL:
+            return place
+        if field in ("error", "result") or (field in PAIR_FIELDS and self.pair_envelope == "bare"):
+            return field
+        parent = self.place_of("error" if field in ERROR_FIELDS else "result", method)
+        return f"{parent}.{field}" if parent else field
 
     def latency_of(self, method: Method) -> Seconds:
         """
