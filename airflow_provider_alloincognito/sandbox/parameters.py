@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Literal
 from uuid import UUID
 
@@ -25,6 +26,7 @@ PERIOD_FORMATS = {
 }
 _INTEGERS = frozenset({"direction", "durationFrom", "durationTo", "isCallRecord", "isRead"})
 _ALLOWED: dict[str, tuple[int | str, ...]] = {"direction": (0, 1, 2, ""), "isCallRecord": (0, 1, ""), "isRead": (0, 1)}
+_SIGNS = {"+": "[+-]", ".": r"\."}
 _INTEGER = re.compile(r"-?\d+", re.ASCII)
 _NUMBER = re.compile(r"\+?\d{3,15}", re.ASCII)
 
@@ -234,8 +236,8 @@ def period_pattern(style: str) -> str | None:
 
 def _pattern(shape: str) -> str:
     """Return the regular expression of a shape such as ``dd.mm.yyyy``."""
-    parts = (r"\d" if one in "ymdhs" else "[+-]" if one == "+" else r"\." if one == "." else one for one in shape)
-    return "".join(parts)
+    runs = ((one, len(list(run))) for one, run in groupby(shape))
+    return "".join(f"\\d{{{length}}}" if one in "ymdhs" else _SIGNS.get(one, one) for one, length in runs)
 
 
 def _spelled(spellings: Mapping[Any, Any], value: Any, textual: bool) -> int | None:

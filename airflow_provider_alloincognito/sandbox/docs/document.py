@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from airflow_provider_alloincognito.sandbox.docs import schemas
 from airflow_provider_alloincognito.sandbox.docs.schemas import REF
@@ -49,11 +49,12 @@ _ANSWERS: dict[Method, str] = {
 }
 
 
-def describe(settings: SandboxSettings) -> dict[str, Any]:
+def describe(settings: SandboxSettings, version: Literal["2.0", "3.0", "3.1"] | None = None) -> dict[str, Any]:
     """
-    Return the document, in the version that the settings name.
+    Return the document.
 
     :param settings: of the sandbox
+    :param version: None: the one that the settings name
     """
     docs = settings.docs
     methods = [method for method in METHODS if method not in docs.left_out]
@@ -74,7 +75,7 @@ def describe(settings: SandboxSettings) -> dict[str, Any]:
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
-    return in_version(document, docs.version)
+    return in_version(document, version or docs.version)
 
 
 def _path(settings: SandboxSettings, method: Method) -> str:
@@ -106,10 +107,10 @@ def _operation(settings: SandboxSettings, method: Method) -> dict[str, Any]:
 
 def _operation_id(settings: SandboxSettings, method: Method) -> str:
     """Return the method's name; or, under another path, a name made of that, as generators of documents do."""
-    path = settings.paths[method]
+    path = _path(settings, method)
     if path.endswith(f"/{method}"):
         return method
-    return "_".join((settings.verb_of(method).lower(), *re.findall(r"\w+", path.removeprefix(settings.docs.base))))
+    return "_".join((settings.verb_of(method).lower(), *re.findall(r"\w+", path)))
 
 
 def _parameter(settings: SandboxSettings, name: str, place: str) -> dict[str, Any]:
