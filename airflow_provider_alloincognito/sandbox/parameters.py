@@ -24,6 +24,12 @@ PERIOD_FORMATS = {
     "iso_z": ("yyyy-mm-ddThh:mm:ssZ", "%Y-%m-%dT%H:%M:%S%z"),
     "dotted": ("dd.mm.yyyy hh:mm:ss", "%d.%m.%Y %H:%M:%S"),
 }
+_PLACES: dict[str, Literal["query", "body", "path"]] = {
+    "query": "query",
+    "path": "path",
+    "form": "body",
+    "json": "body",
+}
 _INTEGERS = frozenset({"direction", "durationFrom", "durationTo", "isCallRecord", "isRead"})
 _ALLOWED: dict[str, tuple[int | str, ...]] = {"direction": (0, 1, 2, ""), "isCallRecord": (0, 1, ""), "isRead": (0, 1)}
 _SIGNS = {"+": "[+-]", ".": r"\."}
@@ -70,26 +76,24 @@ def read_parameters(settings: SandboxSettings, method: Method, request: HttpRequ
     :param request: the request, with its body
     :raises BadRequest: it is not as the settings say
     """
-    expected = {settings.parameter_name(name): name for name in PARAMETERS[method] if name not in request.in_path}
-    place = settings.place_of_parameters(method) if expected else "query"
-    given = _given(settings, place, request)
-    where: Literal["query", "body"] = "query" if place == "query" else "body"
-    problems = [] if settings.allow_unknown_fields else _unknown(request, place, given, expected)
+    place = "path" if request.in_path else settings.place_of_parameters(method)
+    names = {name: settings.parameter_name(name) for name in PARAMETERS[method]}
+    expected = {str(name): parameter for parameter, name in names.items() if name is not None}
+    given = _given(place, request, names)
+    problems = [] if settings.allow_unknown_fields else _unknown(place, request, given, expected)
     for name, parameter in expected.items():
-        if parameter in REQUIRED and given.get(str(name)) in (None, "", [""]):
-            problems.append(Problem("missing", where, str(name), "обязательный параметр не передан", given))
+        if parameter in REQUIRED and given.get(name) in (None, "", [""]):
+            problems.append(Problem("missing", _PLACES[place], name, "обязательный параметр не передан"))
     if problems:
         raise BadRequest(*problems)
     reader = _Reader(settings, textual=place != "json")
     read: dict[str, Any] = {}
-    for parameter, name, value, its_place in (
-        *((expected[name], name, value, where) for name, value in given.items() if name in expected),
-        *((name, name, [value], "path") for name, value in request.in_path.items()),
-    ):
-        try:
-            read[parameter] = reader.read(parameter, value)
-        except ValueError as e:
-            problems.append(Problem("invalid", its_place, name, str(e), value))  # type: ignore[arg-type]
+    for name, value in given.items():
+        if parameter := expected.get(name, ""):
+            try:
+                read[parameter] = reader.read(parameter, value)
+            except ValueError as e:
+                problems.append(Problem("invalid", _PLACES[place], name, str(e), value))
     if problems:
         raise BadRequest(*problems)
     return read
@@ -106,9 +110,10 @@ def read_query(settings: SandboxSettings, request: HttpRequest) -> CallQuery:
     read = read_parameters(settings, "getcalllist", request)
     start, end = read["periodStart"], read["periodEnd"]
     if end < start:
-        place: Literal["query", "body"] = "query" if settings.place_of_parameters("getcalllist") == "query" else "body"
-        name = str(settings.parameter_name("periodEnd"))
-        raise BadRequest(Problem("invalid", place, name, "конец периода раньше начала"))
+        place = _PLACES[settings.place_of_parameters("getcalllist")]
+        raise BadRequest(
+            Problem("invalid", place, str(settings.parameter_name("periodEnd")), "конец периода раньше начала")
+        )
     return CallQuery(
         start=start,
         end=end,
@@ -121,8 +126,10 @@ def read_query(settings: SandboxSettings, request: HttpRequest) -> CallQuery:
     )
 
 
-def _given(settings: SandboxSettings, place: str, request: HttpRequest) -> Mapping[str, Any]:
-    """Return the parameters as they were received; those of a query or form as lists of texts."""
+def _given(place: str, request: HttpRequest, names: Mapping[str, str | None]) -> Mapping[str, Any]:
+    """Return the parameters as they were received, by the server's names; all but those of JSON as lists of texts."""
+    if place == "path":
+        return {str(names[name]): [text] for name, text in request.in_path.items()}
     if place == "query":
         return request.query
     expected = MEDIA_TYPES[place]
@@ -133,14 +140,12 @@ def _given(settings: SandboxSettings, place: str, request: HttpRequest) -> Mappi
     return request.body
 
 
-def _unknown(
-    request: HttpRequest, place: str, given: Mapping[str, Any], expected: Mapping[str | None, str]
-) -> list[Problem]:
+def _unknown(place: str, request: HttpRequest, given: Mapping[str, Any], expected: Mapping[str, str]) -> list[Problem]:
     message = "неизвестный параметр"
-    found = [Problem("unknown", "query", name, message, request.query[name]) for name in request.query]
-    if place == "query":
-        return [one for one in found if one.name not in expected]
-    return found + [Problem("unknown", "body", name, message, given[name]) for name in given if name not in expected]
+    beside = {} if place == "query" else request.query
+    found = [Problem("unknown", "query", name, message, value) for name, value in beside.items()]
+    others = {name: value for name, value in given.items() if name not in expected}
+    return found + [Problem("unknown", _PLACES[place], name, message, value) for name, value in others.items()]
 
 
 class _Reader:
@@ -160,10 +165,11 @@ class _Reader:
 
         :raises ValueError: saying in Russian what is expected
         """
+        if value is None and not self._settings.null_parameters:
+            raise ValueError("null не допускается")
         if parameter == "numbers":
             return self._numbers(value)
-        # A parameter of the path is a text in any case.
-        textual = self._textual or isinstance(value, list)
+        textual = self._textual
         if textual:
             if len(value) != 1:
                 raise ValueError("параметр передан несколько раз")

@@ -152,6 +152,7 @@ class SandboxSettings(StrictModel):
     :param request_fields: other names for the parameters of all requests; one renamed to null is refused
     :param request_values: how values of ``direction``, ``isCallRecord`` and ``isRead`` are written, by parameter, such
         as ``{"direction": {"0": "ALL", "1": "OUT", "2": "IN"}}``; values that are not named are refused
+    :param null_parameters: may a parameter in JSON be null; False: it has to be left out
     :param period_format: how ``periodStart`` and ``periodEnd`` are written; anything else is refused. See
         ``start_format``; ``iso_offset``: with any offset
     :param list_format: a list is a JSON list, and in a query or form the repeated parameter (``list``); or one text,
@@ -249,6 +250,7 @@ class SandboxSettings(StrictModel):
     request_values: Annotated[
         Mapping[Literal["direction", "isCallRecord", "isRead"], Spellings], AfterValidator(_distinct_values)
     ] = {}
+    null_parameters: bool = True
     period_format: TimeFormat = "naive"
     list_format: Literal["list", "comma"] = "list"
     numbers_field: str | None = "numbers"

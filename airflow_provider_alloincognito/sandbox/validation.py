@@ -12,7 +12,18 @@ from airflow_provider_alloincognito.sandbox.responses import Response
 
 VALIDATION_STATUS = {"fastapi": 422, "spring": 400, "aspnet": 400, "problem": 422}
 _PROBLEM_TYPE = b"application/problem+json"
-_FASTAPI_TYPES = {"media_type": "model_attributes_type", "body": "model_attributes_type", "unknown": "extra_forbidden"}
+_FASTAPI_TYPES = {
+    "media_type": "model_attributes_type",
+    "body": "model_attributes_type",
+    "missing": "missing",
+    "unknown": "extra_forbidden",
+}
+_FASTAPI_MESSAGES = {
+    "media_type": "Input should be a valid dictionary or object to extract fields from",
+    "body": "Input should be a valid dictionary or object to extract fields from",
+    "missing": "Field required",
+    "unknown": "Extra inputs are not permitted",
+}
 _SPRING_CODES = {"missing": "NotNull", "unknown": "UnknownField"}
 
 
@@ -33,14 +44,15 @@ def invalid_request(style: str, request: HttpRequest, error: BadRequest) -> Resp
     return Response("error", status, body, content_type=content_type)
 
 
-def _fastapi(_: int, __: HttpRequest, error: BadRequest) -> dict[str, Any]:
+def _fastapi(_: int, request: HttpRequest, error: BadRequest) -> dict[str, Any]:
+    given = request.body or request.query
     return {
         "detail": [
             {
-                "type": _FASTAPI_TYPES.get(one.kind, "missing" if one.kind == "missing" else "value_error"),
+                "type": _FASTAPI_TYPES.get(one.kind, "value_error"),
                 "loc": [one.place, one.name] if one.name else [one.place],
-                "msg": "Field required" if one.kind == "missing" else f"Value error, {one.message}",
-                "input": one.value,
+                "msg": _FASTAPI_MESSAGES.get(one.kind) or f"Value error, {one.message}",
+                "input": given if one.kind == "missing" else one.value,
             }
             for one in error.problems
         ]

@@ -153,13 +153,10 @@ def _responses(settings: SandboxSettings, method: Method) -> dict[str, Any]:
     responses = {str(settings.success_status): response("OK", _ANSWERS[method])}
     if method == "getrequestresultbyhash" and settings.pending_style in ("202", "empty_202"):
         responses.setdefault("202", response("Результат ещё не готов", None))
-    error = "ErrorAnswer"
-    for status, description, schema in (
-        (settings.auth_rejection, "Токен недействителен", error),
-        (VALIDATION_STATUS.get(settings.validation_style, settings.error_status), "Неверные параметры", None),
-        (settings.error_status, "Ошибка", error),
-    ):
-        responses.setdefault(str(status), response(description, schema))
+    responses.setdefault(str(settings.auth_rejection), response("Токен недействителен", "ErrorAnswer"))
+    if PARAMETERS[method] and settings.validation_style in VALIDATION_STATUS:
+        responses.setdefault(str(VALIDATION_STATUS[settings.validation_style]), response("Неверные параметры", None))
+    responses.setdefault(str(settings.error_status), response("Ошибка", "ErrorAnswer"))
     return responses
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
+
+from airflow_provider_alloincognito.sandbox.docs.schemas import REF
 
 _PAGE = """<!doctype html>
 <html lang="ru">
@@ -14,9 +17,9 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
-summary {{ cursor: pointer; padding: .3rem 0; overflow-wrap: anywhere; }}
-code, pre {{ font: 14px/1.4 ui-monospace, monospace; }}
-pre {{ background: #f4f4f4; padding: 1rem; overflow: auto; }}
+h2 {{ font-size: 1.1rem; margin-top: 2rem; overflow-wrap: anywhere; }}
+table {{ border-collapse: collapse; }}
+td {{ border-top: 1px solid #ccc; padding: .3rem 1rem .3rem 0; vertical-align: top; overflow-wrap: anywhere; }}
 </style>
 </head>
 <body>
@@ -110,20 +113,53 @@ def embeddable(document: str) -> str:
 
 
 def _content(document: dict[str, Any]) -> str:
-    info = document["info"]
+    info, schemas = document["info"], document["components"]["schemas"]
     parts = [f"<h1>{escape(info['title'])}</h1>", f"<p>{escape(info['description'])}</p>"]
     for path, operations in document["paths"].items():
         for verb, operation in operations.items():
-            head = f"<code><b>{verb.upper()}</b> {escape(path)}</code> {escape(operation['summary'])}"
-            told = {name: operation[name] for name in ("parameters", "requestBody", "responses") if name in operation}
-            parts.append(_folded(head, operation["description"], told, opened=True))
-    parts.append("<h2>Схемы</h2>")
-    for name, schema in document["components"]["schemas"].items():
-        parts.append(_folded(f"<code>{escape(name)}</code>", "", schema))
-    return "\n".join(parts)
+            parts.append(f"<h2><code>{verb.upper()} {escape(path)}</code></h2>")
+            parts.append(f"<p>{escape(operation['summary'])}. {escape(operation['description'])}</p>")
+            parts.append(_table((one["name"], one["schema"], one) for one in operation.get("parameters", ())))
+            for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
+                parts.append(f"<p>{escape(media_type)}</p>{_table(_fields(body['schema'], schemas))}")
+            for status, response in operation["responses"].items():
+                shown = [one["schema"]["$ref"] for one in response.get("content", {}).values()]
+                named = " ".join(f"<code>{escape(one.removeprefix(REF))}</code>" for one in shown)
+                parts.append(f"<p>{escape(status)} {escape(response['description'])} {named}</p>")
+    for name, schema in schemas.items():
+        parts.append(f"<h2><code>{escape(name)}</code></h2><p>{escape(schema.get('description', ''))}</p>")
+        parts.append(_table(_fields(schema, schemas)))
+    return "\n".join(part for part in parts if part)
 
 
-def _folded(head: str, text: str, value: Any, *, opened: bool = False) -> str:
-    shown = escape(json.dumps(value, ensure_ascii=False, indent=2))
-    is_open = " open" if opened else ""
-    return f"<details{is_open}><summary>{head}</summary><p>{escape(text)}</p><pre>{shown}</pre></details>"
+Field = tuple[str, dict[str, Any], dict[str, Any]]
+
+
+def _fields(schema: dict[str, Any], schemas: dict[str, Any], prefix: str = "") -> Iterator[Field]:
+    """Yield the fields of a schema, those of inner objects by their dotted path: name, type and what is said of it."""
+    if "$ref" in schema:
+        yield from _fields(schemas[schema["$ref"].removeprefix(REF)], schemas, prefix)
+    for part in schema.get("allOf", ()):
+        yield from _fields(part, schemas, prefix)
+    for name, one in schema.get("properties", {}).items():
+        if "properties" in one:
+            yield from _fields(one, schemas, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", one, one
+
+
+def _table(fields: Iterable[Field]) -> str:
+    rows = [
+        f"<tr><td><code>{escape(name)}</code></td><td>{escape(_type(schema))}</td>"
+        f"<td>{escape(told.get('description', ''))}</td></tr>"
+        for name, schema, told in fields
+    ]
+    return "<table>" + "".join(rows) + "</table>" if rows else ""
+
+
+def _type(schema: dict[str, Any]) -> str:
+    kinds = schema.get("type", "any")
+    written = " | ".join(kinds) if isinstance(kinds, list) else kinds
+    if items := schema.get("items"):
+        return f"{written} <{items['$ref'].removeprefix(REF) if '$ref' in items else items['type']}>"
+    return f"{written} ({schema['format']})" if "format" in schema else str(written)

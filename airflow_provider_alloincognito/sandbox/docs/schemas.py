@@ -20,7 +20,7 @@ from airflow_provider_alloincognito.sandbox.settings import (
 
 Schema = dict[str, Any]
 REF = "#/components/schemas/"
-_TIME_FORMATS = {"iso": "date-time", "iso_offset": "date-time", "iso_z": "date-time"}
+_WITH_OFFSET = ("iso_offset", "iso_z")  # OpenAPI's format date-time is nothing else
 _NULL = "null"
 _CHOICES: dict[str, tuple[str, dict[str, str]]] = {
     "direction": ("Направление вызова", {"0": "все", "1": "исходящие", "2": "входящие"}),
@@ -98,14 +98,15 @@ def parameter(settings: SandboxSettings, name: str, place: str) -> Schema:
     :param name: its name in the API's text
     :param place: where it is: ``json``, ``form``, ``query`` or ``path``
     """
+    nullable = place == "json" and settings.null_parameters
     if name in _CHOICES:
-        return _choice(settings, name, nullable=place == "json")
+        return _choice(settings, name, nullable=nullable)
     schema = dict(_PARAMETERS[name])
     if name in ("periodStart", "periodEnd"):
         return schema | _period(settings, schema["description"])
     if place == "json" and name == "numbers" and settings.list_format == "comma":
         return {"type": "string", "description": f"{schema['description']}, через запятую"}
-    return schema if place == "json" else _without_null(schema)
+    return schema if nullable else _without_null(schema)
 
 
 def call_list_request(settings: SandboxSettings, place: str) -> Schema:
@@ -146,7 +147,8 @@ def answer(settings: SandboxSettings, method: Method) -> Schema:
         case "getcallrecordfile":
             fields = (*RECORDING_FIELDS, *RESULT_FIELDS)
         case _:
-            return {"oneOf": [{"$ref": f"{REF}{name}"} for name in ("CallListAnswer", "RecordFileAnswer")]}
+            possible = [{"$ref": f"{REF}{name}"} for name in ("CallListAnswer", "RecordFileAnswer")]
+            return {"description": "Зависит от типа повторяемого запроса", "oneOf": possible}
     if "rowset" in fields and settings.place_of("rowset", method) == "":
         return _ANSWER["rowset"]
     placed = _placed(settings, method, fields)
@@ -192,13 +194,11 @@ def _period(settings: SandboxSettings, title: str) -> Schema:
         unit = "секунды" if style == "epoch_s" else "миллисекунды"
         return {"type": "integer", "format": "int64", "description": f"{title}: {unit} с 01.01.1970 UTC"}
     schema: Schema = {"type": "string", "description": f"{title}, {PERIOD_FORMATS[style][0]}{_zone(settings, style)}"}
-    if style in _TIME_FORMATS:
-        return schema | {"format": _TIME_FORMATS[style]}
-    return schema | {"pattern": period_pattern(style)}
+    return schema | ({"format": "date-time"} if style in _WITH_OFFSET else {"pattern": period_pattern(style)})
 
 
 def _zone(settings: SandboxSettings, style: str) -> str:
-    return "" if style in ("iso_offset", "iso_z") else f", часовой пояс {settings.timezone}"
+    return "" if style in _WITH_OFFSET else f", часовой пояс {settings.timezone}"
 
 
 def _row_field(settings: SandboxSettings, name: str) -> Schema:
@@ -212,7 +212,7 @@ def _row_field(settings: SandboxSettings, name: str) -> Schema:
         else:
             schema["type"] = "string"
             schema["description"] += f", {PERIOD_FORMATS[style][0]}{_zone(settings, style)}"
-            schema |= {"format": _TIME_FORMATS[style]} if style in _TIME_FORMATS else {}
+            schema |= {"format": "date-time"} if style in _WITH_OFFSET else {}
     if name == "comment" and settings.awkward_rows:
         del schema["type"]
     if settings.numbers_as_text:

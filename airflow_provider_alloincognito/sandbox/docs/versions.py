@@ -116,7 +116,7 @@ def _form_parameters(content: dict[str, Any], schemas: dict[str, Any]) -> list[d
 
 def _without_alternatives(schema: dict[str, Any]) -> dict[str, Any]:
     """Swagger 2.0 has no ``oneOf``: say only that it is an object."""
-    return {"type": "object"} if "oneOf" in schema else schema
+    return {"type": "object", "description": schema["description"]} if "oneOf" in schema else schema
 
 
 def _with_definitions(part: Any) -> Any:
