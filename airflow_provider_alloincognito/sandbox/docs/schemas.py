@@ -148,9 +148,11 @@ def answer(settings: SandboxSettings, method: Method) -> Schema:
             fields = (*RECORDING_FIELDS, *RESULT_FIELDS)
         case _:
             possible = [{"$ref": f"{REF}{name}"} for name in ("CallListAnswer", "RecordFileAnswer")]
-            return {"description": "Зависит от типа повторяемого запроса", "oneOf": possible}
+            return {"description": "Зависит от типа повторяемого запроса", "anyOf": possible}
     if "rowset" in fields and settings.place_of("rowset", method) == "":
-        return _ANSWER["rowset"]
+        if settings.error_status != settings.success_status:
+            return _ANSWER["rowset"]
+        return {"description": "Список вызовов или ошибка", "anyOf": [_ANSWER["rowset"], {"$ref": f"{REF}ErrorAnswer"}]}
     placed = _placed(settings, method, fields)
     if fields == PAIR_FIELDS and settings.pair_envelope == "bare":
         return placed
@@ -244,8 +246,10 @@ def _answer_field(settings: SandboxSettings, field: str) -> Schema:
     text = settings.numbers_as_text
     match field:
         case "errorCode":
-            kind = "string" if text or settings.no_error == "zero_string" else _SCALAR[type(settings.error_code)]
-            schema["type"] = [kind, _NULL]
+            codes = (settings.error_code, 401 if settings.auth_error_code is None else settings.auth_error_code)
+            fine = {"zero": 0, "ok": 0, "zero_string": "0"}.get(settings.no_error, "" if text else codes[0])
+            kinds = {_SCALAR[type(fine)], *("string" if text else _SCALAR[type(code)] for code in codes)}
+            schema["type"] = [*sorted(kinds), _NULL]
         case "code":
             code = settings.result_code
             schema["type"] = "string" if text and code is not None else [_SCALAR[type(code)], _NULL]
