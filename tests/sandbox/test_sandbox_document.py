@@ -50,6 +50,7 @@ DIALECTS: dict[str, dict[str, Any]] = {
         "error_code": "E1",
         "validation_style": "fastapi",
         "row_fields": {"comment": None},
+        "row_values": {"direction": {"1": "OUT", "2": "IN"}},
     },
 }
 PERIODS = {

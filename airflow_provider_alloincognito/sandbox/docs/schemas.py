@@ -47,11 +47,7 @@ _PARAMETERS: dict[str, Schema] = {
 _ROW: dict[str, Schema] = {
     "callId": {"type": "integer", "format": "int64", "description": "Идентификатор звонка"},
     "startTime": {"description": "Дата и время начала звонка"},
-    "direction": {
-        "type": "integer",
-        "enum": [1, 2],
-        "description": "Направление вызова: 1 - исходящий, 2 - входящий",
-    },
+    "direction": {"description": "Направление вызова"},
     "callerNumber": {"type": "string", "description": "Номер вызывающего абонента (А)"},
     "calledNumber": {"type": "string", "description": "Номер вызываемого абонента (Б)"},
     "duration": {"type": "integer", "description": "Длительность разговора, сек"},
@@ -70,6 +66,7 @@ _ROW: dict[str, Schema] = {
     "isRead": {"type": ["integer", _NULL], "description": "Голосовое сообщение прослушано"},
     "comment": {"description": "Комментарий", "type": ["string", _NULL]},
 }
+_DIRECTIONS = ("исходящий", "входящий")
 _PARTIES = ("callerNumber", "calledNumber")
 _ANSWER: dict[str, Schema] = {
     "errorMessage": {"type": ["string", _NULL], "description": "Сообщение об ошибке"},
@@ -215,6 +212,11 @@ def _row_field(settings: SandboxSettings, name: str) -> Schema:
             schema["type"] = "string"
             schema["description"] += f", {PERIOD_FORMATS[style][0]}{_zone(settings, style)}"
             schema |= {"format": "date-time"} if style in _WITH_OFFSET else {}
+    if name == "direction":
+        written = list(settings.row_directions.values())
+        said = ", ".join(f"{_text(value)} - {meaning}" for value, meaning in zip(written, _DIRECTIONS, strict=True))
+        schema |= {"type": _SCALAR[type(written[0])], "enum": written}
+        schema["description"] += f": {said}"
     if name == "comment" and settings.awkward_rows:
         del schema["type"]
     if settings.numbers_as_text:
