@@ -208,7 +208,7 @@ class SandboxSettings(StrictModel):
     :param start_format: how a row's start is written; ``dotted``: ``dd.mm.yyyy hh:mm:ss``
     :param awkward_rows: ``comment`` has braces, quotes, escapes and nested values
     :param row_fields: other names for the fields of a row; a field renamed to null is left out
-    :param row_values: how values of a row's ``direction`` are written, such as ``{"direction": {"1": "OUT", "2": "IN"}}``
+    :param row_values: how a row's ``direction`` is written, such as ``{"direction": {"1": "OUT", "2": "IN"}}``
     :param call_appears_after: seconds from a call's end until it is listed; None: future calls are listed too
     :param recording_appears_after: seconds from a call's end until its recording is available
 
