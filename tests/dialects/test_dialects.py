@@ -12,6 +12,36 @@ from dialect_runs import Dialect, Outcome, forget_connections, run, run_in_airfl
 from dialects_page import PAGE, page
 from switches import COMBINATIONS, SWITCHES, Answer
 
+from airflow_provider_alloincognito.sandbox.presets import RENAMED
+
+NAMES = RENAMED["request_fields"]
+EVERYTHING = Answer(
+    name="the preset",
+    sandbox=RENAMED,
+    extra={
+        **{name: RENAMED[name] for name in RENAMED if name.endswith("_path")},
+        "numbers_field": RENAMED["numbers_field"],
+        "record_file_id_field": RENAMED["row_fields"]["recordFileId"],
+        "timezone": RENAMED["timezone"],
+        "api_mapping": {
+            "create": {"verb": "POST"},
+            "refresh": {"verb": "POST"},
+            "getcalllist": {
+                "verb": "GET",
+                "names": {name: NAMES[name] for name in NAMES if name not in ("recordFileId", "requestHash")},
+                "values": RENAMED["request_values"],
+                "time_format": "%Y-%m-%dT%H:%M:%S",
+            },
+            "getcallrecordfile": {"names": {"recordFileId": NAMES["recordFileId"]}},
+            "answer": {
+                name: place
+                for name, place in RENAMED["answer_fields"].items()
+                if place is not None and name not in ("error", "result")
+            },
+        },
+    },
+    fields=RENAMED["row_fields"],
+)
 THREADS = 10  # they wait most of the time
 
 
@@ -53,6 +83,10 @@ def test_a_wrong_guess_is_an_error_that_names_the_setting(answer: Answer, tmp_pa
     else:
         assert outcome.wrong == []
         check_named(outcome, answer.names)
+
+
+def test_the_truth_lands_where_everything_is_other_than_assumed(tmp_path: Path) -> None:
+    check(EVERYTHING, run(Dialect((EVERYTHING,)), tmp_path))
 
 
 @pytest.mark.long
