@@ -6,12 +6,14 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from traceback import clear_frames
 from urllib.parse import unquote
 
 LONGEST_TEXT = 1 << 14
 LONGEST_MESSAGE = 300
 LONGEST_HASH = 160
+MOST_NAMES = 50
 MOST_ENCODINGS = 3
 
 ANSI_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -55,6 +57,11 @@ def scrub_hash(request_hash: str | None) -> str:
     """Return a ``requestHash`` as it may be shown: it is base64, in which a long word and a percent sign are usual."""
     text = TOKEN.sub("<token>", _one_line((request_hash or "None")[:LONGEST_TEXT]))
     return _shortened(_without_numbers(text), LONGEST_HASH)
+
+
+def scrub_names(names: Iterable[object]) -> str:
+    """Return the names of fields as they may be shown, with commas between them, shortened."""
+    return scrub(", ".join(map(str, islice(names, MOST_NAMES)))) or "none"
 
 
 @contextmanager
