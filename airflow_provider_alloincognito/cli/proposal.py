@@ -17,7 +17,7 @@ class Proposal:
     """
     Settings of the Connection, and the mapping of the daily DAG.
 
-    :param extra: the Connection's extras that differ from the defaults.
+    :param extra: the Connection's extras that differ from the defaults; None removes one that the Connection has.
     :param fields: column of the DAG's table to field of a row: ``FIELDS`` in the DAG file.
     :param types: column to type, for columns that are not text: ``TYPES`` in the DAG file.
     :param schema: every field of a row to its type: the operators' argument ``schema``.

@@ -29,7 +29,6 @@ _WAY = re.compile(
 )
 _ID = re.compile(r"[\w.:/+=@-]+", re.ASCII)
 
-_NO_ID = re.compile(r"0|false|null|none|-|n/a|[0-]{36}|[f-]{36}", re.IGNORECASE)
 
 _UTC = ZoneInfo("UTC")
 
@@ -39,9 +38,11 @@ def present(values: Iterable[Any]) -> list[Any]:
     return [value for value in values if value is not None and value != ""]
 
 
-def present_ids(values: Iterable[Any]) -> list[Any]:
-    """Return the values that may be an id: without those that stand for none."""
-    return [value for value in present(values) if not _NO_ID.fullmatch(str(value))]
+def present_ids(values: Iterable[Any]) -> list[str]:
+    """Return the values that may be an id, as texts: without those that stand for none."""
+    from airflow_provider_alloincognito.landing.formats import usable_ids
+
+    return list(usable_ids(present(values)))
 
 
 def are_times(values: Sequence[Any]) -> bool:
