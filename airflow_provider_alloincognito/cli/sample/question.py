@@ -90,7 +90,8 @@ def _ready(client: Client, answer: StreamedAnswer) -> StreamedAnswer:
         answer.close()
         if request_hash is None or time.monotonic() > deadline:
             raise AlloincognitoWaitTimeout(
-                "The result is not ready yet" + ("." if request_hash else ", and the response has no requestHash.")
+                "The result is not ready yet"
+                + ("." if request_hash else ", and the response has no requestHash.")
                 + " Ask for a shorter period with --period-start and --period-end, or try again later."
             )
         time.sleep(answer.retry_after or POLL_INTERVAL)

@@ -9,6 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_alloincognito.errors import AlloincognitoSettingsError
+from airflow_provider_alloincognito.scrubbing import without_locals
+
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.cli.output import Output
     from airflow_provider_alloincognito.cli.proposal import Proposal
@@ -70,6 +73,28 @@ def decided(guesses: list[Guess], options: argparse.Namespace) -> list[Guess]:
     kept = [one for one in guesses if one.role not in told and one.field not in told.values()]
     kept += [Guess(role, name, "certain", "as you say") for role, name in told.items() if name]
     return sorted(kept, key=lambda one: ROLES.index(one.role))
+
+
+@without_locals()
+def connection_now(options: argparse.Namespace, authorization_token: str) -> ConnectionDraft:
+    """
+    Return the Connection as it is, with the settings of ``--set``; of ``--host``, with its host and token.
+
+    :param options: the command's arguments.
+    :param authorization_token: that of ``--host``.
+    """
+    from airflow_provider_alloincognito.cli.writing.connection import ConnectionDraft
+    from airflow_provider_alloincognito.hooks.connection import find_connection
+
+    if options.host is None:
+        draft = ConnectionDraft.of(find_connection(options.conn_id))
+    else:
+        try:
+            draft = ConnectionDraft.of(find_connection(options.conn_id))
+        except AlloincognitoSettingsError:  # there is none yet
+            draft = ConnectionDraft(options.conn_id)
+        draft = replace(draft, host=options.host, port=None, schema=None, password=authorization_token)
+    return draft.with_settings(dict(options.set))
 
 
 def write(
@@ -134,15 +159,3 @@ def _connection(options: argparse.Namespace, output: Output, connection: Connect
         connection.write(Path(form))
         output.text(f"Connection {connection.conn_id}: written to {form}, with its token. Only you can read the file.")
     return said
-
-
-def for_host(connection: ConnectionDraft, existing: ConnectionDraft | None) -> ConnectionDraft:
-    """
-    Return the Connection of ``--host``, with the settings and the description of one that is there already.
-
-    :param connection: its host and token.
-    :param existing: the Connection with its id, if there is one.
-    """
-    if existing is None:
-        return connection
-    return replace(connection, description=existing.description, login=existing.login, extra=dict(existing.extra))
