@@ -56,6 +56,11 @@ DISCOVER = (
     "values from the server's documentation."
 )
 """What errors say where a setting that the server's documentation tells may be wrong."""
+SAMPLE = (
+    "`airflow alloincognito discover` and `airflow alloincognito sample` (Airflow 2: `python -m "
+    "airflow_provider_alloincognito` with the same words) tell which field is which."
+)
+"""What errors say where a row's field may have another name."""
 
 
 class AlloincognitoError(Exception):
