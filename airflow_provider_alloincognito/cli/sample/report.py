@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 
 
-def report(options: argparse.Namespace, output: Output, hook: AlloincognitoHook, seen: Seen) -> int:
+def report(options: argparse.Namespace, output: Output, seen: Seen) -> int:
     """
     Print what was found, write it if told to, and return the exit code.
 
     :param options: the command's arguments.
     :param output: where to print.
-    :param hook: of the Connection.
     :param seen: what was found.
     """
+    hook = seen.hook
     answer = _answer(seen.asked, hook)
     output.text(
         f"{answer['rows']} rows{' (and more)' if answer['more'] else ''} from {answer['period_start']} to "
