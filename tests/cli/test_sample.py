@@ -249,7 +249,7 @@ def test_a_file_of_connections(cli: Cli, connected_sandbox: StartSandbox, tmp_pa
             {"rowset": "data.items", "requestHash": "meta.query_hash"},
             {"rowset": "data.items", "requestHash": "meta.query_hash"},
         ),
-        ({"rowset": "result.calls"}, {"rowset": "result.calls", "requestHash": "result.requestHash"}),
+        ({"rowset": "result.calls"}, {"rowset": "result.calls"}),
         ({"rowset": ""}, {"rowset": ""}),
     ],
 )

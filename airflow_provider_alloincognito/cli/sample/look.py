@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_alloincognito.api.mapping import read_mapping
+from airflow_provider_alloincognito.api.mapping import ANSWER_PATHS, read_mapping
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.times import parse_moment
 from airflow_provider_alloincognito.cli import writing
@@ -17,7 +17,7 @@ from airflow_provider_alloincognito.cli.proposal import Proposal
 from airflow_provider_alloincognito.cli.roles import Guess, RowField, column_type, guess_roles, mapping, schema_type
 from airflow_provider_alloincognito.cli.sample import zone
 from airflow_provider_alloincognito.cli.sample.profile import row_fields
-from airflow_provider_alloincognito.cli.sample.question import Asked, NotReady, Period, ask, body_of_answer, periods
+from airflow_provider_alloincognito.cli.sample.question import Asked, NotReady, ask, body_of_answer, periods
 from airflow_provider_alloincognito.cli.sample.shape import Shape, shape_of
 from airflow_provider_alloincognito.errors import (
     AlloincognitoError,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 PAST, FUTURE = timedelta(hours=3), timedelta(hours=14)
 """How far the question about the newest call reaches: now is inside it in the zones of all servers that are likely."""
+ALL = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,10 @@ def _ask_wherever_rows_are(
     except AlloincognitoTruncatedError:
         raise
     except AlloincognitoResponseError as error:
-        shape = _shape(client, hook, [*_periods(options, client.settings)][-1])
+        shape = _shape(options, client, hook)
         if shape is not None and (places := _places(shape)):
-            output.text(f"The answer has its rows elsewhere than expected: {places}. It looks like this:")
+            where = ", ".join(f"{name} at {path or 'the answer itself'}" for name, path in places.items())
+            output.text(f"The answer has its rows elsewhere than expected: {where}. It looks like this:")
         elif isinstance(error, NotReady):
             return _ask(options, output, client, waits=True), hook, {}
         else:
@@ -103,24 +105,29 @@ def _ask_wherever_rows_are(
     return _ask(options, output, hook.get_conn(), waits=True), hook, mapping
 
 
-def _shape(client: Client, hook: AlloincognitoHook, period: Period) -> Shape | None:
-    """Return the shape of an answer to the longest period; None if it is not JSON."""
+def _shape(options: argparse.Namespace, client: Client, hook: AlloincognitoHook) -> Shape | None:
+    """Return the shape of an answer, of the first period with rows in it; None if it is not JSON."""
     store, _ = shared_pair(hook.settings, hook.access.authorization_token)
     pair = store.load()
-    body = body_of_answer(client, pair.access_token, period) if pair is not None else b""
-    shape = shape_of(body)
-    return shape if shape.kinds else None
+    if pair is None:
+        return None
+    shape = None
+    for period in _periods(options, client.settings):
+        shape = shape_of(body_of_answer(client, pair.access_token, period))
+        if shape.rows_paths():
+            break
+    return shape if shape is not None and shape.kinds else None
 
 
 def _places(shape: Shape) -> dict[str, str]:
-    """Return where rows and hash are, if that is clear."""
+    """Return where rows and hash are, if that is clear and not as in the API's text."""
     rows, hashes = shape.rows_paths(), shape.hash_paths()
     if not rows:
         return {}
-    places = {"rowset": ".".join(rows[0])}
-    if len(hashes) == 1:
-        places["requestHash"] = ".".join(hashes[0])
-    return places
+    places = {"rowset": rows[0]}
+    if len(hashes) == 1 and hashes[0] not in ANSWER_PATHS["requestHash"]:
+        places["requestHash"] = hashes[0]
+    return {name: ".".join(path) for name, path in places.items()}
 
 
 def _merged(given: Any, places: dict[str, str]) -> dict[str, Any]:
@@ -175,21 +182,23 @@ def _zone(client: Client, asked: Asked, guesses: list[Guess]) -> zone.ZoneVerdic
     now = datetime.now(UTC)
     configured = client.settings.zone
     starts = [one.field for one in guesses if one.role == "started_at"]
-    clues = [zone.clue_of_call_time(asked.envelope.call_time if asked.envelope else None, asked.server_time)]
-    expected = now.astimezone(configured).utcoffset()
-    if starts and (clues[0] is None or clues[0].offset != expected):
-        try:
-            newest = ask(client, (now - PAST, now + FUTURE), _ALL)
-        except AlloincognitoError:  # a server may refuse a period in the future
-            newest = replace(asked, rows=[])
-        values = [row.get(starts[0]) for row in newest.rows]
-        clues.append(zone.clue_of_newest(values, datetime.now(UTC)))
-    if starts:
-        clues.append(zone.clue_of_period([row.get(starts[0]) for row in asked.rows], asked.period, configured, now))
-    return zone.judge(clues, configured, now)
+    call_time = zone.clue_of_call_time(asked.envelope.call_time if asked.envelope else None, asked.server_time)
+    if not starts:
+        return zone.judge(call_time, None, None, configured, now)
+    period = zone.clue_of_period([row.get(starts[0]) for row in asked.rows], asked.period, configured, now)
+    newest = None
+    if period is None and (call_time is None or call_time.offset != now.astimezone(configured).utcoffset()):
+        newest = zone.clue_of_newest(_newest_starts(client, starts[0], now), datetime.now(UTC))
+    return zone.judge(call_time, newest, period, configured, now)
 
 
-_ALL = 1_000_000
+def _newest_starts(client: Client, name: str, now: datetime) -> list[Any]:
+    """Return the starts of the calls around now, in whatever zone the server is."""
+    try:
+        newest = ask(client, (now - PAST, now + FUTURE), ALL)
+    except AlloincognitoError:  # a server may refuse a period in the future
+        return []
+    return [row.get(name) for row in newest.rows]
 
 
 def _proposal(
