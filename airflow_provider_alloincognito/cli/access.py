@@ -122,14 +122,10 @@ def open_hook(
     from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 
     access = use_pair(read_access(options, output), output, makes_pair=options.make_pair)
-    hook = AlloincognitoHook(options.conn_id, start_time_field=start_time_field, ready_check=ready_check)
+    name = options.conn_id if options.host is None else "--host"  # for errors
+    hook = AlloincognitoHook(name, start_time_field=start_time_field, ready_check=ready_check)
     hook.access = access
     return hook
-
-
-def connection_name(options: argparse.Namespace) -> str:
-    """Return what to call the Connection."""
-    return f"Connection {options.conn_id}" if options.host is None else "no Connection"
 
 
 def _of_airflow(conn_id: str) -> Connection:
