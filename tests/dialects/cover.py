@@ -9,7 +9,8 @@ from allpairspy import AllPairs
 from dialect_runs import Dialect
 from switches import COMBINATIONS, SWITCHES, Answer
 
-_CHOICES = [[answer for answer in switch.answers if not answer.final] for switch in SWITCHES]
+# Without a hash, nothing else can be tried but the call list.
+_CHOICES = [[answer for answer in switch.answers if answer.has_hash] for switch in SWITCHES]
 
 
 def dialects() -> list[Dialect]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -134,6 +134,74 @@ def is_naive(value: object) -> bool:
         return parse_api_time(value, _UTC) is not None
 
 
-def utc_now() -> datetime:
-    """Return the present moment."""
-    return datetime.now(UTC)
+@dataclass(frozen=True)
+class ZoneVerdict:
+    """
+    What the clues say together.
+
+    :param timezone: the zone of the server's times; None if that stays unknown.
+    :param is_sure: at least two comparisons say so.
+    :param text: that, as a sentence or two.
+    """
+
+    timezone: str | None
+    is_sure: bool
+    text: str
+
+
+def judge(
+    call_time: ZoneClue | None, newest: ZoneClue | None, period: ZoneClue | None, configured: ZoneInfo, now: datetime
+) -> ZoneVerdict:
+    """
+    Return what the comparisons say together.
+
+    The newest call may have begun long ago: then the zone is farther ahead than it says, never less.
+
+    :param call_time: from :func:`clue_of_call_time`.
+    :param newest: from :func:`clue_of_newest`.
+    :param period: from :func:`clue_of_period`, which is about the very texts that requests send.
+    :param configured: the setting ``timezone``.
+    :param now: aware.
+    """
+    found = period or call_time
+    used = now.astimezone(configured).utcoffset() or timedelta(0)
+    if newest is not None and newest.offset > (found.offset if found is not None else used):
+        if found is not None:
+            return ZoneVerdict(
+                None,
+                False,
+                f"The zone of the server's times is not clear: UTC{_hours(found.offset)} by {found.why}, "
+                f"UTC{_hours(newest.offset)} by {newest.why}.",
+            )
+        found = newest
+    if found is None:
+        return _assumed(newest, used, configured, now)
+    agreeing = [one for one in (call_time, period, newest) if one is not None and one.offset == found.offset]
+    text = f"The server's times are in UTC{_hours(found.offset)} ({'; '.join(one.why for one in agreeing)})"
+    zone = zone_at(found.offset, configured, now)
+    if zone is None:
+        return ZoneVerdict(None, False, f"{text}. Set timezone to your IANA zone with that distance from UTC.")
+    agrees = f"as timezone says: {zone}" if zone == configured.key else f"so timezone should be {zone}"
+    return ZoneVerdict(zone, len(agreeing) > 1, f"{text}, {agrees}.")
+
+
+def _assumed(newest: ZoneClue | None, used: timedelta, configured: ZoneInfo, now: datetime) -> ZoneVerdict:
+    """Return what to say where no comparison tells the zone."""
+    if newest is None:
+        text = f"Nothing tells the zone of the server's times; {configured.key} is assumed."
+        return ZoneVerdict(None, False, text)
+    if newest.offset == used:
+        text = f"The server's times may well be in {configured.key}, as timezone says ({newest.why})."
+        return ZoneVerdict(configured.key, False, text)
+    other = zone_at(newest.offset, configured, now) or f"UTC{_hours(newest.offset)}"
+    return ZoneVerdict(
+        None,
+        False,
+        f"Either there were no calls lately, or the server's times are in {other} ({newest.why}); {configured.key} is "
+        f"assumed. Run this again when there are calls, or set it: --set timezone={other}.",
+    )
+
+
+def _hours(offset: timedelta) -> str:
+    minutes = abs(offset) // timedelta(minutes=1)
+    return f"{'-' if offset < timedelta(0) else '+'}{minutes // 60:02}:{minutes % 60:02}"
