@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_provider_alloincognito.hooks.findings import Finding
 
 PACKAGE = __name__.partition(".")[0]
+SHORTEST_SECRET = 6
+"""What is shorter is no token, and may be part of any word."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +78,7 @@ class Output:
 
     def hide(self, *secrets: str) -> None:
         """Show ``<token>`` in place of these from now on; what has a token's form is hidden anyway."""
-        self._secrets.update(filter(None, secrets))
+        self._secrets.update(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
 
     def hide_all_of(self, source: Callable[[], Iterable[str]]) -> None:
         """Hide also what ``source`` returns now and later, such as the tokens of a pair that is replaced."""

@@ -13,14 +13,7 @@ from airflow_provider_alloincognito.compat import TASKS_ALONE_SET_VARIABLES, out
 from airflow_provider_alloincognito.hooks.variable_store import VariableTokenStore
 
 
-@pytest.fixture(autouse=True)
-def no_fernet_key(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give processes that are started the Fernet key of this one, which has no airflow.cfg."""
-    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "")
-
-
-@pytest.mark.long
-@pytest.mark.cli
+@pytest.mark.usefixtures("airflow_database")
 @pytest.mark.skipif(not TASKS_ALONE_SET_VARIABLES, reason="Airflow 2 sets Variables anywhere")
 def test_what_airflows_command_line_stores_is_found_by_tasks() -> None:
     now = datetime.now(UTC).replace(microsecond=0)
