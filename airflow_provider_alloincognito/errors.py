@@ -6,6 +6,7 @@ Every error that this package raises.
     - AlloincognitoSecretsBackendError           or Airflow's secrets backend could not be asked for it
   - AlloincognitoQueryError *                    an argument of a query is invalid
   - AlloincognitoMissingExtraError *             an optional dependency is not installed
+  - AlloincognitoSetupError *                    a command could not write the Connection or the DAG file
   - AlloincognitoAuthError *                     the authorization token is not accepted
   - AlloincognitoTokenStoreError +               the token store cannot be read or written
     - AlloincognitoShadowedTokenStoreError +     something else hides its entries
@@ -116,6 +117,12 @@ class AlloincognitoMissingExtraError(AlloincognitoError, ImportError):
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs an optional dependency that is not installed here. {how_to_install(extra)}")
+
+
+class AlloincognitoSetupError(AlloincognitoError):
+    """A command could not write the Connection or the DAG file; raised before anything is changed."""
+
+    retryable = False
 
 
 class AlloincognitoAuthError(AlloincognitoError):

@@ -77,11 +77,13 @@ class Finding:
     :param outcome: how good that is; also the level at which it is logged.
     :param text: what was found, as a sentence or two.
     :param fix: what to do about it, likewise; empty if there is nothing to do, or if ``text`` says it.
+    :param subject: what was checked, such as ``TLS``.
     """
 
     outcome: Outcome
     text: str
     fix: str = ""
+    subject: str = ""
 
     def __str__(self) -> str:
         label = "OK" if self.outcome is Outcome.OK else self.outcome.name.capitalize()
