@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from airflow_provider_alloincognito.api.mapping import ApiMapping, read_mapping
 from airflow_provider_alloincognito.errors import AlloincognitoSettingsError
 from airflow_provider_alloincognito.get_provider_info import CONNECTION_LABELS
 
@@ -79,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     :param numbers_field: the field of the call list's body that contains the numbers. Assumed.
     :param record_file_id_field: the row's field with the id of its recording. Assumed.
     :param start_time_field: the row's field with the call's start. If set, only rows of the exact period are kept.
+    :param api_mapping: how the server's API differs from the API's text otherwise: verbs, bodies, names, places.
     :param timezone: IANA zone of all times without a zone. Assumed.
     :param period_end: whether ``periodEnd`` is inside the period: ``unknown``, ``inclusive`` or ``exclusive``.
     :param auth_error_codes: ``errorCode`` values that mean "your token is not valid" with HTTP 200. Assumed.
@@ -114,6 +116,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     numbers_field: str = "numbers"
     record_file_id_field: str = "recordFileId"
     start_time_field: str | None = None
+    api_mapping: ApiMapping = ApiMapping()
     timezone: str = "Europe/Moscow"
     period_end: Literal["unknown", "inclusive", "exclusive"] = "unknown"
     auth_error_codes: tuple[str, ...] = ("401", "403")
@@ -185,10 +188,19 @@ def read_settings(server: str, extra: Mapping[str, Any]) -> Settings:
             log.warning("Unknown extra %r in the AlloIncognito Connection, ignored%s", name, hint)
             continue
         try:
-            values[name] = msgspec.convert(_from_form(name, value), types[name], strict=False)
+            values[name] = _converted(name, value, types[name])
         except (msgspec.ValidationError, msgspec.DecodeError):
             raise _invalid(name) from None
     return Settings(server=server, **values)
+
+
+def _converted(name: str, value: Any, kind: Any) -> Any:
+    if name == "api_mapping":
+        try:
+            return read_mapping(value)
+        except ValueError as error:
+            raise AlloincognitoSettingsError(f"{setting_name(name)} is invalid: {error}.") from None
+    return msgspec.convert(_from_form(name, value), kind, strict=False)
 
 
 def setting_name(name: str) -> str:
