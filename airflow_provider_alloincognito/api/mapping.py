@@ -9,6 +9,7 @@ default mapping, ``ApiMapping()``. ``methods.py`` applies it to requests, ``answ
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -52,7 +53,13 @@ VALUES: dict[str, tuple[str, ...] | None] = {
     "isCallRecord": ("0", "1"),
     "isRead": ("null", "0", "1"),
 }
-ALWAYS_SENT = ("periodStart", "periodEnd")
+# What is sent for a filter that is not set; null for those that are not here.
+UNSET = {"direction": 0, "isCallRecord": 0}
+# They may be in a path, as {recordFileId}.
+ALWAYS_SENT = ("periodStart", "periodEnd", "recordFileId", "requestHash")
+TIMES = ("periodStart", "periodEnd")
+EPOCH_FORMAT = re.compile(r"%s(000)?")  # sent as a number
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 ANSWER_PATHS: dict[str, tuple[Path, ...]] = {
     **{
         name: (("result", name),)
@@ -71,7 +78,7 @@ ANSWER_PATHS: dict[str, tuple[Path, ...]] = {
     "errorCode": (("error", "errorCode"),),
     "errorMessage": (("error", "errorMessage"),),
     **{
-        name: (("result", name), (name,))
+        name: ((name,), ("result", name))
         for name in ("accessToken", "accessTokenExpiredIn", "refreshToken", "refreshTokenExpiredIn")
     },
 }
@@ -122,6 +129,18 @@ class RequestMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         """Where the fields are sent."""
         return self.body or ("json" if self.verb == "POST" else "query")
 
+    def sent_value(self, name: str, value: Any) -> Any:
+        """
+        Return what is sent for a value.
+
+        :param name: the API text's name of the field.
+        :param value: ours.
+        """
+        if name in TIMES and EPOCH_FORMAT.fullmatch(self.time_format):
+            return int(value)
+        table = self.values.get(name)
+        return value if table is None else table.get("null" if value is None else str(value), value)
+
     def problem(self, fields: Iterable[str]) -> str | None:
         """
         Return what is wrong, if anything, beginning with the key.
@@ -138,10 +157,11 @@ class RequestMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         for name, sent in self.names.items():
             if unknown := unknown_key("names", name, fields):
                 return unknown
-            if sent is None and name in ALWAYS_SENT:
-                return f"names.{name} must be the name of the server's field: no calls can be listed without it"
             if sent is not None and not _is_name(sent):
                 return f"names.{name} must be the name of a field, or null if the server has none"
+        sent_names = [self.names.get(name, name) or name for name in fields]
+        if repeated := next((name for name in sent_names if sent_names.count(name) > 1), None):
+            return f"names must not have {repeated!r} for two fields"
         for name, table in self.values.items():
             if unknown := unknown_key("values", name, [one for one in fields if one in VALUES]):
                 return unknown
@@ -194,6 +214,25 @@ class ApiMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Return how a method is requested, by its name in the API's text."""
         mapping: RequestMapping = getattr(self, method)
         return mapping
+
+    def path_problem(self, method: str, path: str) -> str | None:
+        """
+        Return what is wrong with the path of a method, if anything.
+
+        :param method: its name in the API's text.
+        :param path: it may have ``{recordFileId}`` or the like in the place of a field.
+        """
+        required = [name for name in REQUEST_FIELDS[method] if name in ALWAYS_SENT]
+        names = self.request(method).names
+        in_path = PLACEHOLDER.findall(path)
+        for name in in_path:
+            if name not in required:
+                known = " or ".join(f"{{{one}}}" for one in required) or "none"
+                return f"it has the unknown placeholder {{{name}}}; known for this method: {known}"
+        missing = [name for name in required if name not in in_path and names.get(name, name) is None]
+        if missing:
+            return f"it must have {{{missing[0]}}}, since api_mapping has null as the name of that field"
+        return None
 
     @cached_property
     def answer_paths(self) -> tuple[tuple[str, tuple[Path, ...]], ...]:

@@ -30,7 +30,14 @@ FOUR_NUMBERS = re.compile(r"\d+(\.\d+){3}")
 # What users copy along with the server's address.
 OWN_PATH = re.compile(r"/(docs|api/v1)(/.*)?$")
 GATEWAY_PATH = re.compile(r"(/(?!(\.|%2e){1,2}(/|$))([^/%]|%[0-9a-f]{2})+)*", re.IGNORECASE)
-PATHS = ("call_list_path", "create_path", "refresh_path", "record_file_path", "request_result_path")
+PATH_SETTINGS = {
+    "getcalllist": "call_list_path",
+    "create": "create_path",
+    "refresh": "refresh_path",
+    "getcallrecordfile": "record_file_path",
+    "getrequestresultbyhash": "request_result_path",
+}
+PATHS = tuple(PATH_SETTINGS.values())
 SECONDS = ("timeout", "response_timeout", "pair_store_seconds", "pair_request_seconds")
 NOT_NEGATIVE = ("retries", "requests_per_second", "max_response_bytes", "refresh_before_expiry")
 # A URL with a host and a password in it would be taken for the id of a Connection, and shown as one.
@@ -148,6 +155,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         for name, is_valid in valid.items():
             if not is_valid:
                 raise _invalid(name)
+        for method, name in PATH_SETTINGS.items():
+            if problem := self.api_mapping.path_problem(method, self.path_of(method)):
+                raise AlloincognitoSettingsError(f"{setting_name(name)} is invalid: {problem}.")
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -164,6 +174,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def replace(self, **changes: Any) -> Settings:
         """Return the same settings with some changes."""
         return msgspec.structs.replace(self, **changes)
+
+    def path_of(self, method: str) -> str:
+        """Return the path of a method, by the method's name in the API's text."""
+        path: str = getattr(self, PATH_SETTINGS[method])
+        return path
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from airflow_provider_alloincognito.api.answer import verdict
 from airflow_provider_alloincognito.api.answer.encoding import BodyDecoder
-from airflow_provider_alloincognito.api.answer.envelope import Envelope, EnvelopeReader, Piece
+from airflow_provider_alloincognito.api.answer.envelope import Envelope, EnvelopeReader
+from airflow_provider_alloincognito.api.answer.places import Piece
 from airflow_provider_alloincognito.api.backoff import http_date, retry_after
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.errors import AlloincognitoResponseError, AlloincognitoTruncatedError
@@ -40,7 +41,7 @@ class AnswerHead:
         self._headers = headers
         self.settings = settings
         self._decoder = BodyDecoder(headers.get("Content-Type"))
-        self._reader = EnvelopeReader(max_bytes=settings.max_response_bytes or None)
+        self._reader = EnvelopeReader(settings.api_mapping, max_bytes=settings.max_response_bytes or None)
         self._has_envelope = True
         # Rows may come with any status of success; "not ready yet" and failures are small.
         self._is_small = is_small or status == verdict.ACCEPTED or not 200 <= status < 300
