@@ -53,6 +53,8 @@ AIRFLOW_VERSION = tuple(map(int, airflow.__version__.split(".")[:2]))
 """Major and minor, such as ``(3, 3)``."""
 DAG_TEST_TAKES_ASSETS = AIRFLOW_VERSION != (3, 0)
 """Whether ``dag.test()`` runs tasks with outlets that no scheduler has seen yet."""
+TASKS_ALONE_SET_VARIABLES = AIRFLOW_VERSION >= (3, 0)
+"""Whether ``Variable.set`` fails outside a task or a trigger."""
 
 # Where each name is, the newest version of Airflow first.
 _PLACES: dict[str, tuple[str, ...]] = {
@@ -92,6 +94,7 @@ _PLACES: dict[str, tuple[str, ...]] = {
 __all__ = [
     "AIRFLOW_VERSION",
     "DAG_TEST_TAKES_ASSETS",
+    "TASKS_ALONE_SET_VARIABLES",
     "add_hook_lineage",
     "add_partitions",
     "first_reschedule",

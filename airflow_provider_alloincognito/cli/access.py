@@ -12,12 +12,13 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_alloincognito.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.errors import AlloincognitoQueryError, AlloincognitoSettingsError
 from airflow_provider_alloincognito.scrubbing import without_locals
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.cli.output import Output
     from airflow_provider_alloincognito.compat import Connection
+    from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
     from airflow_provider_alloincognito.hooks.connection import Access
 
 DEFAULT_CONN_ID = "alloincognito_default"
@@ -57,6 +58,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_pair_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--make-pair``."""
+    parser.add_argument(
+        "--make-pair",
+        action="store_true",
+        help="make a token pair if none is stored that the server accepts, and store it for tasks; that invalidates "
+        "any pair made before",
+    )
+
+
 def _setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
@@ -91,17 +102,46 @@ def read_access(options: argparse.Namespace, output: Output) -> Access:
     return access
 
 
+def open_hook(
+    options: argparse.Namespace,
+    output: Output,
+    *,
+    start_time_field: str | None = None,
+    ready_check: str | None = None,
+) -> AlloincognitoHook:
+    """
+    Return a hook that uses the stored token pair, or makes one if ``--make-pair`` says so.
+
+    :param options: the command's arguments, with those of :func:`add_pair_argument`.
+    :param output: where it prints.
+    :param start_time_field: see the hook.
+    :param ready_check: likewise.
+    :raises AlloincognitoError: as :func:`read_access`.
+    """
+    from airflow_provider_alloincognito.cli.pairs import use_pair
+    from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
+
+    access = use_pair(read_access(options, output), output, makes_pair=options.make_pair)
+    hook = AlloincognitoHook(options.conn_id, start_time_field=start_time_field, ready_check=ready_check)
+    hook.access = access
+    return hook
+
+
 def connection_name(options: argparse.Namespace) -> str:
     """Return what to call the Connection."""
     return f"Connection {options.conn_id}" if options.host is None else "no Connection"
 
 
 def _of_airflow(conn_id: str) -> Connection:
-    from airflow_provider_alloincognito.compat import outside_a_task
+    from airflow_provider_alloincognito.cli.airflow_command import database_problem
     from airflow_provider_alloincognito.hooks.connection import find_connection
 
-    with outside_a_task():
+    try:
         return find_connection(conn_id)
+    except AlloincognitoSettingsError as error:  # Airflow says "not found" also where it could not ask
+        if problem := database_problem():
+            raise type(error)(f"There is no Connection with this id. {problem}") from None
+        raise
 
 
 def _of_arguments(host: str, token: str) -> Connection:

@@ -57,7 +57,10 @@ def run(name: str, options: argparse.Namespace) -> int:
     from airflow_provider_alloincognito.cli.output import opened_output
 
     with opened_output(options) as output:
-        return output.explaining_errors(lambda: load(name).run(options, output))
+        from airflow_provider_alloincognito.compat import outside_a_task  # Airflow's import may print
+
+        with outside_a_task():
+            return output.explaining_errors(lambda: load(name).run(options, output))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

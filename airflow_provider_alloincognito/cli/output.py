@@ -23,7 +23,7 @@ from airflow_provider_alloincognito.scrubbing import redact
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from airflow_provider_alloincognito.hooks.connection_check import Finding
+    from airflow_provider_alloincognito.hooks.findings import Finding
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -70,14 +70,21 @@ class Output:
         self._stdout = stdout
         self._stderr = stderr
         self._secrets: set[str] = set()
+        self._sources: list[Callable[[], Iterable[str]]] = []
         self._has_result = False
 
     def hide(self, *secrets: str) -> None:
         """Show ``<token>`` in place of these from now on; what has a token's form is hidden anyway."""
         self._secrets.update(filter(None, secrets))
 
+    def hide_all_of(self, source: Callable[[], Iterable[str]]) -> None:
+        """Hide also what ``source`` returns now and later, such as the tokens of a pair that is replaced."""
+        self._sources.append(source)
+
     def redacted(self, text: object) -> str:
         """Return a text as it may be shown."""
+        for source in self._sources:
+            self.hide(*source())
         return redact(str(text), self._secrets)
 
     # For people
