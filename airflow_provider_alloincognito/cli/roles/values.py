@@ -119,7 +119,7 @@ def are_ids(values: Sequence[Any]) -> bool:
         lambda value: isinstance(value, str | int) and not isinstance(value, bool) and _ID.fullmatch(str(value)),
     )
     # The parts of a transferred call may share an id.
-    return is_id and 2 * len({str(value) for value in values}) > len(values) and not are_times(values)
+    return is_id and 2 * len({str(value) for value in values}) > len(values) and not _are_dates(values)
 
 
 def are_long_ids(values: Sequence[Any]) -> bool:
@@ -132,6 +132,11 @@ def are_long_ids(values: Sequence[Any]) -> bool:
 def are_whole(values: Sequence[Any]) -> bool:
     """Whether all are whole numbers, be it as texts."""
     return _all(values, lambda value: not isinstance(value, bool) and _WHOLE.fullmatch(str(value)) is not None)
+
+
+def _are_dates(values: Sequence[Any]) -> bool:
+    """Whether all are times as people write them: Asterisk's ids begin with seconds since the epoch."""
+    return are_times(values) and _all(values, lambda value: re.search(r"\d[-:]\d|\d\.\d\d\.", str(value)))
 
 
 def _all(values: Sequence[Any], fits: Callable[[Any], object]) -> bool:
