@@ -22,7 +22,7 @@ CLI = "airflow_provider_alloincognito.cli"
 COMMANDS = {
     name: f"{CLI}.{name}"
     for name in ("check", "discover", "sample", "calls", "recording", "result")
-    if importlib.util.find_spec(f"{CLI}.{name}") is not None
+    if (spec := importlib.util.find_spec(f"{CLI}.{name}")) and spec.origin
 }
 """The module of each command."""
 
