@@ -183,7 +183,8 @@ def match(operations: Sequence[Operation], chosen: Mapping[Method, str] | None =
     handle = Features(listed.operation).hash if listed is not None else None
     judge("getrequestresultbyhash", lambda one: _result(one, handle))
     judge("refresh", lambda one: _pair(one, is_refresh=True))
-    judge("create", lambda one: _pair(one, is_refresh=False))
+    renewing = found["refresh"].best
+    judge("create", lambda one: _create(one, renewing.operation if renewing is not None else None))
     return _without_doubles(found)
 
 
@@ -301,6 +302,13 @@ def _pair(one: Features, *, is_refresh: bool) -> list[Reason]:
     elif difference < 0:
         reasons.append(Reason(max(-2 + difference, -4), f"its words speak of {'making' if is_refresh else 'renewing'} them"))
     return reasons
+
+
+def _create(one: Features, renewing: Operation | None) -> list[Reason]:
+    if one.operation is renewing:
+        return []
+    reasons = _pair(one, is_refresh=False)
+    return [*reasons, Reason(2, "another operation renews them")] if reasons and renewing is not None else reasons
 
 
 def _recording(one: Features, rows: Rows | None) -> list[Reason]:

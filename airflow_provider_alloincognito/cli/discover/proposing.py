@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -27,7 +27,7 @@ from airflow_provider_alloincognito.cli.discover.request_values import direction
 from airflow_provider_alloincognito.cli.discover.time_formats import time_format
 from airflow_provider_alloincognito.cli.discover.words import Said
 from airflow_provider_alloincognito.cli.proposal import NEEDED, Proposal
-from airflow_provider_alloincognito.cli.roles import mapping, schema_type
+from airflow_provider_alloincognito.cli.roles import Guess, mapping, schema_type
 
 PATH_SETTINGS: dict[Method, str] = {
     "create": "create_path",
@@ -74,18 +74,25 @@ class Outcome:
     proposal: Proposal
     notes: list[Note]
     rows: Rows | None
+    guesses: list[Guess] = field(default_factory=list)
+    """Which fields of a row are the DAG's columns. Those that are unsure are not in the proposal."""
     missing: list[str] = field(default_factory=list)
     """What the daily DAG needs and is not known."""
 
 
-def propose(choices: Mapping[Method, Choice], settings: Settings) -> Outcome:
+def propose(
+    choices: Mapping[Method, Choice],
+    settings: Settings,
+    decide: Callable[[list[Guess]], list[Guess]] = lambda guesses: guesses,
+) -> Outcome:
     """
     Return the settings that the chosen operations ask for.
 
     :param choices: what was found for each method.
-    :param settings: the Connection's, of which only the server counts.
+    :param settings: the Connection's: its server, and what it has now.
+    :param decide: returns the guesses of the row's fields with what the user says in place of them.
     """
-    proposer = _Proposer(choices, settings)
+    proposer = _Proposer(choices, settings, decide)
     for method, candidate in proposer.taken.items():
         proposer.add_request(method, candidate)
     proposer.add_answers()
@@ -93,7 +100,12 @@ def propose(choices: Mapping[Method, Choice], settings: Settings) -> Outcome:
 
 
 class _Proposer:
-    def __init__(self, choices: Mapping[Method, Choice], settings: Settings) -> None:
+    def __init__(
+        self,
+        choices: Mapping[Method, Choice],
+        settings: Settings,
+        decide: Callable[[list[Guess]], list[Guess]],
+    ) -> None:
         self.taken = {method: choice.best for method, choice in choices.items() if choice.best is not None}
         self._choices = choices
         self._settings = settings
@@ -101,6 +113,7 @@ class _Proposer:
         self._mapping: dict[str, Any] = {}
         self._notes: list[Note] = []
         self._rows = self._find_rows()
+        self._guesses = decide(self._rows.guesses) if self._rows is not None else []
 
     def _note(self, kind: KINDS, subject: str, text: str) -> None:
         note = Note(kind, subject, text)
@@ -111,6 +124,8 @@ class _Proposer:
         """Propose a setting, if it differs from its default."""
         if value == getattr(DEFAULTS, name):
             self._note("agrees", name, f"{value}")
+            if value != getattr(self._settings, name):
+                self._extra[name] = None  # what the Connection has now is wrong
         else:
             self._extra[name] = value
             self._note("differs", name, f"{value}: {why}")
@@ -202,7 +217,7 @@ class _Proposer:
 
     def _add_zone(self, period: list[Parameter], text: str) -> None:
         descriptions = [one.description for one in period]
-        starts = [guess.field for guess in self._rows.guesses if guess.role == "started_at"] if self._rows else []
+        starts = [guess.field for guess in self._guesses if guess.role == "started_at"]
         row_fields = self._rows.fields if self._rows else []
         descriptions += [one.description or "" for one in row_fields if one.name in starts]
         said = Said("", " ".join(descriptions))
@@ -380,21 +395,24 @@ class _Proposer:
         types: dict[str, str] = {}
         schema: dict[str, str] = {}
         if self._rows is not None:
-            fields, types = mapping(self._rows.guesses, self._rows.fields)
+            sure = [guess for guess in self._guesses if guess.confidence != "unsure"]
+            fields, types = mapping(sure, self._rows.fields)
             schema = {one.name: schema_type(one) for one in self._rows.fields}
+            schema |= {fields[role]: kind for role, kind in types.items()}
             self._add_row_settings(fields)
         if self._mapping:
             self._extra["api_mapping"] = self._mapping
+        elif self._settings.api_mapping:
+            self._extra["api_mapping"] = None
         self._add_open_questions()
         missing: list[str] = [one for one in NEEDED_METHODS if one not in self.taken]
         missing += [f"the field for {role}" for role in NEEDED if role not in fields]
-        return Outcome(Proposal(self._extra, fields, types, schema), self._notes, self._rows, missing)
+        return Outcome(Proposal(self._extra, fields, types, schema), self._notes, self._rows, self._guesses, missing)
 
     def _add_row_settings(self, fields: Mapping[str, str]) -> None:
-        assert self._rows is not None
         if "record_file_id" in fields:
             self._set("record_file_id_field", fields["record_file_id"], "the row's field with the recording's id")
-        sure = [guess for guess in self._rows.guesses if guess.role == "started_at" and guess.confidence == "certain"]
+        sure = [guess for guess in self._guesses if guess.role == "started_at" and guess.confidence == "certain"]
         if sure:
             self._set("start_time_field", sure[0].field, "the row's field with the start of the call")
 
