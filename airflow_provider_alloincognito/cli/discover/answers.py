@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from airflow_provider_alloincognito.cli.discover.openapi import Schema, walk
 from airflow_provider_alloincognito.cli.discover.words import Said
+from airflow_provider_alloincognito.cli.proposal import NEEDED
 from airflow_provider_alloincognito.cli.roles import Guess, RowField, guess_roles
 
 Path = tuple[str, ...]
@@ -16,7 +17,7 @@ WEIGHTS = {"certain": 1.0, "likely": 0.8, "unsure": 0.3}
 BINARY_FORMATS = ("byte", "base64", "binary", "base64url")
 IS_BASE64 = re.compile(r"base-?64", re.IGNORECASE)
 MP3_IN_BASE64 = re.compile(r"SUQz|/\+[Mu]|//[uvs]")
-LONGEST_PATH = 6
+LONGEST_PATH = 4
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,22 @@ def find_rows(answer: Schema) -> Rows | None:
     for path, one in walk(answer):
         if one.type == "array" and one.items is not None and one.items.properties:
             fields = row_fields(one.items)
-            rows = Rows(path, fields, guess_roles(fields))
+            rows = Rows(path, fields, _guesses(fields))
             if best is None or rows.likeness > best.likeness:
                 best = rows
     return best
+
+
+def _guesses(fields: list[RowField]) -> list[Guess]:
+    """Guess the columns. What the DAG needs, and only one field can be, is likely to be that one."""
+    found = []
+    for guess in guess_roles(fields):
+        if guess.confidence == "unsure" and guess.role in NEEDED:
+            others = guess_roles([one for one in fields if one.name != guess.field])
+            if guess.role not in [other.role for other in others]:
+                guess = replace(guess, confidence="likely", why=f"{guess.why}; no other field looks like it")
+        found.append(guess)
+    return found
 
 
 def row_fields(row: Schema) -> list[RowField]:
@@ -157,7 +170,8 @@ def expiry_of(which: str) -> Judge:
 def file_content(said: Said, schema: Schema) -> float:
     """Judge whether a field is a recording in base64."""
     last = own(said)
-    if schema.type not in ("", "string") or last.names("name", "hash", "kind", "time", "message"):
+    is_other = last.names("name", "hash", "kind", "message") or (last.names("time") and not last.names("content"))
+    if schema.type not in ("", "string") or is_other:
         return 0
     example = schema.example if isinstance(schema.example, str) else ""
     points = 3.0 if schema.format in BINARY_FORMATS else 0.0

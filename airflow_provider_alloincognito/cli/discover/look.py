@@ -150,7 +150,8 @@ def _read(
         return seen
     seen.choices = match(_operations(seen.documents), chosen)
     if any(choice.candidates for choice in seen.choices.values()):
-        seen.outcome = propose(seen.choices, seen.settings, lambda guesses: writing.decided(guesses, options))
+        about = " ".join(document.about for document in seen.documents)
+        seen.outcome = propose(seen.choices, seen.settings, lambda guesses: writing.decided(guesses, options), about)
         for name in dict(options.set):
             seen.outcome.proposal.extra.pop(name, None)
     return seen

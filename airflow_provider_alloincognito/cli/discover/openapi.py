@@ -38,6 +38,7 @@ TYPES = {
 }
 COMPOSITIONS = ("allOf", "oneOf", "anyOf")
 NO_BASE = "document:/"
+VERSION_NAME = re.compile(r"^(?:api[-_]?)?ver(?:sion)?$", re.IGNORECASE)
 MOST_PARTS = 60
 MOST_REFERENCES = 40
 DEEPEST_EXAMPLE = 12
@@ -347,6 +348,12 @@ class Document:
         return str(info.get("title") or "") if isinstance(info, dict) else ""
 
     @cached_property
+    def about(self) -> str:
+        """What the document says of the whole API."""
+        info = self.content.get("info")
+        return str(info.get("description") or "") if isinstance(info, dict) else ""
+
+    @cached_property
     def operations(self) -> list[Operation]:
         """All operations, in the document's order."""
         found: list[Operation] = []
@@ -359,6 +366,11 @@ class Document:
 
     def _operation(self, verb: str, path: str, item: dict[str, Any], raw: dict[str, Any], resolver: Any) -> Operation:
         host, base = self._server(raw, item)
+        parameters = list(self._parameters(raw, item, resolver))
+        for fixed in [one for one in parameters if one.where == "path"]:
+            if (value := self._fixed_value(fixed)) is not None:
+                path = path.replace(f"{{{fixed.name}}}", value)
+                parameters.remove(fixed)
         texts = [raw.get("summary"), raw.get("description")]
         tags = [tag for tag in _list(raw.get("tags")) if isinstance(tag, str)]
         return Operation(
@@ -367,11 +379,24 @@ class Document:
             host=host,
             name=" ".join([str(raw.get("operationId") or ""), *tags]),
             summary=" ".join(" ".join(text.split()) for text in texts if isinstance(text, str)),
-            parameters=tuple(self._parameters(raw, item, resolver)),
+            parameters=tuple(parameters),
             answers=tuple(self._answers(raw, resolver)),
             is_deprecated=raw.get("deprecated") is True,
             security=tuple(self._security(raw)),
         )
+
+    def _fixed_value(self, parameter: Parameter) -> str | None:
+        """Return the value of a part of a path that has one value only, such as the API's version."""
+        schema = parameter.schema
+        if schema.default is not None:
+            return str(schema.default)
+        if len(schema.values) == 1:
+            return str(schema.values[0])
+        if VERSION_NAME.search(parameter.name):
+            info = self.content.get("info")
+            version = schema.example or (info.get("version") if isinstance(info, dict) else None)
+            return str(version).lstrip("vV") if version else None
+        return None
 
     def _followed(self, raw: Any, resolver: Any) -> Part:
         for _ in range(MOST_REFERENCES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,9 +25,9 @@ from airflow_provider_alloincognito.cli.discover.methods import (
 )
 from airflow_provider_alloincognito.cli.discover.openapi import Operation, Parameter
 from airflow_provider_alloincognito.cli.discover.request_values import direction_values, flag_values
-from airflow_provider_alloincognito.cli.discover.time_formats import time_format
+from airflow_provider_alloincognito.cli.discover.time_formats import named_zone, time_format
 from airflow_provider_alloincognito.cli.discover.words import Said
-from airflow_provider_alloincognito.cli.proposal import NEEDED, Proposal
+from airflow_provider_alloincognito.cli.proposal import NEEDED, ROLES, Proposal
 from airflow_provider_alloincognito.cli.roles import Guess, mapping, schema_type
 
 PATH_SETTINGS: dict[Method, str] = {
@@ -84,6 +85,7 @@ def propose(
     choices: Mapping[Method, Choice],
     settings: Settings,
     decide: Callable[[list[Guess]], list[Guess]] = lambda guesses: guesses,
+    about: str = "",
 ) -> Outcome:
     """
     Return the settings that the chosen operations ask for.
@@ -91,8 +93,9 @@ def propose(
     :param choices: what was found for each method.
     :param settings: the Connection's: its server, and what it has now.
     :param decide: returns the guesses of the row's fields with what the user says in place of them.
+    :param about: what the documents say of the whole API.
     """
-    proposer = _Proposer(choices, settings, decide)
+    proposer = _Proposer(choices, settings, decide, about)
     for method, candidate in proposer.taken.items():
         proposer.add_request(method, candidate)
     proposer.add_answers()
@@ -105,7 +108,9 @@ class _Proposer:
         choices: Mapping[Method, Choice],
         settings: Settings,
         decide: Callable[[list[Guess]], list[Guess]],
+        about: str,
     ) -> None:
+        self._about = about
         self.taken = {method: choice.best for method, choice in choices.items() if choice.best is not None}
         self._choices = choices
         self._settings = settings
@@ -113,7 +118,7 @@ class _Proposer:
         self._mapping: dict[str, Any] = {}
         self._notes: list[Note] = []
         self._rows = self._find_rows()
-        self._guesses = decide(self._rows.guesses) if self._rows is not None else []
+        self._guesses = decide(self._all_guesses())
 
     def _note(self, kind: KINDS, subject: str, text: str) -> None:
         note = Note(kind, subject, text)
@@ -128,11 +133,11 @@ class _Proposer:
                 self._extra[name] = None  # what the Connection has now is wrong
         else:
             self._extra[name] = value
-            self._note("differs", name, f"{value}: {why}")
+            self._note("differs", name, f"{_shown(value)}: {why}")
 
     def _map(self, method: str, key: str, value: Any, why: str) -> None:
         self._mapping.setdefault(method, {})[key] = value
-        self._note("differs", f"api_mapping: {method}.{key}", f"{value}: {why}")
+        self._note("differs", f"api_mapping: {method}.{key}", f"{_shown(value)}: {why}")
 
     def _find_rows(self) -> Rows | None:
         for method in ("getcalllist", "getrequestresultbyhash"):
@@ -141,6 +146,19 @@ class _Proposer:
                 if rows is not None and rows.likeness >= FEWEST_CALL_FIELDS:
                     return rows
         return None
+
+    def _all_guesses(self) -> list[Guess]:
+        """Return the guesses of the row's columns, with what the names of the parameters tell beyond its own."""
+        if self._rows is None:
+            return []
+        guesses = list(self._rows.guesses)
+        listed = self.taken.get("getcalllist")
+        direction = listed.roles.get("direction") if listed is not None else None
+        unclear = all(one.role != "direction" or one.confidence == "unsure" for one in guesses)
+        if direction is not None and unclear and direction.name in [one.name for one in self._rows.fields]:
+            guesses = [one for one in guesses if one.role != "direction" and one.field != direction.name]
+            guesses.append(Guess("direction", direction.name, "likely", "the parameter for the direction has its name"))
+        return sorted(guesses, key=lambda guess: ROLES.index(guess.role))
 
     # Requests
 
@@ -218,17 +236,16 @@ class _Proposer:
     def _add_zone(self, period: list[Parameter], text: str) -> None:
         descriptions = [one.description for one in period]
         starts = [guess.field for guess in self._guesses if guess.role == "started_at"]
-        row_fields = self._rows.fields if self._rows else []
-        descriptions += [one.description or "" for one in row_fields if one.name in starts]
-        said = Said("", " ".join(descriptions))
+        descriptions += [one.description or "" for one in (self._rows.fields if self._rows else ()) if one.name in starts]
+        has_offset = "%:z" in text or "%z" in text or "%s" in text
         if text.endswith("Z"):
             self._set("timezone", "UTC", "its times end in Z")
-        elif "utc" in said.in_text and "moscow" not in said.in_text and "%:z" not in text and "%z" not in text:
-            self._set("timezone", "UTC", "the description of its times says so")
-        elif "moscow" in said.in_text:
-            self._set("timezone", "Europe/Moscow", "the description of its times says so")
-        elif "%:z" in text or "%z" in text or "%s" in text:
-            self._note("agrees", "timezone", "The period is sent with its offset from UTC.")
+        elif zone := named_zone(" ".join(descriptions)):
+            self._set("timezone", zone, "the description of its times says so")
+        elif has_offset:
+            self._note("agrees", "timezone", "the period is sent with its offset from UTC")
+        elif zone := named_zone(self._about):
+            self._set("timezone", zone, "the description of the API says so")
         else:
             self._note("unknown", "timezone", f"The zone of the server's times. {DEFAULTS.timezone} is assumed.")
 
@@ -250,9 +267,12 @@ class _Proposer:
         if values:
             self._map("getcalllist", "values", values, "the server's values")
         self._add_numbers(roles.get("numbers"))
-        filters = [roles[ours] for ours in ("direction", "durationFrom", "durationTo", "isCallRecord", "isRead") if ours in roles]
-        if any(one.where == "json" for one in filters) and not any(map(_takes_null, filters)):
-            self._map("getcalllist", "nulls", "omit", "the filters are optional and cannot be null")
+        can_be_unset = [ours for ours, table in values.items() if table.get("0", 0) is None]
+        filters = [roles[ours] for ours in ("durationFrom", "durationTo", "isRead", *can_be_unset) if ours in roles]
+        optional = [one for one in filters if one.where == "json" and not _takes_null(one)]
+        if optional and not any(one.required for one in filters):
+            names = ", ".join(one.name for one in optional)
+            self._map("getcalllist", "nulls", "omit", f"null is not a value of {names}")
 
     def _add_numbers(self, numbers: Parameter | None) -> None:
         if numbers is None:
@@ -430,8 +450,12 @@ class _Proposer:
             self._note("unknown", subject, text)
 
 
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def _takes_null(parameter: Parameter) -> bool:
-    return parameter.required or parameter.schema.is_nullable or bool(re.search(r"\bnull\b", parameter.description, re.IGNORECASE))
+    return parameter.schema.is_nullable or bool(re.search(r"\bnull\b", parameter.description, re.IGNORECASE))
 
 
 def _errors(operation: Operation, judge: answers.Judge) -> Iterator[Any]:

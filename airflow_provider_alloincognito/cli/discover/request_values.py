@@ -46,8 +46,8 @@ def flag_values(parameter: Parameter, *, is_filter: bool) -> dict[str, Any] | No
     :param is_filter: our 0 sets no limit, as that of ``isCallRecord`` does; otherwise it is the opposite of 1.
     """
     schema = parameter.schema
-    unset = False if parameter.required else None
     if schema.type == "boolean":
+        unset = schema.default if isinstance(schema.default, bool) else False if parameter.required else None
         return {"0": unset if is_filter else False, "1": True}
     if not schema.values or {str(value) for value in schema.values} <= {"0", "1"}:
         is_text = schema.type == "string" and bool(schema.values)

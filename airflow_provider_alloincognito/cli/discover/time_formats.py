@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_provider_alloincognito.cli.discover.openapi import Schema
 from airflow_provider_alloincognito.cli.discover.words import Said
@@ -34,6 +36,10 @@ MASK = re.compile(
     r"(?P<fraction>\.[sSfF]{1,6})?(?P<zone>\s?(?:'?Z'?|XXX|ZZ|zzz|K))?)?"
 )
 PATTERN_DIGITS = re.compile(r"\\d\{(\d)(?:,\d)?\}|\[0-9\]\{(\d)\}|((?:\\d|\[0-9\])+)(?!\{)")
+ZONE = re.compile(r"\b(?:Europe|Asia|America|Africa|Australia|Pacific|Atlantic|Etc)/[A-Z][A-Za-z_+-]+(?:/[A-Z][A-Za-z_]+)?")
+UTC_OFFSET = re.compile(r"\b(?:UTC|GMT)\s?([+-])\s?0?(\d{1,2})(?::?00)?\b")
+MOSCOW_HOURS = 3
+LONGEST_OFFSET = 12
 EPOCH_WORDS = re.compile(r"unix|epoch|эпох", re.IGNORECASE)
 
 
@@ -135,6 +141,24 @@ def of_pattern(pattern: str) -> str | None:
     sample = re.sub(r"\\s|\[ T\]|\[T \]", " ", sample).replace("\\", "")
     found = of_example(sample)
     return f"{found}Z" if found and demands_z else found
+
+
+def named_zone(text: str) -> str | None:
+    """Return the IANA zone that a description names, if it names one: Asia/Omsk, UTC, UTC+5, МСК, московское."""
+    for found in ZONE.finditer(text):
+        with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+            return ZoneInfo(found[0]).key
+    if found := UTC_OFFSET.search(text):
+        hours = int(found[2])
+        if not hours:
+            return "UTC"
+        if found[1] == "+" and hours == MOSCOW_HOURS:
+            return "Europe/Moscow"
+        return f"Etc/GMT{'-' if found[1] == '+' else '+'}{hours}" if hours <= LONGEST_OFFSET else None
+    said = Said("", text)
+    if said.has("moscow"):
+        return "Europe/Moscow"
+    return "UTC" if said.has("utc") else None
 
 
 def is_time_value(value: Any) -> bool:

@@ -30,7 +30,7 @@ _MEANINGS = {
     "did ani dnis",
     "call": "call calls callee caller cdr cdrs zvon~ vyzov~ vizov~ razgov~ conversation*",
     "recording": "record* recording* audio* voice* sound* mp wav zapis~ audiozap~ listen* proslush~",
-    "file": "file* fayl~ fail fails attachment* blob media",
+    "file": "filename file* fayl~ fail fails attachment* blob media",
     "content": "content* body payload base bytes byte binary data soderzh~ soderj~ raw encoded",
     "name": "name* imya imeni nazv~ naimen~ filename title",
     "read": "read isread unread heard listened proslush~ prochit~ prochten~ seen viewed voicemail* golosov~",
