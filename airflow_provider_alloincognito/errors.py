@@ -57,6 +57,11 @@ DISCOVER = (
     "values from the server's documentation."
 )
 """What errors say where a setting that the server's documentation tells may be wrong."""
+SAMPLE = (
+    "`airflow alloincognito discover` and `airflow alloincognito sample` (Airflow 2: `python -m "
+    "airflow_provider_alloincognito` with the same words) tell which field is which."
+)
+"""What errors say where a row's field may have another name."""
 
 
 class AlloincognitoError(Exception):
@@ -253,7 +258,7 @@ class AlloincognitoPathError(AlloincognitoApiError):
 
 
 class AlloincognitoBadRequestError(AlloincognitoApiError):
-    """The server does not accept the request's fields (HTTP 400, 422). It needs other names, not another try."""
+    """The server does not accept the request's fields (HTTP 400, 415, 422). It needs other names, not another try."""
 
     retryable = False
 

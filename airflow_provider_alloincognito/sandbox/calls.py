@@ -198,7 +198,8 @@ def row_of(settings: SandboxSettings, day: date, call: Call) -> dict[str, Any]:
     :param day: the call's day
     :param call: the call
     """
-    values: Iterable[Any] = (call.call_id, start_of(settings, day, call), *call[2:])
+    direction = settings.row_directions[call.direction]
+    values: Iterable[Any] = (call.call_id, start_of(settings, day, call), direction, *call[3:])
     if settings.numbers_as_text:
         values = (str(value) if type(value) is int else value for value in values)
     names = (settings.row_fields.get(name, name) for name in ROW_FIELDS)

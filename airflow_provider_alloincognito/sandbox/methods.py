@@ -255,7 +255,7 @@ class Methods:
 
 def _some_number(request: _MethodRequest) -> str:
     body = request.body if isinstance(request.body, dict) else request.query
-    numbers = body.get(request.settings.numbers_field)
+    numbers = body.get(request.settings.numbers_field or "")
     if isinstance(numbers, list) and numbers and isinstance(numbers[0], str) and len(numbers[0]) >= 11:
         return numbers[0].lstrip("+")
     return "79161234567"

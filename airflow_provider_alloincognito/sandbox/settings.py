@@ -208,6 +208,7 @@ class SandboxSettings(StrictModel):
     :param start_format: how a row's start is written; ``dotted``: ``dd.mm.yyyy hh:mm:ss``
     :param awkward_rows: ``comment`` has braces, quotes, escapes and nested values
     :param row_fields: other names for the fields of a row; a field renamed to null is left out
+    :param row_values: how a row's ``direction`` is written, such as ``{"direction": {"1": "OUT", "2": "IN"}}``
     :param call_appears_after: seconds from a call's end until it is listed; None: future calls are listed too
     :param recording_appears_after: seconds from a call's end until its recording is available
 
@@ -299,6 +300,7 @@ class SandboxSettings(StrictModel):
     start_format: TimeFormat = "naive"
     awkward_rows: bool = False
     row_fields: Annotated[Mapping[str, str | None], AfterValidator(_distinct)] = {}
+    row_values: Annotated[Mapping[Literal["direction"], Spellings], AfterValidator(_distinct_values)] = {}
     call_appears_after: NonNegativeFloat | None = 0.0
     recording_appears_after: NonNegativeFloat = 0.0
 
@@ -437,6 +439,12 @@ class SandboxSettings(StrictModel):
             return field
         parent = self.place_of("error" if field in ERROR_FIELDS else "result", method)
         return f"{parent}.{field}" if parent else field
+
+    @cached_property
+    def row_directions(self) -> dict[int, int | str | bool]:
+        """The direction as a row has it, by the one that the API's text has."""
+        spelled = self.row_values.get("direction", {})
+        return {number: spelled.get(str(number), number) for number in (1, 2)}  # type: ignore[call-overload]
 
     def latency_of(self, method: Method) -> Seconds:
         """

@@ -202,7 +202,7 @@ def test_null_may_be_refused(client: PlainClient) -> None:
     assert client.rows() == truth(client)
 
 
-BAD = {"numbers": ["79161234567"], "phones": ["79161234567"], "periodEnd": None}
+BAD: dict[str, Any] = {"phones": ["79161234567"], "periodEnd": None}
 
 
 def places(style: str, document: Mapping[str, Any]) -> Any:

@@ -285,7 +285,7 @@ class StreamedAnswer(AnswerHead):
                 self._finish()
                 yield from self._pop_pieces()
             if self.envelope is not None and verdict.has_error(self.envelope, self.settings):
-                verdict.raise_api_error(self.method, self.envelope, self._secrets)
+                verdict.raise_api_error(self.method, self.envelope, self.settings, self._secrets)
 
     def _pop_pieces(self) -> list[Piece]:
         pieces, self.pieces = self.pieces, []
