@@ -207,9 +207,7 @@ def test_a_token_that_has_ended(check_host: Cli, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("end", ["kill_pair", "expire_pair", "remake_authorization_token"])
-def test_a_pair_that_is_not_accepted_is_not_replaced(
-    end: str, cli: Cli, sandbox: Sandbox, pair_in_redis: Cli
-) -> None:
+def test_a_pair_that_is_not_accepted_is_not_replaced(end: str, cli: Cli, sandbox: Sandbox, pair_in_redis: Cli) -> None:
     pair_in_redis(sandbox)
     getattr(sandbox, end)()
     ran = cli("check", "-o", "json")

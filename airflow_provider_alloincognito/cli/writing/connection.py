@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_alloincognito.cli.airflow_command import run_airflow
+from airflow_provider_alloincognito.cli.airflow_command import database_problem, run_airflow
 from airflow_provider_alloincognito.cli.writing.files import SECRET, write_whole
 from airflow_provider_alloincognito.errors import AlloincognitoSetupError
 from airflow_provider_alloincognito.scrubbing import scrub
@@ -154,10 +154,10 @@ class ConnectionDraft:
             said = _import(file)
         if f"Imported connection {self.conn_id}" not in said:
             *_, last = ("", *said.strip().splitlines())
+            why = database_problem() or f"It says: {scrub(last, [self.password or '']) or 'nothing'}."
             raise AlloincognitoSetupError(
-                f"Airflow did not save the Connection: {scrub(last, [self.password or '']) or 'it does not say why'}. "
-                "Run the command where Airflow's database can be reached, or write the Connection to a file with "
-                "--connection FILE and import it there: airflow connections import FILE --overwrite."
+                f"Airflow did not save the Connection. {why} Or write the Connection to a file with --connection FILE, "
+                "and import it where Airflow runs: airflow connections import FILE --overwrite."
             )
 
 
