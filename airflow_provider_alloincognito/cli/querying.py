@@ -49,8 +49,8 @@ def when_ready(
                 )
             if time.monotonic() + pause > deadline:
                 raise AlloincognitoWaitTimeout(
-                    f"The result was not ready within {options.wait_timeout:.0f} s. Ask for it later: airflow "
-                    f"alloincognito result '{scrub_hash(request_hash)}'"
+                    f"The result was not ready within {options.wait_timeout:.0f} s. Ask for it later with the command "
+                    f"result and its requestHash, {scrub_hash(request_hash)}."
                 )
             time.sleep(pause)
             result = hook.get_request_result(request_hash, query)

@@ -89,7 +89,8 @@ def run_checks(
     findings = [*check_server(access.settings), check_token(access), check_store(access, tries_to_write=tries_to_write)]
     if not any(finding.outcome is Outcome.FAILED for finding in findings):
         may_make = access.settings.test_makes_pair if makes_pair is None else makes_pair
-        findings.append(replace(check_pair(access, may_make=may_make), subject="Token pair"))
+        pair = check_pair(access, may_make=may_make, is_writable=tries_to_write)
+        findings.append(replace(pair, subject="Token pair"))
     return findings
 
 
@@ -147,14 +148,20 @@ def _check_store(access: Access, tries_to_write: bool) -> Finding:
     return Finding(Outcome.OK, f"{kept} (pair_store: {name}). A trial entry could be written, and was removed.")
 
 
-def check_pair(access: Access, *, may_make: bool) -> Finding:
-    """Try the stored token pair. If it is not accepted, make one, where that is allowed and it can be stored."""
+def check_pair(access: Access, *, may_make: bool, is_writable: bool = False) -> Finding:
+    """
+    Try the stored token pair. If it is not accepted, make one, where that is allowed and it can be stored.
+
+    :param may_make: whether that is allowed.
+    :param is_writable: whether the store is known to be writable.
+    """
     finding = _try_stored_pair(access)
     if finding.outcome is Outcome.OK or not may_make:
         return finding
     store, keeper = shared_pair(access.settings, access.authorization_token)
     try:
-        try_to_write(store)
+        if isinstance(store, MemoryTokenStore) or not is_writable:
+            try_to_write(store)
     except AlloincognitoTokenStoreError as error:
         return Finding(
             Outcome.WARNING,

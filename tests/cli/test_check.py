@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,7 @@ import pytest
 import trustme
 from canary import assert_no_leak
 from plain_server import PlainServer, Said
-from task_runs import in_task
 
-from airflow_provider_alloincognito.hooks.variable_store import VariableTokenStore
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 Cli = Callable[..., Any]
@@ -129,11 +127,11 @@ def start_tls(plain_server: Cli) -> Cli:
 
 
 @pytest.fixture
-def bundle(tmp_path: Path) -> Iterator[tuple[trustme.CA, Path]]:
+def bundle(tmp_path: Path) -> tuple[trustme.CA, Path]:
     authority = trustme.CA(organization_name="Telephony Ltd")
     path = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(path)
-    yield authority, path
+    return authority, path
 
 
 def test_an_unknown_authority(check_host: Cli, start_tls: Cli) -> None:
@@ -238,22 +236,6 @@ def test_a_setting_of_the_connection_makes_no_pair(cli: Cli, sandbox: Sandbox, p
     sandbox.expire_pair()
     assert cli("check", "-o", "json").checks["Token pair"] == "warning"
     assert rotations(sandbox) == 0
-
-
-@pytest.mark.usefixtures("airflow_database")
-def test_a_pair_is_made_where_tasks_find_it(
-    cli: Cli, sandbox: Sandbox, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Enough for one who waits alone.
-    monkeypatch.setattr("airflow_provider_alloincognito.cli.pairs.COMMAND_SECONDS", 5.0)
-    connect(sandbox, pair_store="variable")
-    ran = cli("check", "--make-pair", "-o", "json")
-    assert ran.code == 0
-    assert "made and stored a token pair" in ran.finding("Token pair")
-    kept = in_task(VariableTokenStore(sandbox.url, sandbox.authorization_token).load)
-    assert kept.access_token in sandbox.tokens_ever_issued
-    assert rotations(sandbox) == 1
-    assert_no_leak(sandbox, "2025-06-02", "2025-06-03", ran.out, ran.err)
 
 
 # The token store
