@@ -213,7 +213,13 @@ def error_code(said: Said, schema: Schema) -> float:
         return 0
     if said.names("error"):
         return 4
-    return 3 if said.names("status") and " " in said.name else 2 if said.has("error", "status") or " " not in said.name else 0
+    return (
+        3
+        if said.names("status") and " " in said.name
+        else 2
+        if said.has("error", "status") or " " not in said.name
+        else 0
+    )
 
 
 def error_message(said: Said, schema: Schema) -> float:

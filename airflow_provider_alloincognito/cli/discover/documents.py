@@ -53,7 +53,10 @@ MOST_REQUESTS = 60
 MOST_SCRIPTS = 8
 LOGIN_PATH = re.compile(r"log-?in|sign-?in|/auth\b|/sso\b|account", re.IGNORECASE)
 LINK_HEADER = re.compile(r"<([^>]+)>\s*;[^,]*rel=\"?(?:service-desc|describedby)", re.IGNORECASE)
-IS_PAGE = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype|html|head|body|div|script|meta|link|title|redoc|rapi-doc)", re.IGNORECASE | re.DOTALL)
+IS_PAGE = re.compile(
+    r"\s*(?:<!--.*?-->\s*)*<(?:!doctype|html|head|body|div|script|meta|link|title|redoc|rapi-doc)",
+    re.IGNORECASE | re.DOTALL,
+)
 SAVED = "Open the page in a browser, save the document that it shows (the link under its title), and use --file."
 
 

@@ -90,7 +90,9 @@ def _login(options: argparse.Namespace, output: Output, token: str | None) -> Lo
         if not name and may_ask:
             print("The documentation wants a login. User: ", end="", file=sys.stderr, flush=True)
             name = sys.stdin.readline().strip()
-        password = _password(options) or (getpass("Password (it is not shown): ", sys.stderr) if may_ask and name else "")
+        password = _password(options) or (
+            getpass("Password (it is not shown): ", sys.stderr) if may_ask and name else ""
+        )
         if not name or not password:
             return None
         output.hide(password)
@@ -142,9 +144,7 @@ def _operations(documents: Sequence[Document]) -> list[Operation]:
     return list(by_name.values())
 
 
-def _read(
-    options: argparse.Namespace, seen: Seen, chosen: Mapping[Method, str], fetch: Callable[[str], Any]
-) -> Seen:
+def _read(options: argparse.Namespace, seen: Seen, chosen: Mapping[Method, str], fetch: Callable[[str], Any]) -> Seen:
     seen.documents = [Document(one, fetch) for one in seen.search.documents]
     if not seen.documents:
         return seen

@@ -238,8 +238,12 @@ def _without_doubles(found: dict[Method, Choice]) -> dict[Method, Choice]:
             theirs = found[other]
             if method == other or mine.best is None or theirs.best is None or mine.chosen:
                 continue
-            if mine.best.operation is theirs.best.operation and (theirs.chosen or theirs.best.points > mine.best.points):
-                found[method] = mine = _choice(method, [one for one in mine.candidates if one.operation is not theirs.best.operation])
+            if mine.best.operation is theirs.best.operation and (
+                theirs.chosen or theirs.best.points > mine.best.points
+            ):
+                found[method] = mine = _choice(
+                    method, [one for one in mine.candidates if one.operation is not theirs.best.operation]
+                )
     return {method: found[method] for method in METHODS}
 
 
@@ -275,7 +279,11 @@ def _call_list(one: Features) -> list[Reason]:
         reasons.append(Reason(1, "its words speak of calls"))
     if one.hash is not None:
         reasons.append(Reason(0.5, f"its answer has a handle of the request ({'.'.join(one.hash.path)})"))
-    for meaning, what in (("stats", "statistics"), ("live", "calls that go on or were missed"), ("other", "other things")):
+    for meaning, what in (
+        ("stats", "statistics"),
+        ("live", "calls that go on or were missed"),
+        ("other", "other things"),
+    ):
         if path.names(meaning):
             reasons.append(Reason(-2, f"its path speaks of {what}"))
     if path.names("export"):
@@ -298,9 +306,13 @@ def _pair(one: Features, *, is_refresh: bool) -> list[Reason]:
     makes = 2 * one.path.names("create") + ("create" in one.path.in_text)
     difference = renews - makes if is_refresh else makes - renews
     if difference > 0:
-        reasons.append(Reason(min(2 + difference, 4), f"its words speak of {'renewing' if is_refresh else 'making'} them"))
+        reasons.append(
+            Reason(min(2 + difference, 4), f"its words speak of {'renewing' if is_refresh else 'making'} them")
+        )
     elif difference < 0:
-        reasons.append(Reason(max(-2 + difference, -4), f"its words speak of {'making' if is_refresh else 'renewing'} them"))
+        reasons.append(
+            Reason(max(-2 + difference, -4), f"its words speak of {'making' if is_refresh else 'renewing'} them")
+        )
     return reasons
 
 
@@ -319,12 +331,18 @@ def _recording(one: Features, rows: Rows | None) -> list[Reason]:
         return []
     reasons = _common(one, [one.key])
     if one.content is not None:
-        reasons.append(Reason(min(one.content.points, 4), f"its answer has a file in base64 ({'.'.join(one.content.path)})"))
+        reasons.append(
+            Reason(min(one.content.points, 4), f"its answer has a file in base64 ({'.'.join(one.content.path)})")
+        )
     else:
         reasons.append(Reason(3, f"it answers with sound ({one.operation.good[0].media or 'a file'})"))
     if said.has("recording", "file"):
-        reasons.append(Reason(2 if said.names("recording", "file") else 1, f"it takes the id of a recording ({one.key.name})"))
-    if rows is not None and one.key.name.lower() in [guess.field.lower() for guess in rows.guesses if guess.role == "record_file_id"]:
+        reasons.append(
+            Reason(2 if said.names("recording", "file") else 1, f"it takes the id of a recording ({one.key.name})")
+        )
+    if rows is not None and one.key.name.lower() in [
+        guess.field.lower() for guess in rows.guesses if guess.role == "record_file_id"
+    ]:
         reasons.append(Reason(2, f"the rows of the call list have a field {one.key.name}"))
     if one.path.has("recording"):
         reasons.append(Reason(2 if one.path.names("recording") else 1, "its words speak of recordings"))
@@ -353,7 +371,9 @@ def _result(one: Features, handle: Spot | None) -> list[Reason]:
     elif one.content is not None:
         reasons.append(Reason(1, "its answer may be a file"))
     if one.path.has("result") or one.path.has("request"):
-        reasons.append(Reason(1.5 if one.path.names("result", "request") else 1, "its words speak of a request's result"))
+        reasons.append(
+            Reason(1.5 if one.path.names("result", "request") else 1, "its words speak of a request's result")
+        )
     if one.path.has("hash"):
         reasons.append(Reason(0.5, "and of a hash"))
     if one.path.names("other") and not is_handle:

@@ -185,7 +185,9 @@ def _flattened(parts: list[Part]) -> list[Part]:
         if isinstance(raw.get("$ref"), str):
             inner.append(resolver.resolve(raw["$ref"]))
         for key in COMPOSITIONS:
-            inner += [(one, resolver) for one in raw[key] if isinstance(one, dict)] if isinstance(raw.get(key), list) else []
+            inner += (
+                [(one, resolver) for one in raw[key] if isinstance(one, dict)] if isinstance(raw.get(key), list) else []
+            )
         waiting.extendleft(reversed(inner))
     return found
 
@@ -290,7 +292,9 @@ class Operation:
         """The responses of a success: with JSON first."""
         good = [one for one in self.answers if one.status.startswith("2")]
         good = good or [one for one in self.answers if one.status == "default"]
-        return tuple(sorted(good, key=lambda one: (one.status != "200", "json" not in one.media and one.media != "*/*")))
+        return tuple(
+            sorted(good, key=lambda one: (one.status != "200", "json" not in one.media and one.media != "*/*"))
+        )
 
     @property
     def answer(self) -> Schema:

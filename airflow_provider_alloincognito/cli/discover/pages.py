@@ -91,7 +91,9 @@ def read_page(text: str) -> Page:
         _add(page, read_script(script))
     page.addresses += _likely(text)
     page.addresses = _unique(page.addresses)
-    page.scripts = sorted(_unique(page.scripts), key=lambda one: (bool(LIBRARY.search(one)), not INITIALIZER.search(one)))
+    page.scripts = sorted(
+        _unique(page.scripts), key=lambda one: (bool(LIBRARY.search(one)), not INITIALIZER.search(one))
+    )
     page.is_login = parser.has_password_field
     page.viewer = next((name for name, pattern in VIEWERS.items() if pattern.search(text)), "")
     return page
@@ -131,7 +133,9 @@ def _unique(texts: Iterable[str]) -> list[str]:
 
 def _can_be_address(text: str) -> bool:
     path = text.partition("?")[0].partition("#")[0]
-    return bool(path) and not ENDING.search(path.rpartition("/")[2]) and not path.startswith(("#", "data:", "javascript:"))
+    return (
+        bool(path) and not ENDING.search(path.rpartition("/")[2]) and not path.startswith(("#", "data:", "javascript:"))
+    )
 
 
 def _likely(text: str) -> Iterator[str]:

@@ -236,7 +236,9 @@ class _Proposer:
     def _add_zone(self, period: list[Parameter], text: str) -> None:
         descriptions = [one.description for one in period]
         starts = [guess.field for guess in self._guesses if guess.role == "started_at"]
-        descriptions += [one.description or "" for one in (self._rows.fields if self._rows else ()) if one.name in starts]
+        descriptions += [
+            one.description or "" for one in (self._rows.fields if self._rows else ()) if one.name in starts
+        ]
         has_offset = "%:z" in text or "%z" in text or "%s" in text
         if text.endswith("Z"):
             self._set("timezone", "UTC", "its times end in Z")
@@ -286,7 +288,9 @@ class _Proposer:
             has_commas = re.search(r"запят|comma", numbers.description, re.IGNORECASE)
             written = numbers.list_format if is_list else "comma" if has_commas else "repeat"
         if written not in ("list", "repeat", "comma"):
-            self._note("unsupported", "numbers_field", f"Numbers in the style {written!r}. Ask for one number at a time.")
+            self._note(
+                "unsupported", "numbers_field", f"Numbers in the style {written!r}. Ask for one number at a time."
+            )
         elif written == "comma":
             self._map("getcalllist", "list_format", "comma", "several numbers are one text")
 
@@ -440,10 +444,15 @@ class _Proposer:
         for method in METHODS:
             if method not in self.taken and method in self._choices:
                 setting = PATH_SETTINGS[method]
-                what = "several operations may be it" if self._choices[method].candidates else "no operation looks like it"
+                what = (
+                    "several operations may be it" if self._choices[method].candidates else "no operation looks like it"
+                )
                 self._note("unknown", method, f"{what}, so {setting} stays {getattr(DEFAULTS, setting)}.")
         for subject, text in (
-            ("period_end", "Whether a call that starts exactly at the end of a period is listed. Both are taken for possible."),
+            (
+                "period_end",
+                "Whether a call that starts exactly at the end of a period is listed. Both are taken for possible.",
+            ),
             ("pending_error_codes", 'Whether an error\'s code can mean "not ready yet". None is assumed.'),
             ("requests_per_second", "How many requests the server allows. No limit is assumed."),
         ):
@@ -473,9 +482,10 @@ def _security_problem(operation: Operation) -> str:
         return ""
     scheme = operation.security[0]
     kind = str(scheme.get("type", "?"))
-    detail = {"apiKey": f"the key {scheme.get('name')} in the {scheme.get('in')}", "basic": "a user and a password"}.get(
-        kind, str(scheme.get("scheme") or kind)
-    )
+    detail = {
+        "apiKey": f"the key {scheme.get('name')} in the {scheme.get('in')}",
+        "basic": "a user and a password",
+    }.get(kind, str(scheme.get("scheme") or kind))
     return f"It wants {detail} ({kind}). The package sends its tokens only as Authorization: Bearer."
 
 

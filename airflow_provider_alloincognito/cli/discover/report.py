@@ -82,7 +82,9 @@ def report(options: argparse.Namespace, output: Output, seen: Seen) -> int:
 
 def _is_incomplete(seen: Seen) -> bool:
     outcome = seen.outcome
-    unsure = [one for one in NEEDED_METHODS if seen.choices[one].best is not None and seen.choices[one].confidence == "unsure"]
+    unsure = [
+        one for one in NEEDED_METHODS if seen.choices[one].best is not None and seen.choices[one].confidence == "unsure"
+    ]
     return bool(unsure) or outcome is None or bool(outcome.missing)
 
 
@@ -156,7 +158,9 @@ def _findings(seen: Seen) -> list[Finding]:
             found.append(Finding(Grade.WARNING, f"{guess.field} is a guess, and left out.", fix, subject=guess.role))
     if outcome.missing:
         text = f"Not found, and the daily DAG needs it: {', '.join(outcome.missing)}."
-        found.append(Finding(Grade.WARNING, text, "'airflow alloincognito sample' learns it from an answer.", "Missing"))
+        found.append(
+            Finding(Grade.WARNING, text, "'airflow alloincognito sample' learns it from an answer.", "Missing")
+        )
     return found
 
 

@@ -36,7 +36,9 @@ MASK = re.compile(
     r"(?P<fraction>\.[sSfF]{1,6})?(?P<zone>\s?(?:'?Z'?|XXX|ZZ|zzz|K))?)?"
 )
 PATTERN_DIGITS = re.compile(r"\\d\{(\d)(?:,\d)?\}|\[0-9\]\{(\d)\}|((?:\\d|\[0-9\])+)(?!\{)")
-ZONE = re.compile(r"\b(?:Europe|Asia|America|Africa|Australia|Pacific|Atlantic|Etc)/[A-Z][A-Za-z_+-]+(?:/[A-Z][A-Za-z_]+)?")
+ZONE = re.compile(
+    r"\b(?:Europe|Asia|America|Africa|Australia|Pacific|Atlantic|Etc)/[A-Z][A-Za-z_+-]+(?:/[A-Z][A-Za-z_]+)?"
+)
 UTC_OFFSET = re.compile(r"\b(?:UTC|GMT)\s?([+-])\s?0?(\d{1,2})(?::?00)?\b")
 MOSCOW_HOURS = 3
 LONGEST_OFFSET = 12
