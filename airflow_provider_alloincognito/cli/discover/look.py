@@ -66,7 +66,7 @@ def look(options: argparse.Namespace, output: Output) -> Seen:
     fetcher = Fetcher(settings, _login(options, output, token))
     try:
         with output.progress("Looking for the API's document"):
-            finder = Finder(fetcher, lambda found: _has_methods(found))
+            finder = Finder(fetcher, _has_methods)
             search = finder.find(options.docs_url)
         return _read(options, Seen(search, settings, token), chosen, _referred(fetcher))
     finally:
@@ -85,18 +85,17 @@ def _access(options: argparse.Namespace, output: Output) -> tuple[Settings, str 
 
 def _login(options: argparse.Namespace, output: Output, token: str | None) -> Login:
     def user() -> tuple[str, str] | None:
-        name = options.docs_user or os.environ.get(USER_VARIABLE)
         may_ask = sys.stdin.isatty() and options.output != "json"
+        name = options.docs_user or os.environ.get(USER_VARIABLE)
         if not name and may_ask:
-            print("The documentation wants a login. User: ", end="", file=sys.stderr, flush=True)
+            sys.stderr.write("The documentation wants a login. User: ")
+            sys.stderr.flush()
             name = sys.stdin.readline().strip()
-        password = _password(options) or (
-            getpass("Password (it is not shown): ", sys.stderr) if may_ask and name else ""
-        )
-        if not name or not password:
-            return None
+        password = _password(options)
+        if not password and name and may_ask:
+            password = getpass("Password (it is not shown): ", sys.stderr)
         output.hide(password)
-        return name, password
+        return (name, password) if name and password else None
 
     return Login(options.docs_login, lambda: token, user)
 

@@ -191,7 +191,7 @@ def match(operations: Sequence[Operation], chosen: Mapping[Method, str] | None =
 def _candidate(method: Method, one: Features, reasons: list[Reason]) -> Candidate:
     roles: Mapping[str, Parameter] = {}
     if method == "getcalllist":
-        roles = dict(one.roles)
+        roles = {str(role): parameter for role, parameter in one.roles.items()}
     elif method == "getcallrecordfile" and one.key is not None:
         roles = {"recordFileId": one.key}
     elif method == "getrequestresultbyhash" and one.key is not None:
@@ -294,7 +294,7 @@ def _call_list(one: Features) -> list[Reason]:
 def _pair(one: Features, *, is_refresh: bool) -> list[Reason]:
     if one.access is None or one.refresh is None or one.access.path == one.refresh.path:
         return []
-    wanted = [parameter for parameter in one.required if not parameter.where == "path"]
+    wanted = [parameter for parameter in one.required if parameter.where != "path"]
     names = " ".join(parameter.name for parameter in wanted)
     if Said(names).names("password"):
         return []  # the login of a person

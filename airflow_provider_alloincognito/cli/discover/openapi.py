@@ -342,7 +342,7 @@ class Document:
         self._left -= 1
         content = self._fetch(urldefrag(uri).url) if self._left >= 0 else None
         if content is None:
-            raise referencing.exceptions.NoSuchResource(ref=uri)
+            raise LookupError(uri)
         return referencing.Resource.opaque(content)
 
     @cached_property
@@ -420,7 +420,9 @@ class Document:
             schemes = [one for one in _list(self.content.get("schemes")) if isinstance(one, str)]
             scheme = "https" if not schemes or "https" in schemes else schemes[0]
             return f"{scheme}://{host}" if host else "", str(base or "").rstrip("/")
-        servers = next((one["servers"] for one in (raw, item, self.content) if _list(one.get("servers"))), [])
+        servers: list[Any] = next(
+            (one["servers"] for one in (raw, item, self.content) if _list(one.get("servers"))), []
+        )
         urls = [_server_url(one) for one in servers if isinstance(one, dict)] or [""]
         here = "{0.scheme}://{0.netloc}".format(urlsplit(self._base))
         absolute = [urljoin(self._base if self._base != NO_BASE else "", url) if url else "" for url in urls]

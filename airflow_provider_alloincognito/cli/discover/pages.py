@@ -85,8 +85,7 @@ def read_page(text: str) -> Page:
     parser.close()
     page = parser.page
     for script in parser.inline:
-        value = parse(script) if parser.inline[script] else None
-        page.documents += [value] if is_document(value) else []
+        page.documents += _whole(script) if parser.inline[script] else []
         page.pages += MOVED.findall(script)
         _add(page, read_script(script))
     page.addresses += _likely(text)
@@ -120,6 +119,12 @@ def read_config(value: Any) -> list[str]:
         if isinstance(one.get("urls"), list):
             found += read_config(one["urls"])
     return _unique(found)
+
+
+def _whole(text: str) -> list[dict[str, Any]]:
+    """Return the document that a text is, if it is one."""
+    value = parse(text)
+    return [value] if is_document(value) else []
 
 
 def _add(page: Page, other: Page) -> None:
@@ -177,8 +182,7 @@ class _Parser(HTMLParser):
 
     def _attribute(self, name: str, value: str) -> None:
         if "openapi" in value or "swagger" in value:
-            document = parse(value) if value.lstrip().startswith("{") else None
-            self.page.documents += [document] if is_document(document) else []
+            self.page.documents += _whole(value) if value.lstrip().startswith("{") else []
         if value and ADDRESS_NAME.fullmatch(name) and _can_be_address(value) and not re.search(r"[\s{]", value):
             self.page.addresses.append(value)
 

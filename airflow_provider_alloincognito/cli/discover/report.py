@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 MOST_SHOWN = 4
 LONGEST_TEXT = 100
 WHAT_ELSE = (
-    "Open the server's page in a browser, log in there if it asks for it, save the document that it shows (the link under "
-    "its title), and run this with --file FILE. If there is no document, 'airflow alloincognito sample' learns from an answer."
+    "Open the server's page in a browser, log in there if it asks for it, save the document that it shows (the link "
+    "under its title), and run this with --file FILE. If there is no document, 'airflow alloincognito sample' learns "
+    "from an answer."
 )
 
 
@@ -96,7 +97,7 @@ def _print_attempts(output: Output, seen: Seen) -> None:
 
 
 def _print_methods(output: Output, choices: Iterable[Choice]) -> None:
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for choice in choices:
         if choice.best is not None:
             sure = "chosen by you" if choice.chosen else choice.confidence

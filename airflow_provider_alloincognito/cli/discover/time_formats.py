@@ -150,13 +150,13 @@ def named_zone(text: str) -> str | None:
     for found in ZONE.finditer(text):
         with suppress(ZoneInfoNotFoundError, ValueError, OSError):
             return ZoneInfo(found[0]).key
-    if found := UTC_OFFSET.search(text):
-        hours = int(found[2])
+    if (offset := UTC_OFFSET.search(text)) is not None:
+        sign, hours = offset[1], int(offset[2])
         if not hours:
             return "UTC"
-        if found[1] == "+" and hours == MOSCOW_HOURS:
+        if sign == "+" and hours == MOSCOW_HOURS:
             return "Europe/Moscow"
-        return f"Etc/GMT{'-' if found[1] == '+' else '+'}{hours}" if hours <= LONGEST_OFFSET else None
+        return f"Etc/GMT{'-' if sign == '+' else '+'}{hours}" if hours <= LONGEST_OFFSET else None
     said = Said("", text)
     if said.has("moscow"):
         return "Europe/Moscow"
