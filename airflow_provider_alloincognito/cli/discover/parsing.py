@@ -35,6 +35,7 @@ SCRIPT_TOKEN = re.compile(
     )
   | (?P<text>"(?:[^"\\\n]|\\.)*"? | '(?:[^'\\\n]|\\.)*'? | `(?:[^`\\]|\\.)*`?)
   | (?P<comment>//[^\n]* | /\*(?:.*?\*/|.*))
+  | (?<![\w$.])(?P<key>[A-Za-z_$][\w$]*)\s*:(?=\S)
   | (?P<open>\{) | (?P<close>\})
     """,
     re.VERBOSE | re.DOTALL,
@@ -161,7 +162,14 @@ def _literal(text: str) -> Any:
     try:
         return json.loads(text, strict=False)
     except (ValueError, RecursionError):
-        return _yaml(SCRIPT_TOKEN.sub(lambda token: "" if token["comment"] else token[0], text))
+        return _yaml(SCRIPT_TOKEN.sub(_as_yaml, text))
+
+
+def _as_yaml(token: re.Match[str]) -> str:
+    """Return a token of JavaScript as YAML has it: without comments, and with a space after a name's colon."""
+    if token["version"] is not None:
+        return re.sub(r":\s*", ": ", token[0], count=1)
+    return "" if token["comment"] else f"{token['key']}: " if token["key"] else token[0]
 
 
 def _in_text(literal: str) -> Iterator[dict[str, Any]]:
