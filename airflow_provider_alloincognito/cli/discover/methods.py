@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.cli.discover import answers
 from airflow_provider_alloincognito.cli.discover.answers import Rows, Spot, find
 from airflow_provider_alloincognito.cli.discover.openapi import Operation, Parameter
@@ -23,6 +24,15 @@ from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 Method = Literal["create", "refresh", "getcalllist", "getcallrecordfile", "getrequestresultbyhash"]
 METHODS: tuple[Method, ...] = ("create", "refresh", "getcalllist", "getcallrecordfile", "getrequestresultbyhash")
 Confidence = Literal["certain", "likely", "unsure"]
+
+PATH_SETTINGS: dict[Method, str] = {
+    "create": "create_path",
+    "refresh": "refresh_path",
+    "getcalllist": "call_list_path",
+    "getcallrecordfile": "record_file_path",
+    "getrequestresultbyhash": "request_result_path",
+}
+DEFAULTS = Settings()
 
 POSSIBLE, LIKELY, CERTAIN = 4.0, 6.0, 8.0
 """Points from which on an operation is a candidate, a likely one, a certain one."""
@@ -124,6 +134,11 @@ class Features:
         return self.spot(answers.request_hash, 2.5)
 
     @cached_property
+    def is_described(self) -> bool:
+        """Whether the document says what the answer holds."""
+        return any(answers.leaves(self.operation.answer)) or self.rows is not None
+
+    @cached_property
     def path(self) -> Said:
         """What the path and the name say. Tags come last, and say what all of a group has in common."""
         path = re.sub(r"\{[^}]*\}", " ", self.operation.path)
@@ -171,7 +186,7 @@ def match(operations: Sequence[Operation], chosen: Mapping[Method, str] | None =
             return
         candidates = []
         for one in features:
-            reasons = [reason for reason in score(one) if reason.points]
+            reasons = [reason for reason in (*_usual_place(method, one), *score(one)) if reason.points]
             if reasons and sum(reason.points for reason in reasons) >= POSSIBLE:
                 candidates.append(_candidate(method, one, reasons))
         found[method] = _choice(method, candidates)
@@ -186,6 +201,11 @@ def match(operations: Sequence[Operation], chosen: Mapping[Method, str] | None =
     renewing = found["refresh"].best
     judge("create", lambda one: _create(one, renewing.operation if renewing is not None else None))
     return _without_doubles(found)
+
+
+def _usual_place(method: Method, one: Features) -> list[Reason]:
+    path = getattr(DEFAULTS, PATH_SETTINGS[method])
+    return [Reason(4, "it is where the API's text has it")] if one.operation.path.endswith(path) else []
 
 
 def _candidate(method: Method, one: Features, reasons: list[Reason]) -> Candidate:
@@ -292,17 +312,22 @@ def _call_list(one: Features) -> list[Reason]:
 
 
 def _pair(one: Features, *, is_refresh: bool) -> list[Reason]:
-    if one.access is None or one.refresh is None or one.access.path == one.refresh.path:
+    has_tokens = one.access is not None and one.refresh is not None and one.access.path != one.refresh.path
+    if not has_tokens and (one.is_described or one.parameters or not one.path.names("token")):
         return []
     wanted = [parameter for parameter in one.required if parameter.where != "path"]
     names = " ".join(parameter.name for parameter in wanted)
     if Said(names).names("password"):
         return []  # the login of a person
-    path = ".".join(one.access.path), ".".join(one.refresh.path)
-    reasons = [Reason(4, f"its answer has two tokens ({path[0]}, {path[1]})"), *_common(one, [])]
+    reasons = _common(one, [])
+    if one.access is not None and one.refresh is not None:
+        paths = ".".join(one.access.path), ".".join(one.refresh.path)
+        reasons.append(Reason(4, f"its answer has two tokens ({paths[0]}, {paths[1]})"))
+    else:
+        reasons.append(Reason(1, "its path speaks of tokens, and its answer is not described"))
     if one.spot(answers.expiry_of("access"), 3):
         reasons.append(Reason(1, "and says when they end"))
-    renews = 2 * one.path.names("refresh") + ("refresh" in one.path.in_text) + 2 * Said(names).names("refresh")
+    renews = 3 * one.path.names("refresh") + ("refresh" in one.path.in_text) + 2 * Said(names).names("refresh")
     makes = 2 * one.path.names("create") + ("create" in one.path.in_text)
     difference = renews - makes if is_refresh else makes - renews
     if difference > 0:
@@ -324,7 +349,7 @@ def _create(one: Features, renewing: Operation | None) -> list[Reason]:
 
 
 def _recording(one: Features, rows: Rows | None) -> list[Reason]:
-    if one.key is None or (one.content is None and not one.is_audio):
+    if one.key is None or (one.content is None and not one.is_audio and one.is_described):
         return []
     said = Said(one.key.name, one.key.description)
     if said.names("hash") or one.path.names("upload"):
@@ -334,7 +359,7 @@ def _recording(one: Features, rows: Rows | None) -> list[Reason]:
         reasons.append(
             Reason(min(one.content.points, 4), f"its answer has a file in base64 ({'.'.join(one.content.path)})")
         )
-    else:
+    elif one.is_audio:
         reasons.append(Reason(3, f"it answers with sound ({one.operation.good[0].media or 'a file'})"))
     if said.has("recording", "file"):
         reasons.append(

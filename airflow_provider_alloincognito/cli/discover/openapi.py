@@ -127,6 +127,9 @@ class Schema:
                 return [str(names.get(str(value), "")) for value in self.values]
             if isinstance(names, list) and len(names) == len(self.values):
                 return [str(name) for name in names]
+        constants = [raw for raw, _ in self.parts if "const" in raw]
+        if constants and len(constants) == len(self.values):
+            return [f"{raw.get('title') or ''} {raw.get('description') or ''}".strip() for raw in constants]
         return []
 
     @cached_property

@@ -17,7 +17,9 @@ from airflow_provider_alloincognito.cli.discover.answers import Rows, Spot, find
 from airflow_provider_alloincognito.cli.discover.fetching import origin
 from airflow_provider_alloincognito.cli.discover.methods import (
     AUDIO,
+    DEFAULTS,
     METHODS,
+    PATH_SETTINGS,
     Candidate,
     Choice,
     Method,
@@ -30,16 +32,8 @@ from airflow_provider_alloincognito.cli.discover.words import Said
 from airflow_provider_alloincognito.cli.proposal import NEEDED, ROLES, Proposal
 from airflow_provider_alloincognito.cli.roles import Guess, mapping, schema_type
 
-PATH_SETTINGS: dict[Method, str] = {
-    "create": "create_path",
-    "refresh": "refresh_path",
-    "getcalllist": "call_list_path",
-    "getcallrecordfile": "record_file_path",
-    "getrequestresultbyhash": "request_result_path",
-}
 NEEDED_METHODS: tuple[Method, ...] = ("create", "getcalllist", "getcallrecordfile")
 """The methods without which the daily DAG cannot run."""
-DEFAULTS = Settings()
 FEWEST_CALL_FIELDS = 2.0
 OTHER_SOUNDS = re.compile(r"\b(wav|ogg)\b", re.IGNORECASE)
 SUCCESS_CODES = ("", "0", "ok", "none", "null")
@@ -257,11 +251,13 @@ class _Proposer:
         if (direction := roles.get("direction")) is not None:
             table = direction_values(direction)
             if table is None:
-                is_number = direction.schema.type in ("integer", "number")
                 assumed = "0 for all, 1 for outgoing and 2 for incoming calls are assumed."
                 self._note("unknown", "direction", f"The values of {direction.name}. {assumed}")
-                table = {"0": "0", "1": "1", "2": "2"} if not is_number and direction.where == "json" else None
-            if table is not None and table != {"0": 0, "1": 1, "2": 2}:
+                is_text = direction.schema.type == "string" and direction.where == "json"
+                table = {key: key if is_text else int(key) for key in "012"}
+                if direction.schema.values and "0" not in map(str, direction.schema.values):
+                    table["0"] = None
+            if table != {"0": 0, "1": 1, "2": 2}:
                 values["direction"] = table
         for ours, is_filter in (("isCallRecord", True), ("isRead", False)):
             if ours in roles and (table := flag_values(roles[ours], is_filter=is_filter)) is not None:

@@ -42,7 +42,7 @@ _MEANINGS = {
     "token": "token* jwt tokin",
     "refresh": "refresh* renew* reissue* prolong* rotate* obnov~ prodl~ pereizd~ perevyp~",
     "create": "create* new issue* make generate* obtain get login signin sozd~ poluch~ vyd~ vypusk~ vypust~ novy~ "
-    "novo~ authorize* avtoriz~",
+    "novo~",
     "expiry": "exp expir~ ttl valid* until lifetime life lives srok~ istek~ istech~ deystv~ godn~ ends",
     "error": "error* err errors fault* fail failure oshib~ exception problem",
     "status": "status* state sostoyan~",
