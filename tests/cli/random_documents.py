@@ -11,10 +11,14 @@ from other_operations import with_other_operations
 
 # By meaning: names as they are met in English, Russian in Latin letters, and Russian. They are cased at random.
 PARAMETERS: dict[str, list[str]] = {
-    "periodStart": ["period start", "date from", "from date", "start time", "begin date", "since", "date begin"]
-    + ["data nachala", "nachalo perioda", "vremya s", "дата начала", "time from", "period from"],
-    "periodEnd": ["period end", "date to", "to date", "end time", "finish date", "until", "date end"]
-    + ["data kontsa", "konec perioda", "vremya po", "дата окончания", "time to", "period to"],
+    "periodStart": [
+        "period start", "date from", "from date", "start time", "begin date", "since", "date begin", "data nachala",
+        "nachalo perioda", "vremya s", "дата начала", "time from", "period from",
+    ],
+    "periodEnd": [
+        "period end", "date to", "to date", "end time", "finish date", "until", "date end", "data kontsa",
+        "konec perioda", "vremya po", "дата окончания", "time to", "period to",
+    ],
     "direction": ["direction", "call direction", "dir", "napravlenie", "направление", "direction type"],
     "durationFrom": [
         "duration from",
@@ -35,7 +39,7 @@ PARAMETERS: dict[str, list[str]] = {
     ],
     "isRead": ["is read", "voicemail read", "proslushano", "is listened voicemail", "прослушано", "heard"],
     "numbers": ["numbers", "phones", "phone numbers", "msisdns", "nomera", "номера", "extensions", "abonent numbers"],
-}
+}  # fmt: skip
 RECORDING_IDS = ["record file id", "recording id", "record uuid", "zapis id", "id zapisi", "audio id", "ид записи"]
 HASHES = ["request hash", "request id", "query hash", "hesh zaprosa", "job id", "хеш запроса", "task uid"]
 ROW: dict[str, list[str]] = {
@@ -138,7 +142,7 @@ def documents(draw: st.DrawFn) -> RandomDocument:
     )
     file = wrapped(wrappers, {content: {"type": "string", "description": "mp3, base64"}, handle: TEXT})
     pair = wrapped(wrappers[:1], {access: TEXT, refresh: TEXT})
-    kinds = {ours: TEXT for ours in parameters} | dict.fromkeys(
+    kinds = dict.fromkeys(parameters, TEXT) | dict.fromkeys(
         ("durationFrom", "durationTo", "isRead", "isCallRecord"), NUMBER
     )
     kinds |= {"numbers": {"type": "array", "items": TEXT}, "direction": {"type": "integer", "enum": [0, 1, 2]}}

@@ -68,13 +68,17 @@ PAGES: dict[str, dict[str, Said]] = {
         **HERE,
     },
     "an initializer": {
-        "/docs": html('<script src="./swagger-ui-bundle.js"></script><script src="init/swagger-initializer.js"></script>'),
+        "/docs": html(
+            '<script src="./swagger-ui-bundle.js"></script><script src="init/swagger-initializer.js"></script>'
+        ),
         "/init/swagger-initializer.js": Said(b'window.ui = SwaggerUIBundle({\n  url: "somewhere/api.json",\n})'),
         **HERE,
     },
     "a document in an initializer": {
         "/docs": html('<script src="/docs/swagger-ui-init.js"></script>'),
-        "/docs/swagger-ui-init.js": Said(f'window.onload = () => {{ let options = {{"swaggerDoc": {COMPACT}, "a": 1}}'.encode()),
+        "/docs/swagger-ui-init.js": Said(
+            f'window.onload = () => {{ let options = {{"swaggerDoc": {COMPACT}, "a": 1}}'.encode()
+        ),
     },
     "a document in JavaScript": {"/docs": html(f"<script>ui({{spec: {JAVASCRIPT}, dom_id: '#x'}})</script>")},
     "a document as a text": {"/docs": html(f"<script>ui({{spec: JSON.parse({ESCAPED})}})</script>")},
@@ -87,10 +91,17 @@ PAGES: dict[str, dict[str, Said]] = {
     "scalar with the document": {"/docs": html(f'<div data-configuration="{attribute(COMPACT)}"></div>')},
     "elements": {"/docs": html('<elements-api apiDescriptionUrl="/somewhere/api.json" router="hash" />'), **HERE},
     "a link tag": {"/docs": html('<link rel="service-desc" href="/somewhere/api.json">'), **HERE},
-    "a header": {"/docs": Said(b"<html></html>", headers={"Link": '</somewhere/api.json>; rel="service-desc"'}), **HERE},
+    "a header": {
+        "/docs": Said(b"<html></html>", headers={"Link": '</somewhere/api.json>; rel="service-desc"'}),
+        **HERE,
+    },
     "an anchor": {"/docs": html('<a href="/files/swagger?v=2">скачать</a>'), "/files/swagger": Said(DOCUMENT.encode())},
     "a base tag": {"/docs": html('<base href="/somewhere/"><script>ui({url: "api.json"})</script>'), **HERE},
-    "a frame": {"/docs": html('<iframe src="/ui/"></iframe>'), "/ui/": html('<redoc spec-url="/somewhere/api.json">'), **HERE},
+    "a frame": {
+        "/docs": html('<iframe src="/ui/"></iframe>'),
+        "/ui/": html('<redoc spec-url="/somewhere/api.json">'),
+        **HERE,
+    },
     "a refresh": {
         "/docs": html('<meta http-equiv="refresh" content="0; url=/ui/index.html">'),
         "/ui/index.html": html('<redoc spec-url="../somewhere/api.json">'),

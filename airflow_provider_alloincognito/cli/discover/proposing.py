@@ -298,15 +298,16 @@ class _Proposer:
             self._note(
                 "unsupported",
                 method,
-                f"It wants {', '.join(extra)}, which the package does not send. If the value is always the same, put it "
-                f"into {PATH_SETTINGS[method]} as a query: ...?{extra[0]}=VALUE.",
+                f"It wants {', '.join(extra)}, which the package does not send. If the value is always the same, put "
+                f"it into {PATH_SETTINGS[method]} as a query: ...?{extra[0]}=VALUE.",
             )
         if paging := [one.name for one in where if Said(one.name).names("page") and method == "getcalllist"]:
             self._note(
                 "unsupported",
                 method,
                 f"It may answer page by page ({', '.join(paging)}), and only the first page is fetched. If it has an "
-                f"upper limit, put it into {PATH_SETTINGS[method]} as a query, and split periods with the operator's window.",
+                f"upper limit, put it into {PATH_SETTINGS[method]} as a query, and split periods with the "
+                "operator's window.",
             )
         if problem := _security_problem(operation):
             self._note("unsupported", method, problem)
@@ -317,8 +318,8 @@ class _Proposer:
             self._note(
                 "unknown",
                 "host",
-                f"The document says that the API is at {operation.host}, the Connection's is {self._settings.server}. If "
-                "requests fail with 404, try the other as the Connection's host.",
+                f"The document says that the API is at {operation.host}, the Connection's is {self._settings.server}. "
+                "If requests fail with 404, try the other as the Connection's host.",
             )
 
     # Answers

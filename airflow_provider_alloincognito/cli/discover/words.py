@@ -59,7 +59,7 @@ _MEANINGS = {
     "password": "password* passwd pwd secret login username user parol~ email",
     "utc": "utc gmt grinvich~",
     "moscow": "msk moscow moskov~ moskv~",
-    "milliseconds": "ms msec millis* millisek~",
+    "milliseconds": "ms msec millis millisecond* millisek~",
     "upload": "upload* delete* remove* import* zagruz~ udal~",
     "export": "export* download* csv xlsx excel vygruz~",
 }
