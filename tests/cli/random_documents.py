@@ -76,8 +76,8 @@ PATHS: dict[str, list[str]] = {
     "getcallrecordfile": ["recordings/file", "record", "audio", "zapis", "calls/record", "Records/Download"],
     "getrequestresultbyhash": ["results", "request/result", "jobs/result", "rezultat", "Requests/GetResult"],
 }
-TEXT = {"type": "string"}
-NUMBER = {"type": "integer"}
+TEXT: dict[str, Any] = {"type": "string"}
+NUMBER: dict[str, Any] = {"type": "integer"}
 
 
 def _cased(words: str, style: str) -> str:
@@ -142,7 +142,7 @@ def documents(draw: st.DrawFn) -> RandomDocument:
     )
     file = wrapped(wrappers, {content: {"type": "string", "description": "mp3, base64"}, handle: TEXT})
     pair = wrapped(wrappers[:1], {access: TEXT, refresh: TEXT})
-    kinds = dict.fromkeys(parameters, TEXT) | dict.fromkeys(
+    kinds: dict[str, dict[str, Any]] = dict.fromkeys(parameters, TEXT) | dict.fromkeys(
         ("durationFrom", "durationTo", "isRead", "isCallRecord"), NUMBER
     )
     kinds |= {"numbers": {"type": "array", "items": TEXT}, "direction": {"type": "integer", "enum": [0, 1, 2]}}
