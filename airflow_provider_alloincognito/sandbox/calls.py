@@ -17,7 +17,8 @@ from itertools import accumulate
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
-from airflow_provider_alloincognito.sandbox.settings import ROW_FIELDS, SandboxSettings
+from airflow_provider_alloincognito.sandbox.names import ROW_FIELDS
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 
 DAY_MS = 86_400_000
 OUTGOING, INCOMING = 1, 2

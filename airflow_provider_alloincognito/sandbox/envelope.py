@@ -9,12 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_alloincognito.sandbox.settings import (
-    ERROR_FIELDS,
-    RECORDING_FIELDS,
-    RESULT_FIELDS,
-    SandboxSettings,
-)
+from airflow_provider_alloincognito.sandbox.names import ERROR_FIELDS, RECORDING_FIELDS, RESULT_FIELDS
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 from airflow_provider_alloincognito.sandbox.tokens import Pair, Token
 
 _PARTS = {

@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from airflow_provider_alloincognito.sandbox.calls import DAY_MS, Call, CallGenerator, DayCache, call_settings, start_of
+from airflow_provider_alloincognito.sandbox.names import ROW_FIELDS
 from airflow_provider_alloincognito.sandbox.requests import CallQuery, same_number
-from airflow_provider_alloincognito.sandbox.settings import ROW_FIELDS, SandboxSettings
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 
 BLOCK = 256 * 1024
 # Fields whose value is a number, never null.

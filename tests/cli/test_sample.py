@@ -15,6 +15,7 @@ import pytest
 from canary import assert_no_leak
 from conftest import Ran
 from dag_runs import CONNECTION, run_dag
+from plain_server import Said
 
 from airflow_provider_alloincognito.compat import DAG
 from airflow_provider_alloincognito.sandbox import Sandbox
@@ -239,3 +240,47 @@ def test_a_file_of_connections(cli: Cli, connected_sandbox: StartSandbox, tmp_pa
     assert found["extra"]["timezone"] == "Asia/Omsk"
     assert found["extra"]["pair_store"] == "memory", "what it had is kept"
     assert sandbox.authorization_token not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("answer_fields", "expected"),
+    [
+        (
+            {"rowset": "data.items", "requestHash": "meta.query_hash"},
+            {"rowset": "data.items", "requestHash": "meta.query_hash"},
+        ),
+        ({"rowset": "result.calls"}, {"rowset": "result.calls"}),
+        ({"rowset": ""}, {"rowset": ""}),
+    ],
+)
+def test_rows_are_found_elsewhere_in_the_answer(
+    cli: Cli,
+    connected_sandbox: StartSandbox,
+    tmp_path: Path,
+    answer_fields: dict[str, str],
+    expected: dict[str, str],
+) -> None:
+    sandbox = connected_sandbox({}, **BUSY, answer_fields=answer_fields)
+    path = tmp_path / "connections.json"
+    ran = cli("sample", "--make-pair", "--connection", path, "--dag", tmp_path / "calls.py", "--write", "-o", "json")
+    assert ran.code == 0, ran.err
+    assert ran.document["answer"]["rows"] > 50
+    assert ran.document["proposal"]["extra"]["api_mapping"] == {"answer": expected}
+    assert json.loads(path.read_bytes())[CONNECTION]["extra"]["api_mapping"] == {"answer": expected}
+    assert "array of" in ran.err, "the answer's shape is shown"
+    today = datetime.now(UTC).date()
+    assert_no_leak(sandbox, str(today - timedelta(days=1)), str(today + timedelta(days=2)), ran.out, ran.err)
+
+
+def test_an_answer_without_rows_is_shown_in_its_shape(
+    cli: Cli, connect: Callable[..., None], plain_server: Callable[..., Any]
+) -> None:
+    secret = b'{"status": {"code": 7, "79161234567": "x"}, "people": [{"name": "Anna", "age": 5}]}'
+    server = plain_server({"/api/v1/request/getcalllist": Said(secret)})
+    connect(server)
+    ran = cli("sample", *PRINT)
+    assert ran.code == 1
+    assert "people: array of 1" in ran.out
+    assert "name: text" in ran.out
+    assert "Anna" not in ran.out + ran.err
+    assert "79161234567" not in ran.out + ran.err

@@ -88,8 +88,8 @@ def _joined(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     for mapping in mappings:
         for name, value in mapping.items():
             known = joined.get(name)
-            both = isinstance(known, Mapping) and isinstance(value, Mapping)
-            joined[name] = _joined((known, value)) if both else value
+            is_inner = isinstance(known, Mapping) and isinstance(value, Mapping)
+            joined[name] = _joined(filter(None, (known, value))) if is_inner else value
     return joined
 
 

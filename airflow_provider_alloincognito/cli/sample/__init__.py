@@ -47,6 +47,4 @@ def run(options: argparse.Namespace, output: Output) -> int:
     from airflow_provider_alloincognito.cli.sample.look import look
     from airflow_provider_alloincognito.cli.sample.report import report
 
-    hook = access.open_hook(options, output)
-    seen = look(options, output, hook)
-    return report(options, output, hook, seen)
+    return report(options, output, look(options, output, access.open_hook(options, output)))

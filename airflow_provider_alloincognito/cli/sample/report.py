@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_alloincognito.cli import writing
 from airflow_provider_alloincognito.cli.exit_codes import INCOMPLETE, OK
 from airflow_provider_alloincognito.cli.proposal import NEEDED, ROLES
+from airflow_provider_alloincognito.cli.sample.masking import mask
 from airflow_provider_alloincognito.cli.sample.profile import profile
 from airflow_provider_alloincognito.hooks.findings import Finding, Outcome
 from airflow_provider_alloincognito.scrubbing import scrub, scrub_hash
@@ -20,22 +21,24 @@ if TYPE_CHECKING:
     from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 
 
-def report(options: argparse.Namespace, output: Output, hook: AlloincognitoHook, seen: Seen) -> int:
+def report(options: argparse.Namespace, output: Output, seen: Seen) -> int:
     """
     Print what was found, write it if told to, and return the exit code.
 
     :param options: the command's arguments.
     :param output: where to print.
-    :param hook: of the Connection.
     :param seen: what was found.
     """
+    hook = seen.hook
     answer = _answer(seen.asked, hook)
     output.text(
         f"{answer['rows']} rows{' (and more)' if answer['more'] else ''} from {answer['period_start']} to "
         f"{answer['period_end']} ({answer['timezone']}), the first after {answer['seconds_to_first_row']} s, "
         f"all after {answer['seconds']} s."
     )
-    output.text("; ".join(f"{name} {answer[name]}" for name in _OF_ENVELOPE if answer[name] is not None))
+    output.text(
+        "; ".join(f"{label} {answer[name]}" for name, label in _OF_ENVELOPE.items() if answer[name] is not None)
+    )
     _print_fields(output, seen)
     _print_guesses(output, seen)
     agrees = seen.verdict.timezone == hook.settings.timezone
@@ -57,7 +60,13 @@ def report(options: argparse.Namespace, output: Output, hook: AlloincognitoHook,
     return INCOMPLETE if seen.proposal.missing else OK
 
 
-_OF_ENVELOPE = ("request_hash", "api_name", "api_version", "code", "response_duration")
+_OF_ENVELOPE = {
+    "request_hash": "requestHash",
+    "api_name": "API",
+    "api_version": "version",
+    "code": "code",
+    "response_duration": "took by the server's own account",
+}
 
 
 def _answer(asked: Asked, hook: AlloincognitoHook) -> dict[str, Any]:
@@ -73,6 +82,7 @@ def _answer(asked: Asked, hook: AlloincognitoHook) -> dict[str, Any]:
         "seconds_to_first_row": round(asked.head_seconds, 2),
         "seconds": round(asked.seconds, 2),
         **{name: value if value is None else scrub(str(value)) for name, value in said.items()},
+        "response_duration": None if said["response_duration"] is None else mask(said["response_duration"]),
         "request_hash": scrub_hash(envelope.request_hash) if envelope and envelope.request_hash else None,
     }
 

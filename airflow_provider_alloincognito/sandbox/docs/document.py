@@ -9,8 +9,9 @@ from airflow_provider_alloincognito.sandbox.docs import schemas
 from airflow_provider_alloincognito.sandbox.docs.schemas import REF
 from airflow_provider_alloincognito.sandbox.docs.versions import in_version
 from airflow_provider_alloincognito.sandbox.faults import METHODS, Method
+from airflow_provider_alloincognito.sandbox.names import PARAMETERS, REQUIRED
 from airflow_provider_alloincognito.sandbox.parameters import MEDIA_TYPES
-from airflow_provider_alloincognito.sandbox.settings import PARAMETERS, REQUIRED, SandboxSettings
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 from airflow_provider_alloincognito.sandbox.validation import VALIDATION_STATUS
 
 _ABOUT: dict[Method, tuple[str, str, str]] = {

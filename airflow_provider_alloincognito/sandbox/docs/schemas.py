@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_alloincognito.sandbox.faults import Method
-from airflow_provider_alloincognito.sandbox.parameters import PERIOD_FORMATS, period_pattern
-from airflow_provider_alloincognito.sandbox.settings import (
+from airflow_provider_alloincognito.sandbox.names import (
     ERROR_FIELDS,
     PAIR_FIELDS,
     PARAMETERS,
@@ -15,8 +14,9 @@ from airflow_provider_alloincognito.sandbox.settings import (
     REQUIRED,
     RESULT_FIELDS,
     ROW_FIELDS,
-    SandboxSettings,
 )
+from airflow_provider_alloincognito.sandbox.parameters import PERIOD_FORMATS, period_pattern
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 
 Schema = dict[str, Any]
 REF = "#/components/schemas/"
