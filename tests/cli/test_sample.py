@@ -52,12 +52,11 @@ def _airflow_ready(airflow_database: None) -> None:
 
 
 @pytest.fixture
-def no_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Forget the Connection that a test saves; Airflow's command line makes a Fernet key for itself if none is set."""
+def no_connection() -> Iterator[None]:
+    """Forget the Connection that a test saves."""
     from airflow.models.connection import Connection
     from airflow.utils.session import create_session
 
-    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "")
     yield
     with create_session() as session:
         session.query(Connection).filter(Connection.conn_id == CONNECTION).delete()
