@@ -44,6 +44,7 @@ def no_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.long
+@pytest.mark.discover
 @pytest.mark.usefixtures("no_connection")
 @pytest.mark.parametrize("document", API_DOCUMENTS.values(), ids=lambda one: one.name)
 def test_the_daily_dag_is_green_after_discover_alone(
