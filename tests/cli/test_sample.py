@@ -192,6 +192,7 @@ def test_a_period_and_a_limit(cli: Cli, connected_sandbox: StartSandbox) -> None
         ("--period-start", "yesterday", "--period-end", "today"),
         ("--rows", "0"),
         ("--field", "started_at"),
+        ("--connection", "josn"),
         ("--field", "begin=x"),
         ("--field", "started_at=no_such_field"),
     ],
