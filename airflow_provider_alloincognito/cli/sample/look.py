@@ -120,8 +120,8 @@ def _proposal(
         wanted["start_time_field"] = names["started_at"]
     return Proposal(
         extra={
-            **dict(options.set),
             **{name: value if value != getattr(defaults, name) else None for name, value in wanted.items()},
+            **dict(options.set),  # the user knows best
         },
         fields=names,
         types=types,
