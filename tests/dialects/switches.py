@@ -264,7 +264,11 @@ SWITCHES: list[Switch] = [
                 {"answer_fields": {"result": "data"}},
                 {
                     "answer": {
-                        name: f"data.{name}" for name in ("rowset", "fileContent", "requestHash", "file_NAME", "code")
+                        **{
+                            name: f"data.{name}"
+                            for name in ("rowset", "fileContent", "requestHash", "file_NAME", "code")
+                        },
+                        **{name: [name, f"data.{name}"] for name in PAIR},
                     }
                 },
             ),
