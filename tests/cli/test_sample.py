@@ -192,6 +192,7 @@ def test_a_period_and_a_limit(cli: Cli, connected_sandbox: StartSandbox) -> None
         ("--period-start", "yesterday", "--period-end", "today"),
         ("--rows", "0"),
         ("--field", "started_at"),
+        ("--connection", "josn"),
         ("--field", "begin=x"),
         ("--field", "started_at=no_such_field"),
     ],
@@ -316,3 +317,12 @@ def test_an_error_of_the_api_is_its_error(cli: Cli, connected_sandbox: StartSand
     ran = cli("sample", *PRINT)
     assert ran.code == 1
     assert "getcalllist" in ran.err
+
+
+def test_what_the_user_sets_is_not_overridden(cli: Cli, connected_sandbox: StartSandbox, tmp_path: Path) -> None:
+    connected_sandbox({}, **BUSY)
+    path = tmp_path / "calls.py"
+    ran = cli("sample", *PRINT, "--set", "timezone=Asia/Omsk", "--write", "--dag", path, "-o", "json")
+    assert ran.document["timezone"]["timezone"] == "Europe/Moscow", "it is said"
+    assert ran.document["connection"]["extra"]["timezone"] == "Asia/Omsk"
+    assert 'ZONE = "Asia/Omsk"' in path.read_text()
