@@ -25,7 +25,7 @@ from airflow_provider_alloincognito.cli.discover.schemas import Schema
 from airflow_provider_alloincognito.cli.discover.time_formats import time_format
 from airflow_provider_alloincognito.sandbox import Sandbox
 
-EXAMPLES = 50
+EXAMPLES = 30
 
 
 @given(documents())
