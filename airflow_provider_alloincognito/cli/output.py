@@ -278,8 +278,8 @@ def _stdout_to_stderr() -> Iterator[TextIO]:
     os.dup2(errors, number)
     try:
         with (
+            suppress(BrokenPipeError),  # whoever read it has seen enough
             open(kept, "w", encoding=stdout.encoding, errors="backslashreplace", closefd=False) as file,
-            suppress(BrokenPipeError),
         ):
             yield file
     finally:

@@ -73,7 +73,8 @@ class CommandVariableTokenStore(VariableTokenStore):
 
 
 def _run(*arguments: str) -> None:
-    if run_airflow(*arguments).returncode != 0:
+    outcome = run_airflow(*arguments)
+    if outcome.returncode != 0 or "failed" in outcome.stdout:  # an import that fails ends with 0
         raise AlloincognitoTokenStoreError(
             f"The Airflow Variable that keeps the token pair could not be set: 'airflow {arguments[0]} {arguments[1]}' "
             "failed. Check whether 'airflow db check-migrations' succeeds here, or keep the pair in Redis (pair_store)."
