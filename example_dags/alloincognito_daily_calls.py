@@ -3,8 +3,8 @@
 
 Needs the Connection `alloincognito_default`. Set the names of your server's fields in `FIELDS`.
 
-A run covers one whole day, in the zone `ZONE`. Running it again gives the same rows, in the files and in the table. To fetch
-another day, trigger the DAG and fill in *Period start* and *Period end*.
+A run covers one whole day, in the zone `ZONE`. Running it again gives the same rows, in the files and in the table. To
+fetch another day, trigger the DAG and fill in *Period start* and *Period end*.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from airflow_provider_alloincognito.operators.alloincognito import (
 from airflow_provider_alloincognito.operators.period import period_params
 
 # Column of the table: field of a row. Put your server's names on the right: `airflow alloincognito discover --write`
-# does it by the server's /docs page, `airflow alloincognito sample --write` by its rows. You may add columns, and remove
-# those that your server has no field for, except started_at and record_file_id.
+# does it by the server's /docs page, `airflow alloincognito sample --write` by its rows. You may add columns, and
+# remove those that your server has no field for, except started_at and record_file_id.
 FIELDS = {
     "call_id": "callId",
     "started_at": "startTime",

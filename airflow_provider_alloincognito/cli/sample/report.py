@@ -82,9 +82,17 @@ def _answer(asked: Asked, hook: AlloincognitoHook) -> dict[str, Any]:
         "seconds_to_first_row": round(asked.head_seconds, 2),
         "seconds": round(asked.seconds, 2),
         **{name: value if value is None else scrub(str(value)) for name, value in said.items()},
-        "response_duration": None if said["response_duration"] is None else mask(said["response_duration"]),
+        "response_duration": _duration(said["response_duration"]),
         "request_hash": scrub_hash(envelope.request_hash) if envelope and envelope.request_hash else None,
     }
+
+
+def _duration(value: Any) -> str | None:
+    """Return the response's ``responseDuration``, whose form the API's text does not tell."""
+    try:
+        return f"{float(value):.3f}"
+    except (TypeError, ValueError):
+        return None if value is None else mask(value)
 
 
 def _print_fields(output: Output, seen: Seen) -> None:

@@ -30,9 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--connection",
         default=SAVE,
+        type=_form,
         metavar="HOW",
         help="save: in Airflow's database (default). json, uri, add: print it instead, without the token; add is a "
-        "line for the shell. Anything else: a file for `airflow connections import`, with the token",
+        "line for the shell. FILE.json: to a file for `airflow connections import`, with the token",
     )
     group.add_argument(
         "--dag",
@@ -49,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which field of a row is a column of the daily DAG, where the command is not sure; may be repeated: "
         "--field started_at=calldate. An empty FIELD leaves the column out",
     )
+
+
+def _form(text: str) -> str:
+    if text not in (SAVE, *PRINTED) and not text.endswith(".json"):
+        raise argparse.ArgumentTypeError(f"it must be {SAVE}, {', '.join(PRINTED)}, or a file whose name ends in .json")
+    return text
 
 
 def _field(text: str) -> tuple[str, str]:
