@@ -99,7 +99,7 @@ test-cli: environment environment-2.11 ## commands as processes: Airflow's own a
 
 test-discover: environment environment-2.11 ## the daily DAG after discover alone, for servers of every kind, on 3.3 and 2.11; minutes
 	$(PY) -m pytest -m discover tests/cli $(ARGS)
-	.venv-2.11/bin/python -m pytest -m discover tests/cli $(ARGS)
+	.venv-2.11/bin/python -m pytest -m discover tests/cli -o filterwarnings=ignore $(ARGS)
 
 soak: MINUTES ?= 60
 soak: environment ## Airflow under a failing API and with killed tasks, for MINUTES=60; then all that landed is counted

@@ -208,6 +208,15 @@ def test_a_page_that_answers_everything_is_read_once(discover: Callable[..., Ran
     assert outcomes.count("the same page as before") == len(places) - 1
 
 
+def test_a_document_of_something_else(discover: Callable[..., Ran], plain_server: Any) -> None:
+    pets = {"get": {"summary": "List pets", "responses": {"200": {"description": "pets"}}}}
+    text = json.dumps({"openapi": "3.0.0", "info": {"title": "Petstore"}, "paths": {"/pets": pets}})
+    ran = discover(plain_server({"/docs": Said(text.encode())}))
+    assert ran.code == 1
+    assert "/docs looks like one of the API's methods; it has 1." in ran.document["error"]["message"]
+    assert len(ran.document["tried"]) > 10, "another document may be the API's"
+
+
 def test_a_server_that_is_not_there(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLOINCOGNITO_TOKEN", TOKEN)
     ran = cli("discover", "--host", "http://127.0.0.1:1")

@@ -18,13 +18,14 @@ from airflow_provider_alloincognito.api.mapping import read_mapping
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.cli.discover.documents import Located
 from airflow_provider_alloincognito.cli.discover.methods import Choice, Method, match
-from airflow_provider_alloincognito.cli.discover.openapi import Document, Operation, Parameter, Schema
+from airflow_provider_alloincognito.cli.discover.openapi import Document, Operation, Parameter
 from airflow_provider_alloincognito.cli.discover.proposing import propose
 from airflow_provider_alloincognito.cli.discover.request_values import direction_values
+from airflow_provider_alloincognito.cli.discover.schemas import Schema
 from airflow_provider_alloincognito.cli.discover.time_formats import time_format
 from airflow_provider_alloincognito.sandbox import Sandbox
 
-EXAMPLES = 50
+EXAMPLES = 30
 
 
 @given(documents())

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from airflow_provider_alloincognito.cli.discover.openapi import Schema, walk
+from airflow_provider_alloincognito.cli.discover.schemas import Schema, walk
 from airflow_provider_alloincognito.cli.discover.words import Said
 from airflow_provider_alloincognito.cli.proposal import NEEDED
 from airflow_provider_alloincognito.cli.roles import Guess, RowField, guess_roles

@@ -191,7 +191,9 @@ def match(operations: Sequence[Operation], chosen: Mapping[Method, str] | None =
                 candidates.append(_candidate(method, one, reasons))
         found[method] = _choice(method, candidates)
 
-    judge("getcalllist", _call_list)
+    # What a call list that answers with a handle alone leads to.
+    results = [one.key.name for one in features if one.key is not None and one.call_likeness >= FEWEST_CALL_FIELDS]
+    judge("getcalllist", lambda one: _call_list(one, results))
     listed = found["getcalllist"].best
     rows = find_rows_of(listed.operation) if listed is not None else None
     judge("getcallrecordfile", lambda one: _recording(one, rows))
@@ -277,7 +279,7 @@ def _common(one: Features, needed: Sequence[Parameter]) -> list[Reason]:
     return against + ([Reason(-2, "it is deprecated")] if one.operation.is_deprecated else [])
 
 
-def _call_list(one: Features) -> list[Reason]:
+def _call_list(one: Features, results: Sequence[str]) -> list[Reason]:
     roles, path = one.roles, one.path
     period = [role for role in ("periodStart", "periodEnd") if role in roles]
     has_calls = one.call_likeness >= FEWEST_CALL_FIELDS
@@ -298,7 +300,10 @@ def _call_list(one: Features) -> list[Reason]:
     if path.has("call"):
         reasons.append(Reason(1, "its words speak of calls"))
     if one.hash is not None:
-        reasons.append(Reason(0.5, f"its answer has a handle of the request ({'.'.join(one.hash.path)})"))
+        leads = not has_calls and any(_same_name(one.hash.path[-1], name) for name in results)
+        to_what = ", which another operation takes and answers with calls" if leads else ""
+        handle = ".".join(one.hash.path)
+        reasons.append(Reason(3.5 if leads else 0.5, f"its answer has a handle of the request ({handle}){to_what}"))
     for meaning, what in (
         ("stats", "statistics"),
         ("live", "calls that go on or were missed"),

@@ -295,12 +295,10 @@ class _Proposer:
         known = list(candidate.roles.values())
         where = [one for one in operation.parameters if one not in known and one.where not in ("header", "cookie")]
         if extra := [one.name for one in where if one.required and one.schema.default is None]:
-            self._note(
-                "unsupported",
-                method,
-                f"It wants {', '.join(extra)}, which the package does not send. If the value is always the same, put "
-                f"it into {PATH_SETTINGS[method]} as a query: ...?{extra[0]}=VALUE.",
-            )
+            is_secret = any(Said(name).names("token", "password", "access", "refresh") for name in extra)
+            fix = f" If its value never changes, add it to {PATH_SETTINGS[method]}: ...?{extra[0]}=VALUE."
+            what = f"It wants {', '.join(extra)}, which the package does not send."
+            self._note("unsupported", method, what + (fix if not is_secret else ""))
         if paging := [one.name for one in where if Said(one.name).names("page") and method == "getcalllist"]:
             self._note(
                 "unsupported",

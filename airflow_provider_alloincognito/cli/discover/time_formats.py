@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from airflow_provider_alloincognito.cli.discover.openapi import Schema
+from airflow_provider_alloincognito.cli.discover.schemas import Schema
 from airflow_provider_alloincognito.cli.discover.words import Said
 
 ISO = "%Y-%m-%dT%H:%M:%S%:z"
@@ -104,12 +104,14 @@ def of_example(text: str) -> str | None:
     clock = "%H:%M" if ":" in found["time"] else "%H%M"
     clock += (":%S" if ":" in found["time"] else "%S") if found["seconds"] else ""
     fraction = f".{'0' * (len(found['fraction']) - 1)}" if found["fraction"] else ""
-    return f"{date}{found['between'] or ''}{clock}{fraction}{_zone(found['zone'] or '')}"
+    return f"{date}{found['between'] or ''}{clock}{fraction}{_zone(found['zone'] or '', clock)}"
 
 
-def _zone(written: str) -> str:
+def _zone(written: str, clock: str) -> str:
     """Return the format of an offset. A Z is one of many that RFC 3339 allows; only a pattern demands it."""
-    return "" if not written else "%:z" if written == "Z" or ":" in written else "%z"
+    if not written:
+        return ""
+    return "%:z" if ":" in (clock if written == "Z" else written) else "%z"
 
 
 def of_mask(text: str) -> str | None:
