@@ -37,6 +37,7 @@ DEFAULTS = Settings()
 POSSIBLE, LIKELY, CERTAIN = 4.0, 6.0, 8.0
 """Points from which on an operation is a candidate, a likely one, a certain one."""
 CLEAR_LEAD = 1.5
+MOST_REASONS = 3
 CERTAIN_LEAD = 2.5
 FEWEST_CALL_FIELDS = 2.0
 AUDIO = re.compile(r"audio/|application/octet-stream|mpeg|mp3|wav", re.IGNORECASE)
@@ -72,8 +73,9 @@ class Candidate:
 
     @property
     def why(self) -> str:
-        """The reasons for it, the best first."""
-        return "; ".join(one.text for one in sorted(self.reasons, key=lambda one: -one.points) if one.points > 0)
+        """The best reasons for it."""
+        best = sorted((one for one in self.reasons if one.points > 0), key=lambda one: -one.points)
+        return "; ".join(one.text for one in best[:MOST_REASONS])
 
 
 @dataclass(frozen=True)
