@@ -393,6 +393,8 @@ class _Proposer:
                     "several operations may be it" if self._choices[method].candidates else "no operation looks like it"
                 )
                 self._note("unknown", method, f"{what}, so {setting} stays {getattr(DEFAULTS, setting)}.")
+        if "getcalllist" not in self.taken:
+            self._note("unknown", "timezone", f"The zone of the server's times. {DEFAULTS.timezone} is assumed.")
         for subject, text in (
             (
                 "period_end",
