@@ -312,11 +312,11 @@ def test_rows_that_are_not_ready_yet(
     assert ran.document["answer"]["rows"] > 50
 
 
-def test_an_error_of_the_api_is_its_error(cli: Cli, connected_sandbox: StartSandbox) -> None:
-    connected_sandbox({}, **BUSY, forbidden_methods=["getcalllist"])
+def test_a_wrong_path_names_its_setting(cli: Cli, connected_sandbox: StartSandbox) -> None:
+    connected_sandbox({}, **BUSY, call_list_path="/calls")
     ran = cli("sample", *PRINT)
     assert ran.code == 1
-    assert "getcalllist" in ran.err
+    assert "call_list_path" in ran.err
 
 
 def test_what_the_user_sets_is_not_overridden(cli: Cli, connected_sandbox: StartSandbox, tmp_path: Path) -> None:
