@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
+import pty
 import re
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +286,26 @@ def test_basic_login(
     assert "a password" not in ran.out + ran.err
     password.write_text("another")
     assert "the login (Basic) is refused" in discover(sandbox, *arguments).document["tried"][0]["outcome"]
+
+
+@pytest.mark.long
+@pytest.mark.discover
+def test_a_terminal_is_asked_for_the_login(start_sandbox: Callable[..., Sandbox]) -> None:
+    sandbox = start_sandbox(**API_DOCUMENTS["transliterated"].settings)
+    answers = {b"User: ": b"docs\n", b"not shown": b"a password\n"}
+    process, terminal = pty.fork()
+    if process == 0:
+        command = [sys.executable, "-m", "airflow_provider_alloincognito", "discover", "--host", sandbox.url]
+        os.execv(sys.executable, command)
+    seen = b""
+    with suppress(OSError):  # the end of a terminal
+        while part := os.read(terminal, 1 << 16):
+            seen += part
+            for question in [one for one in answers if one in seen]:
+                os.write(terminal, answers.pop(question))
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0, seen
+    assert b"a password" not in seen
+    assert "vremyaNachala" in seen.decode()
 
 
 def test_a_gateway_path_is_kept(discover: Callable[..., Ran], plain_server: Any, cli: Cli) -> None:

@@ -131,7 +131,7 @@ class Finder:
         :raises AlloincognitoConnectionError: if the server does not respond at all.
         """
         server = self._fetcher.server
-        self._want(server + start if start.startswith("/") else start)
+        self._want(start if "://" in start else f"{server}/{start.lstrip('/')}")
         self._look()
         root = "{0.scheme}://{0.netloc}".format(urlsplit(server))
         for base in dict.fromkeys((server, root)):

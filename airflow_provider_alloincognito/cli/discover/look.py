@@ -65,9 +65,8 @@ def look(options: argparse.Namespace, output: Output) -> Seen:
         return _read(options, Seen(search, settings, token), chosen, lambda _: None)
     fetcher = Fetcher(settings, _login(options, output, token))
     try:
-        with output.progress("Looking for the API's document"):
-            finder = Finder(fetcher, _has_methods)
-            search = finder.find(options.docs_url)
+        # Without a progress bar, which would draw over the prompts for a login.
+        search = Finder(fetcher, _has_methods).find(options.docs_url)
         return _read(options, Seen(search, settings, token), chosen, _referred(fetcher))
     finally:
         fetcher.close()

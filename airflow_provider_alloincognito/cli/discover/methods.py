@@ -37,6 +37,7 @@ DEFAULTS = Settings()
 POSSIBLE, LIKELY, CERTAIN = 4.0, 6.0, 8.0
 """Points from which on an operation is a candidate, a likely one, a certain one."""
 CLEAR_LEAD = 1.5
+MOST_REASONS = 3
 CERTAIN_LEAD = 2.5
 FEWEST_CALL_FIELDS = 2.0
 AUDIO = re.compile(r"audio/|application/octet-stream|mpeg|mp3|wav", re.IGNORECASE)
@@ -72,8 +73,9 @@ class Candidate:
 
     @property
     def why(self) -> str:
-        """The reasons for it, the best first."""
-        return "; ".join(one.text for one in sorted(self.reasons, key=lambda one: -one.points) if one.points > 0)
+        """The best reasons for it."""
+        best = sorted((one for one in self.reasons if one.points > 0), key=lambda one: -one.points)
+        return "; ".join(one.text for one in best[:MOST_REASONS])
 
 
 @dataclass(frozen=True)
@@ -373,7 +375,7 @@ def _recording(one: Features, rows: Rows | None) -> list[Reason]:
     if rows is not None and one.key.name.lower() in [
         guess.field.lower() for guess in rows.guesses if guess.role == "record_file_id"
     ]:
-        reasons.append(Reason(2, f"the rows of the call list have a field {one.key.name}"))
+        reasons.append(Reason(2, f"the rows of calls have a field {one.key.name}"))
     if one.path.has("recording"):
         reasons.append(Reason(2 if one.path.names("recording") else 1, "its words speak of recordings"))
     if one.path.has("call"):
@@ -395,7 +397,7 @@ def _result(one: Features, handle: Spot | None) -> list[Reason]:
         return []
     reasons = [*_common(one, [one.key]), Reason(points, f"it takes the handle of a request ({one.key.name})")]
     if is_handle:
-        reasons.append(Reason(3, f"the answer of the call list has a field {one.key.name}"))
+        reasons.append(Reason(3, f"the answer with the calls has a field {one.key.name}"))
     if one.call_likeness >= FEWEST_CALL_FIELDS:
         reasons.append(Reason(2, "its answer has rows that look like calls"))
     elif one.content is not None:

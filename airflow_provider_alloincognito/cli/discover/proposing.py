@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -13,11 +13,13 @@ from airflow_provider_alloincognito.api.mapping import ANSWER_PATHS, DEFAULT_VER
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.times import API_FORMAT
 from airflow_provider_alloincognito.cli.discover import answers
-from airflow_provider_alloincognito.cli.discover.answers import Rows, Spot, find
+from airflow_provider_alloincognito.cli.discover.answer_places import find_places, success_codes
+from airflow_provider_alloincognito.cli.discover.answers import Rows, find
 from airflow_provider_alloincognito.cli.discover.fetching import origin
 from airflow_provider_alloincognito.cli.discover.methods import (
     AUDIO,
     DEFAULTS,
+    FEWEST_CALL_FIELDS,
     METHODS,
     PATH_SETTINGS,
     Candidate,
@@ -34,9 +36,7 @@ from airflow_provider_alloincognito.cli.roles import Guess, mapping, schema_type
 
 NEEDED_METHODS: tuple[Method, ...] = ("create", "getcalllist", "getcallrecordfile")
 """The methods without which the daily DAG cannot run."""
-FEWEST_CALL_FIELDS = 2.0
 OTHER_SOUNDS = re.compile(r"\b(wav|ogg)\b", re.IGNORECASE)
-SUCCESS_CODES = ("", "0", "ok", "none", "null")
 KINDS = Literal["differs", "agrees", "unknown", "unsupported"]
 
 
@@ -324,68 +324,18 @@ class _Proposer:
 
     def add_answers(self) -> None:
         """Propose where the answers' fields are."""
-        pair: list[Method] = ["create", "refresh"]
-        data: list[Method] = ["getcalllist", "getcallrecordfile", "getrequestresultbyhash"]
-        rows = {method: self._rows_path(method) for method in ("getcalllist", "getrequestresultbyhash")}
-        found: dict[str, list[answers.Path]] = {"rowset": [path for path in rows.values() if path is not None]}
-        for name, judge, enough, methods in (
-            ("requestHash", answers.request_hash, 2.5, data),
-            ("fileContent", answers.file_content, 2.0, data[1:]),
-            ("file_NAME", answers.file_name, 2.5, data[1:]),
-            ("errorCode", answers.error_code, 3.0, data),
-            ("errorMessage", answers.error_message, 3.0, data),
-            ("accessToken", answers.access_token, 1.5, pair),
-            ("refreshToken", answers.refresh_token, 2.0, pair),
-            ("accessTokenExpiredIn", answers.expiry_of("access"), 3.0, pair),
-            ("refreshTokenExpiredIn", answers.expiry_of("refresh"), 3.0, pair),
-        ):
-            spots = list(self._spots(methods, judge, enough))
-            found[name] = [spot.path for spot in spots]
-            if name == "errorCode":
-                self._add_success_codes(spots)
-        self._add_top_level_errors(found, data)
-        self._add_answer_paths(found)
-        self._add_recording()
-
-    def _rows_path(self, method: str) -> answers.Path | None:
-        candidate = self.taken.get(method)  # type: ignore[call-overload]
-        rows = find_rows_of(candidate.operation) if candidate is not None else None
-        return rows.path if rows is not None and rows.likeness >= FEWEST_CALL_FIELDS else None
-
-    def _spots(self, methods: Iterable[Method], judge: answers.Judge, enough: float) -> Iterator[Spot]:
-        for method in methods:
-            if method in self.taken:
-                operation = self.taken[method].operation
-                for answer in (operation.answer, *_errors(operation, judge)):
-                    if (spot := find(answer, judge, enough)) is not None:
-                        yield spot
-
-    def _add_top_level_errors(self, found: dict[str, list[answers.Path]], methods: Iterable[Method]) -> None:
-        """A code beside a message at the top is an envelope's, such as ``{"code": 0, "message": "", "data": {}}``."""
-        if found["errorCode"]:
-            return
-        codes = list(self._spots(methods, answers.error_code, 2.0))
-        messages = list(self._spots(methods, answers.error_message, 2.0))
-        if any(len(code.path) == 1 for code in codes) and any(len(one.path) == 1 for one in messages):
-            found["errorCode"] = [code.path for code in codes if len(code.path) == 1]
-            found["errorMessage"] = [one.path for one in messages if len(one.path) == 1]
-            self._add_success_codes(codes)
-
-    def _add_success_codes(self, spots: Iterable[Spot]) -> None:
-        codes = {str(spot.schema.example) for spot in spots if isinstance(spot.schema.example, int | str)}
-        good = sorted(code for code in codes if re.fullmatch(r"20\d|1|success", code, re.IGNORECASE))
-        if good:
-            self._set("success_codes", (*good,), "the example of a success has this code")
-
-    def _add_answer_paths(self, found: Mapping[str, list[answers.Path]]) -> None:
-        for name in ANSWER_PATHS:
-            paths = list(dict.fromkeys(found.get(name, ())))
-            if not paths or set(paths) <= set(ANSWER_PATHS[name]):
-                if paths:
-                    self._note("agrees", f"answer: {name}", ".".join(paths[0]))
-                continue
+        taken = {method: candidate.operation for method, candidate in self.taken.items()}
+        found = find_places(taken)
+        for name, usual in ANSWER_PATHS.items():
+            paths = found.get(name, [])
             texts = [".".join(path) for path in paths]
-            self._map("answer", name, texts[0] if len(texts) == 1 else texts, "where the answers have it")
+            if set(paths) - set(usual):
+                self._map("answer", name, texts[0] if len(texts) == 1 else texts, "where the answers have it")
+            elif paths:
+                self._note("agrees", f"answer: {name}", texts[0])
+        if codes := success_codes(taken):
+            self._set("success_codes", (*codes,), "the example of a success has this code")
+        self._add_recording()
 
     def _add_recording(self) -> None:
         candidate = self.taken.get("getcallrecordfile")
@@ -443,6 +393,8 @@ class _Proposer:
                     "several operations may be it" if self._choices[method].candidates else "no operation looks like it"
                 )
                 self._note("unknown", method, f"{what}, so {setting} stays {getattr(DEFAULTS, setting)}.")
+        if "getcalllist" not in self.taken:
+            self._note("unknown", "timezone", f"The zone of the server's times. {DEFAULTS.timezone} is assumed.")
         for subject, text in (
             (
                 "period_end",
@@ -460,14 +412,6 @@ def _shown(value: Any) -> str:
 
 def _takes_null(parameter: Parameter) -> bool:
     return parameter.schema.is_nullable or bool(re.search(r"\bnull\b", parameter.description, re.IGNORECASE))
-
-
-def _errors(operation: Operation, judge: answers.Judge) -> Iterator[Any]:
-    """Yield the answers of failures, where errors are looked for."""
-    if judge in (answers.error_code, answers.error_message):
-        for one in operation.answers:
-            if one.status[:1] in "45d" and "json" in (one.media or "json") and one not in operation.good:
-                yield one.schema
 
 
 def _security_problem(operation: Operation) -> str:
