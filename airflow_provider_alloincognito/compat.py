@@ -11,6 +11,9 @@ the constraints of Airflow 2.11.0 to 3.1 exclude.
 from __future__ import annotations
 
 import importlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -50,6 +53,8 @@ AIRFLOW_VERSION = tuple(map(int, airflow.__version__.split(".")[:2]))
 """Major and minor, such as ``(3, 3)``."""
 DAG_TEST_TAKES_ASSETS = AIRFLOW_VERSION != (3, 0)
 """Whether ``dag.test()`` runs tasks with outlets that no scheduler has seen yet."""
+TASKS_ALONE_SET_VARIABLES = AIRFLOW_VERSION >= (3, 0)
+"""Whether ``Variable.set`` fails outside a task or a trigger."""
 
 # Where each name is, the newest version of Airflow first.
 _PLACES: dict[str, tuple[str, ...]] = {
@@ -89,9 +94,11 @@ _PLACES: dict[str, tuple[str, ...]] = {
 __all__ = [
     "AIRFLOW_VERSION",
     "DAG_TEST_TAKES_ASSETS",
+    "TASKS_ALONE_SET_VARIABLES",
     "add_hook_lineage",
     "add_partitions",
     "first_reschedule",
+    "outside_a_task",
     "store_link",
     "variable_or_none",
     *_PLACES,
@@ -147,3 +154,24 @@ def first_reschedule(context: Context) -> datetime | None:
     moment = getattr(context.get("ti"), "get_first_reschedule_date", lambda _: None)(context)
     # dag.test() of Airflow 3.0 has it as text.
     return datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+
+
+@contextmanager
+def outside_a_task() -> Iterator[None]:
+    """
+    Let ``BaseHook.get_connection`` and ``Variable.get`` ask the metadata database in the ``with`` block, by Airflow's
+    own backend.
+
+    For programs that are run by hand, as Airflow 3 does for ``airflow connections test``: without it they find only
+    what the environment and a secrets backend have. Airflow 2 needs none of it, and 3.0 has no such way.
+    """
+    name = "_AIRFLOW_PROCESS_CONTEXT"
+    before = os.environ.get(name)
+    os.environ[name] = "server"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -6,7 +6,9 @@ Every error that this package raises.
     - AlloincognitoSecretsBackendError           or Airflow's secrets backend could not be asked for it
   - AlloincognitoQueryError *                    an argument of a query is invalid
   - AlloincognitoMissingExtraError *             an optional dependency is not installed
+  - AlloincognitoSetupError *                    a command could not write the Connection or the DAG file
   - AlloincognitoAuthError *                     the authorization token is not accepted
+  - AlloincognitoNoPairError *                   no valid token pair is stored, and none may be made here
   - AlloincognitoTokenStoreError +               the token store cannot be read or written
     - AlloincognitoShadowedTokenStoreError +     something else hides its entries
   - AlloincognitoRotationError +                 no valid token pair in time
@@ -118,10 +120,32 @@ class AlloincognitoMissingExtraError(AlloincognitoError, ImportError):
         super().__init__(f"{feature} needs an optional dependency that is not installed here. {how_to_install(extra)}")
 
 
+class AlloincognitoSetupError(AlloincognitoError):
+    """A command could not write the Connection or the DAG file; raised before anything is changed."""
+
+    retryable = False
+
+
 class AlloincognitoAuthError(AlloincognitoError):
     """A token is not accepted, and a new pair cannot change that."""
 
     retryable = False
+
+
+class AlloincognitoNoPairError(AlloincognitoError):
+    """
+    No valid token pair is stored. None was made, since that would invalidate the one that running tasks may use.
+
+    :param found: what there is, as a sentence.
+    """
+
+    retryable = False
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"{found} Run a task that uses the Connection: it makes a pair and stores it for all. Or let this command "
+            "make one with --make-pair, if none of your tasks is running."
+        )
 
 
 class AlloincognitoTokenStoreError(AlloincognitoError):

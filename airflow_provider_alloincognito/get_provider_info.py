@@ -183,4 +183,5 @@ def get_provider_info() -> dict[str, object]:
         "asset-uris": ASSET_URIS,
         "dataset-uris": ASSET_URIS,  # Airflow 2.11's name for them
         "config": CONFIG,
+        "cli": [f"{PACKAGE}.cli.get_cli_commands"],  # read by Airflow 3.2 and newer
     }

@@ -1,4 +1,7 @@
-"""Remove tokens and phone numbers from texts of the server, before they reach a log or an error."""
+"""
+Remove tokens and phone numbers from texts of the server, before they reach a log or an error, and from all that a
+command prints.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,18 @@ DATE_OR_NUMBER = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+# What a command prints holds numbers of other kinds as well, so this takes only what has a phone number's form.
+KEPT_OR_PERSONAL = re.compile(
+    r"""
+    (?P<kept>
+        \b (?:19|20)\d\d-[01]\d-[0-3]\d (?:[T ][0-2]\d:[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:[+-]\d\d:?\d\d)?)?
+      | \b [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} \b
+    )
+  | (?P<email> (?<![\w/.+-]) [\w.+-]+ @ [\w-]+ (?:\.[\w-]+)+ )
+  | (?<![\w.]) \+? \d (?: [ ()\u00a0-]{0,3} \d ){9,14} (?!\w)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 def scrub(text: str, secrets: Iterable[str] = ()) -> str:
@@ -55,6 +70,19 @@ def scrub_hash(request_hash: str | None) -> str:
     """Return a ``requestHash`` as it may be shown: it is base64, in which a long word and a percent sign are usual."""
     text = TOKEN.sub("<token>", _one_line((request_hash or "None")[:LONGEST_TEXT]))
     return _shortened(_without_numbers(text), LONGEST_HASH)
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """
+    Return ``text``, as long as it is and with its lines, without tokens, phone numbers and e-mail addresses.
+
+    For what a command prints: texts of the server in it were scrubbed before.
+
+    :param secrets: tokens to remove besides all that look like one.
+    """
+    text = TOKEN.sub("<token>", _replaced(ANSI_SEQUENCE.sub("", text), sorted(filter(None, secrets), key=len)[::-1]))
+    text = KEPT_OR_PERSONAL.sub(lambda found: found["kept"] or ("<email>" if found["email"] else "<number>"), text)
+    return "".join(one if one.isprintable() or one in "\n\t" else " " for one in text)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ API = [
 LANDING = ["landing.stores", "landing.tables", "landing.formats", "landing"]
 AIRFLOW = ["compat", "assets", *LANDING, "links", "hooks", "triggers", "operators", "sensors"]
 # From the ground up: each part may import those before it.
-ORDER = ["", "get_provider_info", *FOUNDATION, *API, "api", *AIRFLOW]
+ORDER = ["", "get_provider_info", *FOUNDATION, *API, "api", *AIRFLOW, "cli", "__main__"]
 NO_AIRFLOW = ("", "get_provider_info", *FOUNDATION, "api", "landing", "sandbox")
 
 

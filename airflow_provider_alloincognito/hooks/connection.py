@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_alloincognito.api.settings import Settings, read_settings, server_url
@@ -60,7 +61,7 @@ def find_connection(conn_id: str) -> Connection:
         ) from None
 
 
-def read_connection(connection: Connection) -> Access:
+def read_connection(connection: Connection, changes: Mapping[str, Any] = MappingProxyType({})) -> Access:
     """
     Read a Connection. Callers use ``without_locals``: a Connection's ``repr`` shows its password.
 
@@ -68,11 +69,12 @@ def read_connection(connection: Connection) -> Access:
     :func:`naming_the_connection`.
 
     :param connection: of the type ``alloincognito``.
+    :param changes: extras in place of its own.
     :raises AlloincognitoSettingsError: if its host or an extra is invalid.
     :raises AlloincognitoAuthError: if its password is missing or cannot be a token.
     """
     server = server_url(connection.host, connection.port, connection.schema)
-    settings = read_settings(server, _extra(connection))
+    settings = read_settings(server, {**_extra(connection), **changes})
     token = BEARER.sub("", (connection.password or "").strip())
     mask_secret(token)  # Airflow masks only the whole password, with "Bearer" and spaces
     if not token:

@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import logging
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import IntEnum
+from dataclasses import replace
 from http import HTTPStatus
-
-import requests
 
 from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.answer import verdict
@@ -28,64 +24,36 @@ from airflow_provider_alloincognito.api.tokens.stores import (
     MemoryTokenStore,
     TokenStore,
 )
-from airflow_provider_alloincognito.api.transport import network
 from airflow_provider_alloincognito.api.transport.client import Client
-from airflow_provider_alloincognito.api.transport.failures import no_response_error
-from airflow_provider_alloincognito.api.transport.in_flight import InFlight
-from airflow_provider_alloincognito.api.transport.session import ServerSession
 from airflow_provider_alloincognito.compat import AIRFLOW_VERSION, AirflowNotFoundException
 from airflow_provider_alloincognito.errors import (
     AlloincognitoAuthError,
     AlloincognitoError,
     AlloincognitoMissingExtraError,
+    AlloincognitoSettingsError,
     AlloincognitoShadowedTokenStoreError,
     AlloincognitoTokenStoreError,
 )
 from airflow_provider_alloincognito.hooks.connection import Access
+from airflow_provider_alloincognito.hooks.findings import Finding, Outcome
+from airflow_provider_alloincognito.hooks.server_check import check_server
 from airflow_provider_alloincognito.hooks.shared import shared_pair
 
 log = logging.getLogger(__name__)
 
 # No request has this hash: if the server accepts the token, it responds with an error about the hash.
 UNKNOWN_HASH = "Y29ubmVjdGlvbi10ZXN0"
-LONGEST_DOCS = 10.0
 LONGEST_PAIR = 60.0
+STORE_CALLS = 20
+"""That it takes at most as long as so many calls of the token store to make a pair."""
 TRIAL = "connection_test"
 NOT_TRIED = (
     "The authorization token was not tried: that makes a new token pair, which invalidates the one in use.",
-    "Run a task to try it, or see test_makes_pair in docs/connection.md.",
+    "Run a task to try it, or see test_makes_pair in docs/connection.md and --make-pair in docs/cli.md.",
 )
-
 SAVED_TOKEN = (
     "If it is saved already, put it in again: Airflow 2's form does not pass a saved token to its Test button."
 )
-
-
-class Outcome(IntEnum):
-    """What a check has come to; the worst comes first."""
-
-    FAILED = logging.ERROR
-    WARNING = logging.WARNING
-    OK = logging.INFO
-
-
-@dataclass(frozen=True)
-class Finding:
-    """
-    What one check found.
-
-    :param outcome: how good that is; also the level at which it is logged.
-    :param text: what was found, as a sentence or two.
-    :param fix: what to do about it, likewise; empty if there is nothing to do, or if ``text`` says it.
-    """
-
-    outcome: Outcome
-    text: str
-    fix: str = ""
-
-    def __str__(self) -> str:
-        label = "OK" if self.outcome is Outcome.OK else self.outcome.name.capitalize()
-        return f"{label}: {self.text} {self.fix}".rstrip()
 
 
 def report(findings: Iterable[Finding]) -> tuple[bool, str]:
@@ -100,21 +68,29 @@ def report(findings: Iterable[Finding]) -> tuple[bool, str]:
     return ordered[0].outcome is not Outcome.FAILED, "\n".join(map(str, ordered))
 
 
-def run_checks(read: Callable[[], Access]) -> list[Finding]:
+def run_checks(
+    read: Callable[[], Access], *, makes_pair: bool | None = None, tries_to_write: bool = False
+) -> list[Finding]:
     """
     Check a Connection. Each check but the first assumes no more than that the Connection could be read.
 
     :param read: reads it.
+    :param makes_pair: whether a token pair may be made where none is accepted and one can be stored; by default the
+        Connection's ``test_makes_pair``.
+    :param tries_to_write: whether to write a trial entry to the token store, and remove it.
     """
     try:
         access = read()
     except AlloincognitoAuthError as error:
-        return [Finding(Outcome.FAILED, str(error), SAVED_TOKEN if AIRFLOW_VERSION < (3, 0) else "")]
-    except AlloincognitoError as error:
-        return [Finding(Outcome.FAILED, str(error))]
-    findings = [check_token(access), check_server(access), check_store(access)]
+        fix = SAVED_TOKEN if AIRFLOW_VERSION < (3, 0) else ""
+        return [Finding(Outcome.FAILED, str(error), fix, "Connection")]
+    except AlloincognitoSettingsError as error:
+        return [Finding(Outcome.FAILED, str(error), subject="Connection")]
+    findings = [*check_server(access.settings), check_token(access), check_store(access, tries_to_write=tries_to_write)]
     if not any(finding.outcome is Outcome.FAILED for finding in findings):
-        findings.append(check_pair(access))
+        may_make = access.settings.test_makes_pair if makes_pair is None else makes_pair
+        pair = check_pair(access, may_make=may_make, is_writable=tries_to_write)
+        findings.append(replace(pair, subject="Token pair"))
     return findings
 
 
@@ -125,46 +101,25 @@ def check_token(access: Access) -> Finding:
             Outcome.WARNING,
             "The password is not a JWT (a JWT has two dots), so it is probably not the authorization token.",
             "Copy the token again.",
+            "Token",
         )
     end = jwt_expiry(access.authorization_token)
     if end is None:
-        return Finding(Outcome.OK, "The password has the form of a JWT, as the authorization token has.")
-    if end < utc_now():
-        return Finding(
-            Outcome.FAILED,
-            f"The authorization token expired on {end:%Y-%m-%d %H:%M} UTC.",
-            "Make a new one in the personal account.",
-        )
-    return Finding(Outcome.OK, f"The password is a JWT that is valid until {end:%Y-%m-%d %H:%M} UTC.")
+        text = "The password has the form of a JWT, as the authorization token has."
+    elif end < utc_now():
+        text = f"The authorization token expired on {end:%Y-%m-%d %H:%M} UTC."
+        return Finding(Outcome.FAILED, text, "Make a new one in the personal account.", "Token")
+    else:
+        text = f"The password is a JWT that is valid until {end:%Y-%m-%d %H:%M} UTC."
+    return Finding(Outcome.OK, text, subject="Token")
 
 
-def check_server(access: Access) -> Finding:
-    """Check that the server responds: its name, the proxy, the connection, TLS, and its page ``/docs``."""
-    settings = access.settings
-    try:
-        reached = network.resolve(settings)
-    except AlloincognitoError as error:
-        return Finding(Outcome.FAILED, str(error))
-    flight = InFlight(settings, threading.Event()).begin("GET /docs", min(settings.timeout, LONGEST_DOCS))
-    try:
-        with ServerSession(reached) as session, flight.sending():
-            status = session.get(f"{settings.server}/docs", timeout=LONGEST_DOCS, stream=True).status_code
-    except requests.RequestException as error:
-        return Finding(Outcome.FAILED, str(flight.explain(no_response_error("GET /docs", reached, error))))
-    finally:
-        flight.end()
-    via = f" through the proxy {reached.proxy.address}" if reached.proxy is not None else ""
-    if status == HTTPStatus.OK:
-        return Finding(Outcome.OK, f"The server {settings.server} responds{via}.")
-    return Finding(
-        Outcome.WARNING,
-        f"The server {settings.server} responds{via}, but to a request for its page /docs with HTTP status {status}.",
-        "Check that the Connection's host and port are the API's: see that page in a browser.",
-    )
+def check_store(access: Access, *, tries_to_write: bool = False) -> Finding:
+    """Check that the store of the token pair can be read from here, and written."""
+    return replace(_check_store(access, tries_to_write), subject="Token store")
 
 
-def check_store(access: Access) -> Finding:
-    """Check that the store of the token pair can be read from here."""
+def _check_store(access: Access, tries_to_write: bool) -> Finding:
     name = access.settings.pair_store
     try:
         store, _ = shared_pair(access.settings, access.authorization_token)
@@ -184,29 +139,40 @@ def check_store(access: Access) -> Finding:
             "Leave pair_store empty, unless this is for a script or a test.",
         )
     kept = "No token pair was stored yet, or none can be read from here" if pair is None else "A token pair is stored"
-    return Finding(Outcome.OK, f"{kept} (pair_store: {name}).")
+    if not tries_to_write:
+        return Finding(Outcome.OK, f"{kept} (pair_store: {name}).")
+    try:
+        try_to_write(store)
+    except AlloincognitoTokenStoreError as error:
+        return Finding(Outcome.FAILED, f"A trial entry could not be written (pair_store: {name}). {error}")
+    return Finding(Outcome.OK, f"{kept} (pair_store: {name}). A trial entry could be written, and was removed.")
 
 
-def check_pair(access: Access) -> Finding:
-    """Try the stored token pair. If it is not accepted, make one, where that is allowed and it can be stored."""
+def check_pair(access: Access, *, may_make: bool, is_writable: bool = False) -> Finding:
+    """
+    Try the stored token pair. If it is not accepted, make one, where that is allowed and it can be stored.
+
+    :param may_make: whether that is allowed.
+    :param is_writable: whether the store is known to be writable.
+    """
     finding = _try_stored_pair(access)
-    if finding.outcome is Outcome.OK or not access.settings.test_makes_pair:
+    if finding.outcome is Outcome.OK or not may_make:
         return finding
     store, keeper = shared_pair(access.settings, access.authorization_token)
     try:
-        _try_to_write(store)
+        if isinstance(store, MemoryTokenStore) or not is_writable:
+            try_to_write(store)
     except AlloincognitoTokenStoreError as error:
-        is_outside_a_task = AIRFLOW_VERSION >= (3, 0) and access.settings.pair_store == "variable"
-        why = "In Airflow 3, only tasks and triggers can save Variables." if is_outside_a_task else str(error)
         return Finding(
             Outcome.WARNING,
-            f"The authorization token was not tried: a new token pair could not be stored from here. {why}",
+            f"The authorization token was not tried: a new token pair could not be stored from here. {error}",
             "Run a task to try it.",
         )
     client = Client(access.settings, store, keeper)
     failure: AlloincognitoError | None = None
     try:
-        client.open(_harmless_request(access), deadline=time.monotonic() + LONGEST_PAIR).close()
+        longest = max(LONGEST_PAIR, STORE_CALLS * access.settings.pair_store_seconds)
+        client.open(_harmless_request(access), deadline=time.monotonic() + longest).close()
     except AlloincognitoError as error:  # about the hash, or about the token
         failure = error
     finally:
@@ -252,7 +218,7 @@ def _harmless_request(access: Access) -> methods.ApiRequest:
     return methods.request_result(access.settings, UNKNOWN_HASH)
 
 
-def _try_to_write(store: TokenStore) -> None:
+def try_to_write(store: TokenStore) -> None:
     """
     Prove that a token pair could be stored.
 

@@ -51,13 +51,23 @@ def shared_pair(settings: Settings, authorization_token: str, *, masks: bool = T
 
     :param masks: whether to have Airflow mask all tokens, see :func:`mask_pair`; the first call decides.
     """
-    key = (settings.server, authorization_token, settings.pair_store)
+    key = _key(settings, authorization_token)
     with _guard:
         if key not in _pairs:
             store = token_store_for(settings.pair_store, settings.server, authorization_token, masks=masks)
             keeper = PairKeeper(settings, authorization_token, locking=isinstance(store, LockingTokenStore))
             _pairs[key] = (store, keeper)
         return _pairs[key]
+
+
+def share_pair(settings: Settings, authorization_token: str, store: TokenStore, keeper: PairKeeper) -> None:
+    """Have this process use another token store or keeper than :func:`shared_pair` would make."""
+    with _guard:
+        _pairs[_key(settings, authorization_token)] = (store, keeper)
+
+
+def _key(settings: Settings, authorization_token: str) -> tuple[str, str, str]:
+    return (settings.server, authorization_token, settings.pair_store)
 
 
 def token_store_for(name: str, server: str, authorization_token: str, *, masks: bool = True) -> TokenStore:

@@ -79,7 +79,7 @@ def resolve(settings: Settings) -> Network:
     """
     proxy = _proxy(settings)
     server = urlsplit(settings.server)
-    if server.scheme == "http" and not _is_loopback(server.hostname or ""):
+    if server.scheme == "http" and not is_loopback(server.hostname or ""):
         _warn_once(
             f"The connection to {settings.server} is not encrypted: anybody on the way can read tokens and calls. "
             "Let the host of the AlloIncognito Connection begin with https:// instead of http://"
@@ -166,7 +166,8 @@ def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None
         return None  # a name
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -197,6 +198,16 @@ def _tls(settings: Settings, *, has_tls: bool) -> ssl.SSLContext:
         if path := os.environ.get(name):
             return _trusting(path, VARIABLE.format(name))
     return ssl.create_default_context(cafile=certifi.where())
+
+
+def trusted_authorities(settings: Settings) -> str:
+    """Return which authorities are trusted to sign the server's certificate, for people."""
+    if isinstance(settings.verify, str):
+        return f"the authorities in {settings.verify} (setting verify)"
+    for name in CA_VARIABLES:
+        if path := os.environ.get(name):
+            return f"the authorities in {path} (environment variable {name})"
+    return "a known public authority"
 
 
 def _trusting(path: str, source: str) -> ssl.SSLContext:

@@ -1,0 +1,139 @@
+"""
+Find out the zone of the server's times, which carry none.
+
+- ``callTime`` of a response against its header ``Date``: one moment, in the API's zone and in UTC.
+- The newest call against now: it has begun a short time ago. The period asked for must reach into the future for that,
+  since a server lists only what is inside it, in its own zone.
+- Starts that carry a zone, against the period asked for: how far the server was off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow_provider_alloincognito.api.times import parse_api_time
+
+STEP = timedelta(minutes=30)
+TOLERANCE = timedelta(minutes=3)
+QUIET = timedelta(minutes=12)
+"""The longest time since the newest call that still tells the zone."""
+FIRST, LAST = timedelta(hours=-12), timedelta(hours=14)
+# Russia's zones first: none of them has summer time.
+ZONES = (
+    "Europe/Moscow",
+    "Europe/Kaliningrad",
+    "Europe/Samara",
+    "Asia/Yekaterinburg",
+    "Asia/Omsk",
+    "Asia/Krasnoyarsk",
+    "Asia/Irkutsk",
+    "Asia/Yakutsk",
+    "Asia/Vladivostok",
+    "Asia/Magadan",
+    "Asia/Kamchatka",
+    "UTC",
+)
+_UTC = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True)
+class ZoneClue:
+    """
+    What one comparison says.
+
+    :param offset: the zone's distance from UTC.
+    :param why: what was compared.
+    """
+
+    offset: timedelta
+    why: str
+
+
+def zone_at(offset: timedelta, configured: ZoneInfo, now: datetime) -> str | None:
+    """Return the IANA zone to propose for an offset: the configured one if it has it; None if none is known."""
+    for name in (configured.key, *ZONES):
+        if now.astimezone(ZoneInfo(name)).utcoffset() == offset:
+            return name
+    hours = offset / timedelta(hours=1)
+    return f"Etc/GMT{-hours:+.0f}" if hours == int(hours) else None  # its signs are the other way round
+
+
+def clue_of_call_time(call_time: object, server_time: datetime | None) -> ZoneClue | None:
+    """
+    Compare a response's ``callTime`` with its header ``Date``.
+
+    :param call_time: as it came; None if the response has none.
+    :param server_time: the header, aware.
+    """
+    local = parse_api_time(call_time, _UTC)
+    if local is None or server_time is None or not is_naive(call_time):
+        return None
+    ahead = local - server_time
+    offset = round(ahead / STEP) * STEP
+    if abs(ahead - offset) > TOLERANCE or not FIRST <= offset <= LAST:
+        return None  # not the time of this request
+    return ZoneClue(offset, "callTime of the response, against the server's clock")
+
+
+def clue_of_newest(starts: Iterable[Any], now: datetime) -> ZoneClue | None:
+    """
+    Compare the newest start with now.
+
+    :param starts: the calls' starts as they came, of a period that reaches into the future in every zone.
+    :param now: aware.
+    """
+    moments = [moment for start in starts if is_naive(start) and (moment := parse_api_time(start, _UTC)) is not None]
+    if not moments:
+        return None
+    ahead = max(moments) - now
+    offset = -((-ahead) // STEP) * STEP  # the next step up: a call does not begin after now
+    if offset - ahead > QUIET or not FIRST <= offset <= LAST:
+        return None
+    return ZoneClue(offset, "the newest call, against now")
+
+
+def clue_of_period(
+    starts: Sequence[Any], asked: tuple[datetime, datetime], configured: ZoneInfo, now: datetime
+) -> ZoneClue | None:
+    """
+    Compare starts that carry their zone with the period that was asked for in the configured zone.
+
+    :param starts: the calls' starts as they came.
+    :param asked: the period, aware.
+    :param configured: the zone that its texts were in.
+    :param now: aware.
+    """
+    moments = [
+        moment for start in starts if not is_naive(start) and (moment := parse_api_time(start, _UTC)) is not None
+    ]
+    if not moments:
+        return None
+    first, last = min(moments), max(moments)
+    fitting = [
+        shift
+        for steps in range(LAST // STEP - FIRST // STEP + 1)
+        if asked[0] <= first + (shift := FIRST + steps * STEP) and last + shift < asked[1]
+    ]
+    used = now.astimezone(configured).utcoffset() or timedelta(0)
+    if len(fitting) != 1:
+        return None
+    return ZoneClue(used + fitting[0], "starts that carry a zone, against the period asked for")
+
+
+def is_naive(value: object) -> bool:
+    """Whether a time names no zone; seconds since the epoch need none."""
+    if not isinstance(value, str) or value.replace(".", "", 1).isdigit():
+        return False
+    try:
+        return datetime.fromisoformat(value.strip()).tzinfo is None
+    except ValueError:
+        return parse_api_time(value, _UTC) is not None
+
+
+def utc_now() -> datetime:
+    """Return the present moment."""
+    return datetime.now(UTC)

@@ -1,0 +1,198 @@
+"""
+The Connection with the proposed settings: shown, written to a file, or saved by Airflow's own command line.
+
+What is shown has a placeholder for the authorization token. The token is only in files that their owner alone can read,
+and never in the arguments of a process, which every user of a machine can see.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_alloincognito.cli.writing.files import SECRET, write_whole
+from airflow_provider_alloincognito.errors import AlloincognitoSetupError
+from airflow_provider_alloincognito.scrubbing import scrub
+
+if TYPE_CHECKING:
+    from airflow_provider_alloincognito.compat import Connection
+
+CONN_TYPE = "alloincognito"
+PLACEHOLDER = "AUTHORIZATION_TOKEN"
+"""Stands for the token in what is shown."""
+TOKEN_VARIABLE = "ALLOINCOGNITO_TOKEN"
+"""The environment variable with the token, for the line that adds the Connection."""
+LONGEST_SAVE = 300.0
+"""Seconds that Airflow may take to save a Connection: it imports all of its providers first."""
+
+
+@dataclass(frozen=True)
+class ConnectionDraft:
+    """
+    A Connection as it is to be.
+
+    :param conn_id: its id.
+    :param host: the server.
+    :param port: its port, unless the host contains it.
+    :param schema: ``http`` or ``https``, unless the host contains it.
+    :param login: as the Connection had it; not used.
+    :param password: the authorization token.
+    :param description: as the Connection had it.
+    :param extra: its settings.
+    """
+
+    conn_id: str
+    host: str | None = None
+    port: int | None = None
+    schema: str | None = None
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+    description: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, connection: Connection) -> ConnectionDraft:
+        """Return a Connection of Airflow as it is."""
+        return cls(
+            conn_id=connection.conn_id,
+            host=connection.host,
+            port=connection.port,
+            schema=connection.schema,
+            login=connection.login,
+            password=connection.password,
+            description=connection.description,
+            extra=connection.extra_dejson,
+        )
+
+    def with_settings(self, extra: Mapping[str, Any]) -> ConnectionDraft:
+        """
+        Return it with other settings; those that are not named stay.
+
+        :param extra: names and values; None removes a setting.
+        """
+        merged = {**self.extra, **extra}
+        return replace(self, extra={name: value for name, value in merged.items() if value is not None})
+
+    @property
+    def _shown(self) -> ConnectionDraft:
+        return replace(self, password=PLACEHOLDER)
+
+    def _values(self) -> dict[str, Any]:
+        """Return what is not empty, as ``airflow connections import`` takes it."""
+        values = {
+            "conn_type": CONN_TYPE,
+            "description": self.description,
+            "host": self.host,
+            "port": self.port,
+            "schema": self.schema,
+            "login": self.login,
+            "password": self.password,
+            "extra": dict(self.extra),
+        }
+        return {name: value for name, value in values.items() if value not in (None, "", {})}
+
+    def as_json(self) -> str:
+        """Return a JSON document for ``airflow connections import``, with a placeholder for the token."""
+        return json.dumps({self.conn_id: self._shown._values()}, ensure_ascii=False, indent=2)
+
+    def as_uri(self) -> str:
+        """Return the URI, as ``AIRFLOW_CONN_...`` takes it, with a placeholder for the token."""
+        from airflow_provider_alloincognito.compat import Connection
+
+        values = {**self._shown._values(), "extra": json.dumps(dict(self.extra)) if self.extra else None}
+        values.pop("description", None)
+        return str(Connection(conn_id=self.conn_id, **values).get_uri())
+
+    def as_add_command(self) -> str:
+        """Return a line for a shell that adds the Connection, with the token from an environment variable."""
+        values = self._values()
+        options = {
+            "--conn-type": CONN_TYPE,
+            "--conn-description": values.get("description"),
+            "--conn-host": values.get("host"),
+            "--conn-port": values.get("port"),
+            "--conn-schema": values.get("schema"),
+            "--conn-login": values.get("login"),
+            "--conn-extra": json.dumps(values["extra"], ensure_ascii=False) if "extra" in values else None,
+        }
+        words = ["airflow", "connections", "add", self.conn_id]
+        for option, value in options.items():
+            words += [option, str(value)] if value is not None else []
+        return f'{shlex.join(words)} --conn-password "${TOKEN_VARIABLE}"'
+
+    def write(self, path: Path) -> None:
+        """
+        Write it with its token to a JSON file for ``airflow connections import``, which its owner alone can read.
+
+        :param path: the file; other Connections in it stay.
+        :raises AlloincognitoSetupError: if it cannot be written, or holds something else.
+        """
+        write_whole(path, _document({**_connections_in(path), self.conn_id: self._values()}), SECRET)
+
+    def save(self) -> None:
+        """
+        Save it in Airflow's database, with ``airflow connections import``.
+
+        :raises AlloincognitoSetupError: if Airflow does not save it, or would not use what is saved.
+        """
+        variable = f"AIRFLOW_CONN_{self.conn_id.upper()}"
+        if variable in os.environ:
+            raise AlloincognitoSetupError(
+                f"The Connection {self.conn_id!r} comes from the environment variable {variable}, which hides what is "
+                "saved in Airflow's database. Set the variable to what --connection uri prints, with the token in "
+                f"place of {PLACEHOLDER}, everywhere that Airflow runs; or remove it, and write again."
+            )
+        with tempfile.TemporaryDirectory(prefix="alloincognito-") as folder:
+            file = Path(folder, "connection.json")
+            write_whole(file, _document({self.conn_id: self._values()}), SECRET)
+            said = _run_airflow("connections", "import", str(file), "--overwrite")
+        if f"Imported connection {self.conn_id}" not in said:
+            *_, last = ("", *said.strip().splitlines())
+            raise AlloincognitoSetupError(
+                f"Airflow did not save the Connection: {scrub(last, [self.password or '']) or 'it does not say why'}. "
+                "Run the command where Airflow's database can be reached, or write the Connection to a file with "
+                "--connection FILE and import it there: airflow connections import FILE --overwrite."
+            )
+
+
+def _run_airflow(*arguments: str) -> str:
+    """Return what Airflow's command line prints."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=LONGEST_SAVE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it took longer than {LONGEST_SAVE:.0f} s"
+    return done.stdout.decode(errors="replace")
+
+
+def _connections_in(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.expanduser().read_bytes() or b"{}")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise AlloincognitoSetupError(
+            f"{path} is there already and is not a JSON file of Connections, so it was not overwritten. Name another "
+            "file, or remove it."
+        )
+    return found
+
+
+def _document(connections: Mapping[str, Any]) -> bytes:
+    return json.dumps(connections, ensure_ascii=False, indent=2).encode() + b"\n"
