@@ -18,6 +18,7 @@ Every error that this package raises.
     - AlloincognitoNetworkSetupError             its certificate is not trusted, or the proxy refuses
   - AlloincognitoApiError                        the API's own error
     - AlloincognitoPathError *                   the server does not have the method's path
+    - AlloincognitoBadRequestError *             the server does not accept the request's fields
   - AlloincognitoResponseError                   a response that the API's description does not allow
     - AlloincognitoTruncatedError +              the connection broke in the middle of a response
     - AlloincognitoFieldError *                  the rows lack a field that was named
@@ -49,6 +50,17 @@ from typing import Any, ClassVar
 
 from airflow_provider_alloincognito.extras import how_to_install
 from airflow_provider_alloincognito.scrubbing import scrub, scrub_hash
+
+DISCOVER = (
+    "`airflow alloincognito discover` (Airflow 2: `python -m airflow_provider_alloincognito discover`) reads the right "
+    "values from the server's documentation."
+)
+"""What errors say where a setting that the server's documentation tells may be wrong."""
+SAMPLE = (
+    "`airflow alloincognito discover` and `airflow alloincognito sample` (Airflow 2: `python -m "
+    "airflow_provider_alloincognito` with the same words) tell which field is which."
+)
+"""What errors say where a row's field may have another name."""
 
 
 class AlloincognitoError(Exception):
@@ -234,6 +246,12 @@ class AlloincognitoApiError(AlloincognitoError):
 
 class AlloincognitoPathError(AlloincognitoApiError):
     """The server does not have the method's path, or not with this verb. It needs another path, not another try."""
+
+    retryable = False
+
+
+class AlloincognitoBadRequestError(AlloincognitoApiError):
+    """The server does not accept the request's fields (HTTP 400, 422). It needs other names, not another try."""
 
     retryable = False
 

@@ -33,6 +33,11 @@ CONNECTION_SECTIONS = {
         ),
         "record_file_id_field": _text("Field of the recording's id", "Its name in a row. Empty: recordFileId."),
         "numbers_field": _text("Field of phone numbers", "Its name in the request for a call list. Empty: numbers."),
+        "api_mapping": _text(
+            "Mapping of the API",
+            "JSON: verbs, names of fields and places in responses, where the server's differ. `airflow alloincognito "
+            "discover` writes it. Empty: as the API's description says.",
+        ),
         "timezone": _text("Time zone", "The zone of the API's times, such as Asia/Omsk. Empty: Europe/Moscow."),
         "period_end": _choice(
             "End of a period",

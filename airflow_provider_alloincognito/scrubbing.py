@@ -9,12 +9,14 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from traceback import clear_frames
 from urllib.parse import unquote
 
 LONGEST_TEXT = 1 << 14
 LONGEST_MESSAGE = 300
 LONGEST_HASH = 160
+MOST_NAMES = 50
 MOST_ENCODINGS = 3
 
 ANSI_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -83,6 +85,11 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     text = TOKEN.sub("<token>", _replaced(ANSI_SEQUENCE.sub("", text), sorted(filter(None, secrets), key=len)[::-1]))
     text = KEPT_OR_PERSONAL.sub(lambda found: found["kept"] or ("<email>" if found["email"] else "<number>"), text)
     return "".join(one if one.isprintable() or one in "\n\t" else " " for one in text)
+
+
+def scrub_names(names: Iterable[object]) -> str:
+    """Return the names of fields as they may be shown, with commas between them, shortened."""
+    return scrub(", ".join(map(str, islice(names, MOST_NAMES)))) or "none"
 
 
 @contextmanager

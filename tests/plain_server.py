@@ -17,6 +17,16 @@ class Said:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Received:
+    """One request, as it came."""
+
+    verb: str
+    target: str
+    content_type: str | None
+    body: bytes
+
+
 @dataclass
 class PlainServer:
     """Responds with ``answers`` by path, and records the requests."""
@@ -24,6 +34,7 @@ class PlainServer:
     url: str
     answers: dict[str, Said]
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
 
     @property
     def paths(self) -> list[str]:
@@ -66,7 +77,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        received = Received(self.command, self.path, self.headers.get("Content-Type"), body)
+        self.server.plain.received.append(received)
         self.server.plain.asked.append((path, dict(self.headers)))
         said = self.server.plain.answers.get(path, Said(b"{}", 404))
         self.send_response(said.status)

@@ -28,10 +28,12 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "AlloincognitoBusyError": ("The server is busy.", 3600.0),
     "AlloincognitoApiError": ("getcalllist", 1500, "Internal error", "h=="),
     "AlloincognitoPathError": ("getcalllist", 404, "an HTTP status without a message"),
+    "AlloincognitoBadRequestError": ("getcalllist", 422, "numbers: Field required"),
     "AlloincognitoTooFewRowsError": (1, 2, "calls.parquet"),
     "AlloincognitoValueError": ("duration", "int64", 7),
     "AlloincognitoUnknownFieldError": ("colour", 7),
 }
+HINTS = {"DISCOVER": errors.DISCOVER, "SAMPLE": errors.SAMPLE}
 TREE_LINE = re.compile(r"^( *)- (\w+)( [*+])?(?: |$)", re.MULTILINE)
 
 
@@ -92,6 +94,8 @@ def last_literal(node: ast.expr) -> str | None:
     """Return the last literal part of a text; None if it is a name or a call, or ends with another error's text."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.FormattedValue):
+        return HINTS.get(ast.unparse(node.value))
     if isinstance(node, ast.JoinedStr):
         if ast.unparse(node).endswith(("{error}'", '{error}"')):
             return None

@@ -22,6 +22,7 @@ API = [
     "api.backoff",
     "api.log_limit",
     "api.wait_log",
+    "api.mapping",
     "api.settings",
     "api.query",
     "api.methods",

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.times import to_api
+from airflow_provider_alloincognito.api.times import API_FORMAT, to_api
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.scrubbing import scrub
 
@@ -123,9 +123,9 @@ class CallListQuery:
             start = end
         return parts
 
-    def body(self, settings: Settings) -> dict[str, Any]:
+    def fields(self, settings: Settings) -> dict[str, Any]:
         """
-        Return the request's body.
+        Return the request's fields, by their names in the API's text; its numbers by ``numbers_field``.
 
         Unset filters are as in the API's text: 0 for ``direction`` and ``isCallRecord``, null for the other three, no
         field for the numbers.
@@ -133,16 +133,15 @@ class CallListQuery:
         :raises AlloincognitoQueryError: if the clock of the API's zone goes back within the period, so that its times
             cannot express it.
         """
-        start, end = to_api(self.period_start, settings.zone), to_api(self.period_end, settings.zone)
+        start, end = (to_api(moment, settings.zone) for moment in (self.period_start, self.period_end))
         if start >= end:
             raise AlloincognitoQueryError(
                 f"In the API's zone, {settings.zone.key}, the clock goes back within the period: the period would "
                 f"start at {start} and end at {end}, and the API's times cannot say which of the two hours is meant. "
                 "Request a longer period, such as a day."
             )
-        if settings.period_end == "inclusive" and settings.start_time_field is None:
-            end = to_api(self.period_end - timedelta(seconds=1), settings.zone)
-        body: dict[str, Any] = {
+        start, end = self.sent_period(settings, settings.api_mapping.getcalllist.time_format)
+        fields: dict[str, Any] = {
             "periodStart": start,
             "periodEnd": end,
             "direction": self.direction,
@@ -152,8 +151,19 @@ class CallListQuery:
             "isRead": self.is_read,
         }
         if self.numbers:
-            body[settings.numbers_field] = list(self.numbers)
-        return body
+            fields[settings.numbers_field] = list(self.numbers)
+        return fields
+
+    def sent_period(self, settings: Settings, time_format: str = API_FORMAT) -> tuple[str, str]:
+        """
+        Return the two times that are sent, in the API's zone.
+
+        :param time_format: their format, as for :func:`~airflow_provider_alloincognito.api.times.to_api`.
+        """
+        end = self.period_end
+        if settings.period_end == "inclusive" and settings.start_time_field is None:
+            end -= timedelta(seconds=1)
+        return to_api(self.period_start, settings.zone, time_format), to_api(end, settings.zone, time_format)
 
 
 def _is_ambiguous(moment: datetime, zone: ZoneInfo) -> bool:

@@ -17,12 +17,13 @@ from airflow_provider_alloincognito.api.answer.audio import checked_audio
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
 from airflow_provider_alloincognito.api.times import parse_api_time
 from airflow_provider_alloincognito.errors import (
+    SAMPLE,
     AlloincognitoError,
     AlloincognitoFieldError,
     AlloincognitoRecordingError,
     AlloincognitoResponseError,
 )
-from airflow_provider_alloincognito.scrubbing import scrub_hash
+from airflow_provider_alloincognito.scrubbing import scrub_hash, scrub_names
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.settings import Settings
@@ -224,15 +225,24 @@ class RowFilter:
         if moment is not None and self._start <= moment < self._end:
             return True
         if moment is None or moment - self._end > FARTHEST or self._start - moment > FARTHEST:
-            raise AlloincognitoFieldError(
-                f"The field {self._field!r} of a row is not a readable time, or is more than a year away from the "
-                "period, so rows outside the period cannot be removed. Set start_time_field (the operator's argument, "
-                "FIELDS in the example DAGs, or the Connection's setting) to the field with the call's start."
-            )
+            raise self._no_start(row)
         # In the hour that a zone repeats, a text may mean either of two moments. A duplicate can be repaired, a
         # missing call cannot.
         later = parse_api_time(value, self._zone, fold=1)
         return later is not None and self._start <= later < self._end
+
+    def _no_start(self, row: msgspec.Raw) -> AlloincognitoFieldError:
+        try:
+            names = msgspec.json.decode(row, type=dict[str, msgspec.Raw])
+        except msgspec.DecodeError:  # not an object
+            names = {}
+        why = f"A row has no field {self._field!r}, but {scrub_names(names)}"
+        if self._field in names:
+            why = f"The field {self._field!r} of a row is not a readable time, or more than a year away from the period"
+        return AlloincognitoFieldError(
+            f"{why}, so rows outside the period cannot be removed. Set start_time_field (the operator's argument, "
+            f"FIELDS in the example DAGs, or the Connection's setting) to the field with the call's start. {SAMPLE}"
+        )
 
     def _start_value(self, row: msgspec.Raw) -> object:
         try:

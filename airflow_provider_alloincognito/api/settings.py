@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from airflow_provider_alloincognito.api.mapping import ApiMapping, read_mapping
 from airflow_provider_alloincognito.errors import AlloincognitoSettingsError
 from airflow_provider_alloincognito.get_provider_info import CONNECTION_LABELS
 
@@ -29,7 +30,14 @@ FOUR_NUMBERS = re.compile(r"\d+(\.\d+){3}")
 # What users copy along with the server's address.
 OWN_PATH = re.compile(r"/(docs|api/v1)(/.*)?$")
 GATEWAY_PATH = re.compile(r"(/(?!(\.|%2e){1,2}(/|$))([^/%]|%[0-9a-f]{2})+)*", re.IGNORECASE)
-PATHS = ("call_list_path", "create_path", "refresh_path", "record_file_path", "request_result_path")
+PATH_SETTINGS = {
+    "getcalllist": "call_list_path",
+    "create": "create_path",
+    "refresh": "refresh_path",
+    "getcallrecordfile": "record_file_path",
+    "getrequestresultbyhash": "request_result_path",
+}
+PATHS = tuple(PATH_SETTINGS.values())
 SECONDS = ("timeout", "response_timeout", "pair_store_seconds", "pair_request_seconds")
 NOT_NEGATIVE = ("retries", "requests_per_second", "max_response_bytes", "refresh_before_expiry")
 # A URL with a host and a password in it would be taken for the id of a Connection, and shown as one.
@@ -79,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     :param numbers_field: the field of the call list's body that contains the numbers. Assumed.
     :param record_file_id_field: the row's field with the id of its recording. Assumed.
     :param start_time_field: the row's field with the call's start. If set, only rows of the exact period are kept.
+    :param api_mapping: how the server's API differs from the API's text otherwise: verbs, bodies, names, places.
     :param timezone: IANA zone of all times without a zone. Assumed.
     :param period_end: whether ``periodEnd`` is inside the period: ``unknown``, ``inclusive`` or ``exclusive``.
     :param auth_error_codes: ``errorCode`` values that mean "your token is not valid" with HTTP 200. Assumed.
@@ -114,6 +123,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     numbers_field: str = "numbers"
     record_file_id_field: str = "recordFileId"
     start_time_field: str | None = None
+    api_mapping: ApiMapping = ApiMapping()
     timezone: str = "Europe/Moscow"
     period_end: Literal["unknown", "inclusive", "exclusive"] = "unknown"
     auth_error_codes: tuple[str, ...] = ("401", "403")
@@ -145,6 +155,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         for name, is_valid in valid.items():
             if not is_valid:
                 raise _invalid(name)
+        for method, name in PATH_SETTINGS.items():
+            if problem := self.api_mapping.path_problem(method, self.path_of(method)):
+                raise AlloincognitoSettingsError(f"{setting_name(name)} is invalid: {problem}.")
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -161,6 +174,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def replace(self, **changes: Any) -> Settings:
         """Return the same settings with some changes."""
         return msgspec.structs.replace(self, **changes)
+
+    def path_of(self, method: str) -> str:
+        """Return the path of a method, by the method's name in the API's text."""
+        path: str = getattr(self, PATH_SETTINGS[method])
+        return path
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -185,10 +203,19 @@ def read_settings(server: str, extra: Mapping[str, Any]) -> Settings:
             log.warning("Unknown extra %r in the AlloIncognito Connection, ignored%s", name, hint)
             continue
         try:
-            values[name] = msgspec.convert(_from_form(name, value), types[name], strict=False)
+            values[name] = _converted(name, value, types[name])
         except (msgspec.ValidationError, msgspec.DecodeError):
             raise _invalid(name) from None
     return Settings(server=server, **values)
+
+
+def _converted(name: str, value: Any, kind: Any) -> Any:
+    if name == "api_mapping":
+        try:
+            return read_mapping(value)
+        except ValueError as error:
+            raise AlloincognitoSettingsError(f"{setting_name(name)} is invalid: {error}.") from None
+    return msgspec.convert(_from_form(name, value), kind, strict=False)
 
 
 def setting_name(name: str) -> str:

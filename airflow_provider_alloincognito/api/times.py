@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 import pendulum
 
 YEAR_AND_MONTH = re.compile(r"\s*\d{4}-?\d\d")
 API_FORMAT = "%Y-%m-%d %H:%M:%S"
+OWN_DIRECTIVE = re.compile(r"%(?:s|:z|.)", re.DOTALL)
 RUSSIAN_DATE = re.compile(r"\s*(\d\d)\.(\d\d)\.(\d{4})")
 # Seconds since the epoch are from the years 1973 to 5138, milliseconds from 1973 to 2286. A smaller number is no time
 # (but a duration, or a date such as 20250602), nor is a larger one (20250602120000).
@@ -17,9 +18,20 @@ EPOCH_SECONDS = range(100_000_000, 100_000_000_000)
 EPOCH_MILLISECONDS = range(100_000_000_000, 10_000_000_000_000)
 
 
-def to_api(moment: datetime, zone: ZoneInfo) -> str:
-    """Format an aware ``moment`` as the API does: ``yyyy-mm-dd hh:mm:ss`` in its own zone, whole seconds."""
-    return moment.astimezone(zone).strftime(API_FORMAT)
+def to_api(moment: datetime, zone: tzinfo, time_format: str = API_FORMAT) -> str:
+    """
+    Format an aware moment as the API does, in its own zone.
+
+    :param moment: the moment.
+    :param zone: the API's.
+    :param time_format: by default ``yyyy-mm-dd hh:mm:ss``; as for ``strftime``, and ``%s`` is the seconds since the
+        epoch, ``%:z`` an offset with a colon.
+    """
+    local = moment.astimezone(zone)
+    # Of Python's own, %s takes the machine's zone, and Python 3.11 does not have the other.
+    offset = local.strftime("%z")
+    own = {"%s": str(int(moment.timestamp())), "%:z": f"{offset[:3]}:{offset[3:5]}"}
+    return local.strftime(OWN_DIRECTIVE.sub(lambda found: own.get(found[0], found[0]), time_format))
 
 
 def parse_moment(value: datetime | str, zone: ZoneInfo) -> datetime:

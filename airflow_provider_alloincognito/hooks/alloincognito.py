@@ -228,7 +228,7 @@ class AlloincognitoHook(BaseHook):
         return lambda batch: check(cut(batch))
 
     def _open(self, request: ApiRequest, *, deadline: float = math.inf) -> StreamedAnswer:
-        add_hook_lineage(self, "input", request.url)
+        add_hook_lineage(self, "input", methods.endpoint(self.settings, request.method))
         return self.get_conn().open(request, deadline=deadline)
 
     def _naming_the_connection(self) -> AbstractContextManager[None]:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Literal, cast
 
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
 from airflow_provider_alloincognito.errors import (
+    SAMPLE,
     AlloincognitoFieldError,
     AlloincognitoSchemaError,
     AlloincognitoTooFewRowsError,
@@ -22,7 +23,7 @@ from airflow_provider_alloincognito.landing.stores.targets import Target, addres
 from airflow_provider_alloincognito.landing.tables.inference import infer_schema
 from airflow_provider_alloincognito.landing.tables.schema import Schema, SchemaArgument, read_schema
 from airflow_provider_alloincognito.landing.tables.spool import SpooledBlocks, cut_blocks
-from airflow_provider_alloincognito.scrubbing import scrub, without_locals
+from airflow_provider_alloincognito.scrubbing import scrub_names, without_locals
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,7 @@ def check_required_fields(batches: Iterable[RowBatch], required: Iterable[str] |
         yield batch
     if missing and names:
         raise AlloincognitoFieldError(
-            f"No row has the fields {sorted(missing)}; the rows have {scrub(str(sorted(names)))}. Use the names of "
-            "your server's fields in the DAG's mapping (FIELDS in the example DAGs), and leave out those it lacks."
+            f"No row has the fields {sorted(missing)} of required_fields; the rows have {scrub_names(sorted(names))}. "
+            "Use the names of your server's fields in the DAG's mapping (FIELDS in the example DAGs), and leave out "
+            f"those it lacks. {SAMPLE}"
         )

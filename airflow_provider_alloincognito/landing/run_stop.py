@@ -42,7 +42,7 @@ _NO_RESPONSE = (
 )
 _RESPONSES = (AlloincognitoApiError, AlloincognitoResponseError)
 # HTTP statuses that say nothing of one recording; by others, such as 404, servers say that it is gone.
-_WRONG_FOR_ALL = frozenset({301, 302, 303, 307, 308, 403, 405, 501})
+_WRONG_FOR_ALL = frozenset({301, 302, 303, 307, 308, 403, 405, 422, 501})
 _TOO_MANY_OPEN = frozenset({errno.EMFILE, errno.ENFILE})
 _NOT_THE_STORE = _TOO_MANY_OPEN | {errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ}
 

@@ -21,6 +21,7 @@ from airflow_provider_alloincognito.compat import (
     conf,
 )
 from airflow_provider_alloincognito.errors import (
+    DISCOVER,
     AlloincognitoError,
     AlloincognitoResponseError,
     AlloincognitoSlowError,
@@ -187,7 +188,7 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         if request_hash is None:
             raise AlloincognitoResponseError(
                 "Unexpected response: neither a result nor a requestHash to poll for one. Check that the method's "
-                "path in the Connection is the one on the server's /docs page."
+                f"path in the Connection, and api_mapping, are as on the server's /docs page. {DISCOVER}"
             )
         deadline = max(deadline, time.monotonic() + SHORTEST_POLL)
         return self.hook.get_request_result(request_hash, query, deadline=deadline)

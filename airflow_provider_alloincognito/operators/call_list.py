@@ -233,8 +233,8 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
             query = self._query(context)
             windows = query.split(self.window, self.hook.settings.zone)
             task_log.log_call_list(query, len(windows), self.output_path)
-            bodies = [window.body(self.hook.settings) for window in windows]
-            submitted = SubmittedRequests(context, bodies, self.hook.access.authorization_token)
+            fields = [window.fields(self.hook.settings) for window in windows]
+            submitted = SubmittedRequests(context, fields, self.hook.access.authorization_token)
             submitted.restore(hashes)
             if self.output_path is None:
                 self.again_if_truncated(lambda: self._submit(windows, submitted))
@@ -350,5 +350,5 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
             return None
 
     def _sent_period(self, query: CallListQuery) -> dict[str, str]:
-        body = query.body(self.hook.settings)
-        return {"period_start": body["periodStart"], "period_end": body["periodEnd"]}
+        start, end = query.sent_period(self.hook.settings)
+        return {"period_start": start, "period_end": end}

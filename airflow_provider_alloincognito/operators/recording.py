@@ -43,7 +43,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
     :raises AlloincognitoBusyError: if the server asks for a longer pause than a task waits.
     :raises AlloincognitoConnectionError: if several recordings in a row get no response.
-    :raises AlloincognitoApiError: if redirects, HTTP 403, 405 or 501 are all that comes, many times in a row.
+    :raises AlloincognitoApiError: if redirects, HTTP 403, 405, 422 or 501 are all that comes, many times in a row.
     :raises AlloincognitoResponseError: if so many responses are not what the API describes.
     :raises AlloincognitoTargetError: if the store refuses several recordings in a row, or the calls cannot be read.
     """

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
 from airflow_provider_alloincognito.sandbox.calls import truth_line
+from airflow_provider_alloincognito.sandbox.presets import PRESETS
 from airflow_provider_alloincognito.sandbox.server import Sandbox
 from airflow_provider_alloincognito.sandbox.settings import SandboxSettings, setting_from_text
 
@@ -57,12 +58,19 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_setting_arguments(parser: argparse.ArgumentParser, **default: Any) -> None:
     # Suppressed in a subcommand: its defaults would replace what was set before it.
+    parser.add_argument(
+        "--preset",
+        choices=sorted(PRESETS),
+        help="settings that come with the sandbox; renamed: paths, names, verbs, times and answers are all other than "
+        "assumed, as /docs describes them",
+        **default,
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings, as a JSON object", **default)
     parser.add_argument("--set", action="append", metavar="NAME=VALUE", help="one setting; may be repeated", **default)
 
 
 def _settings(options: argparse.Namespace) -> SandboxSettings:
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict(PRESETS[options.preset]) if options.preset else {}
     if options.config:
         values.update(json.loads(options.config.read_text(encoding="utf-8")))
     values.update(setting_from_text(text) for text in options.set or ())

@@ -1,4 +1,4 @@
-"""The sandbox's FastAPI application: ``/docs``, the administration under ``/_sandbox``, and before them the methods."""
+"""The sandbox's FastAPI application: the administration under ``/_sandbox``; before it the methods, and ``/docs``."""
 
 from __future__ import annotations
 
@@ -13,89 +13,18 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_alloincognito.sandbox.calls import truth_line
-from airflow_provider_alloincognito.sandbox.faults import METHODS, Fault, Method
-from airflow_provider_alloincognito.sandbox.methods import PARAMETERS, Methods
+from airflow_provider_alloincognito.sandbox.docs.serving import DocsServer
+from airflow_provider_alloincognito.sandbox.faults import Fault
+from airflow_provider_alloincognito.sandbox.methods import Methods
 from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 from airflow_provider_alloincognito.sandbox.state import SandboxState
 
 _ADMIN = "/_sandbox"
-_ERROR = {"errorMessage": "string", "errorCode": 0}
-_RESULT = {
-    "apiName": "string",
-    "apiVersion": 0,
-    "callTime": "yyyy-mm-dd hh:mm:ss",
-    "responseDuration": "string",
-    "code": 0,
-    "requestHash": "twbfdoEhUI6kPSgOpPXT7Q==QUY5OUZCMDJGNDA4MDBEQ0UwNTBBOEMwQ0I1MDI4NTU=",
-}
-_PAIR = dict.fromkeys(("accessToken", "accessTokenExpiredIn", "refreshToken", "refreshTokenExpiredIn"), "string")
-_EXAMPLES: dict[Method, dict[str, Any]] = {
-    "create": _PAIR,
-    "refresh": _PAIR,
-    "getcalllist": {"error": _ERROR, "result": {**_RESULT, "rowset": [{}]}},
-    "getcallrecordfile": {"error": _ERROR, "result": {"file_NAME": "string", **_RESULT, "fileContent": "string"}},
-    "getrequestresultbyhash": {"error": _ERROR, "result": _RESULT},
-}
-_ABOUT: dict[Method, tuple[str, str, str]] = {
-    "create": (
-        "Создание пары refresh/access токенов",
-        "authorization token",
-        "При создании новой пары предыдущая становится не валидной.",
-    ),
-    "refresh": (
-        "Получение свежей пары access и refresh токенов",
-        "refresh token",
-        "Выполняется, после того как истек срок жизни access токена. Refresh token действует один раз.",
-    ),
-    "getcalllist": (
-        "Список вызовов за период",
-        "access token",
-        "direction: пусто/0 - все, 1 - исходящие, 2 - входящие. "
-        "durationFrom, durationTo: секунды, null - без ограничений. isCallRecord: пусто/0 - все, 1 - с записями. "
-        "isRead: null - без ограничений, 0 и 1 - звонки с записью в голосовом ящике "
-        "(песочница предполагает: 0 - не прочтенные, 1 - прочтенные).",
-    ),
-    "getcallrecordfile": ("Файл записи разговора: mp3 в base64", "access token", "file_NAME - имя файла записи."),
-    "getrequestresultbyhash": (
-        "Получение результатов ранее выполнявшегося запроса",
-        "access token",
-        "Ответ зависит от типа повторяемого запроса. requestHash - из любого другого ответа, закодирован один раз.",
-    ),
-}
-
-
-def _describe(method: Method, settings: SandboxSettings) -> dict[str, Any]:
-    """Describe a method as an OpenAPI operation."""
-    title, token, note = _ABOUT[method]
-    operation: dict[str, Any] = {
-        "tags": ["integrationapi"],
-        "operationId": method,
-        "summary": title,
-        "description": f"{note} Authorization: Bearer {token}.",
-        "security": [{"bearer": []}],
-        "responses": {"200": {"description": "OK", "content": {"application/json": {"example": _EXAMPLES[method]}}}},
-    }
-    if name := PARAMETERS.get(method):
-        operation["parameters"] = [{"name": name, "in": "query", "required": True, "schema": {"type": "string"}}]
-    if method == "getcalllist":
-        example = {
-            settings.numbers_field: ["79161234567"],
-            "periodStart": "2025-06-02 00:00:00",
-            "periodEnd": "2025-06-03 00:00:00",
-            "direction": 0,
-            "durationFrom": None,
-            "durationTo": None,
-            "isCallRecord": 0,
-            "isRead": None,
-        }
-        content = {"application/json": {"schema": {"type": "object"}, "example": example}}
-        operation["requestBody"] = {"required": True, "content": content}
-    return {settings.verb_of(method).lower(): operation}
 
 
 class SandboxApp(FastAPI):
     """
-    The API's five methods, their documentation, and the administration.
+    The API's five methods, their description, and the administration, which has a description of its own.
 
     The methods are served before FastAPI's own routing: their paths may change while it runs, faults need the
     connection itself, and tests send many requests.
@@ -104,11 +33,19 @@ class SandboxApp(FastAPI):
     """
 
     def __init__(self, state: SandboxState) -> None:
+        has_admin = state.settings.admin
         super().__init__(
-            title="AlloIncognito integration API: a sandbox", redoc_url=None, swagger_ui_oauth2_redirect_url=None
+            title="AlloIncognito integration API: the administration of the sandbox",
+            docs_url=f"{_ADMIN}/docs" if has_admin else None,
+            openapi_url=f"{_ADMIN}/openapi.json" if has_admin else None,
+            redoc_url=None,
+            swagger_ui_oauth2_redirect_url=None,
         )
         self._sandbox = state
         self._methods = Methods(state)
+        self._docs = DocsServer(
+            lambda token: state.tokens.check(token, "access").valid or token == state.authorization_token
+        )
         self._has_admin_routes = False
         for bad_input in (ValueError, RequestValidationError):
             self.add_exception_handler(bad_input, _bad_request)
@@ -119,14 +56,16 @@ class SandboxApp(FastAPI):
             await super().__call__(scope, receive, send)
             return
         path = scope["path"]
-        method = self._sandbox.settings.methods_by_path.get(path)
-        if method is not None:
+        found = self._sandbox.settings.find_method(path, scope["raw_path"].decode("latin-1"))
+        if found is not None:
             # Cancelled: the server stops during a latency or a stall, and the client is gone.
             with contextlib.suppress(asyncio.CancelledError):
-                await self._methods.serve(method, scope, receive, send)
-        elif path in (self.docs_url, self.openapi_url) or path.startswith(f"{_ADMIN}/"):
+                await self._methods.serve(*found, scope, receive, send)
+        elif path.startswith(f"{_ADMIN}/"):
             self._add_admin_routes()
             await super().__call__(scope, receive, send)
+        elif response := self._docs.respond(self._sandbox.settings, Request(scope)):
+            await response(scope, receive, send)
         else:
             await self._not_found(scope, receive, send)
 
@@ -135,14 +74,6 @@ class SandboxApp(FastAPI):
         if self._sandbox.settings.admin and not self._has_admin_routes:
             self._has_admin_routes = True
             self.include_router(_admin_router(self._sandbox))
-
-    def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document of the five methods, with their current paths, and of the administration."""
-        document, settings = super().openapi(), self._sandbox.settings
-        paths = {settings.paths[method]: _describe(method, settings) for method in METHODS}
-        bearer = {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}}
-        components = document.get("components", {}) | bearer
-        return {**document, "paths": paths | document["paths"], "components": components}
 
     async def _not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         log = self._sandbox.request_log

@@ -1,4 +1,4 @@
-"""The JSON envelope of every response, in all the shapes that the API's text leaves open."""
+"""The JSON envelope of every response, in all the shapes and with all the places that the API's text leaves open."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
+from airflow_provider_alloincognito.sandbox.settings import (
+    ERROR_FIELDS,
+    RECORDING_FIELDS,
+    RESULT_FIELDS,
+    SandboxSettings,
+)
 from airflow_provider_alloincognito.sandbox.tokens import Pair, Token
 
+_PARTS = {
+    "error": frozenset(ERROR_FIELDS),
+    "result": frozenset({*RESULT_FIELDS, "rowset", *RECORDING_FIELDS}),
+}
 _MARK = "\x00value\x00"
 _MARK_JSON = json.dumps(_MARK).encode()
 
@@ -35,7 +44,8 @@ def to_bytes(settings: SandboxSettings, document: Any) -> bytes:
 
 def without_error(settings: SandboxSettings, head: Head) -> bytes:
     """Return a response without an error that has neither rows nor a recording."""
-    return to_bytes(settings, _document(settings, _no_error(settings), _head(settings, head)))
+    document = _document(settings, _no_error(settings), _head(settings, head))
+    return to_bytes(settings, _placed(settings, head.api_name, document))
 
 
 def null_rowset(settings: SandboxSettings, head: Head) -> bytes:
@@ -55,33 +65,38 @@ def around(settings: SandboxSettings, head: Head, payload: str, first: Mapping[s
         result = {payload: _MARK, **result}
     else:
         result[payload] = _MARK
-    before, _, after = to_bytes(settings, _document(settings, _no_error(settings), result)).partition(_MARK_JSON)
+    if settings.place_of(payload, head.api_name) == "":
+        return b"", b""
+    document = _placed(settings, head.api_name, _document(settings, _no_error(settings), result))
+    before, _, after = to_bytes(settings, document).partition(_MARK_JSON)
     return before, after
 
 
-def with_error(settings: SandboxSettings, code: int | str | None, message: str, head: Head | None) -> bytes:
-    """Return a response with an error; without a head, its ``result`` is null."""
+def with_error(
+    settings: SandboxSettings, method: str, code: int | str | None, message: str, head: Head | None
+) -> bytes:
+    """Return a method's response with an error; without a head, its ``result`` is null."""
     if settings.numbers_as_text and code is not None:
         code = str(code)
-    error = {"error": {"errorMessage": message, "errorCode": code}}
+    document: dict[str, Any] = {"error": {"errorMessage": message, "errorCode": code}}
     if head is None or settings.error_result == "null":
-        return to_bytes(settings, _document(settings, error, None))
-    if settings.error_result == "absent":
-        return to_bytes(settings, error)
-    return to_bytes(settings, _document(settings, error, _head(settings, head)))
+        document = _document(settings, document, None)
+    elif settings.error_result == "envelope":
+        document = _document(settings, document, _head(settings, head))
+    return to_bytes(settings, _placed(settings, method, document))
 
 
-def with_pair(settings: SandboxSettings, pair: Pair) -> bytes:
-    """Return the response of ``create`` and ``refresh``."""
-    document = {
+def with_pair(settings: SandboxSettings, method: str, pair: Pair) -> bytes:
+    """Return the response of ``create`` or ``refresh``."""
+    document: dict[str, Any] = {
         "accessToken": pair.access.text,
         "accessTokenExpiredIn": _expiry(settings, pair.access),
         "refreshToken": pair.refresh.text,
         "refreshTokenExpiredIn": _expiry(settings, pair.refresh),
     }
     if settings.pair_envelope == "result":
-        return to_bytes(settings, _document(settings, _no_error(settings), document))
-    return to_bytes(settings, document)
+        document = _document(settings, _no_error(settings), document)
+    return to_bytes(settings, _placed(settings, method, document))
 
 
 def _head(settings: SandboxSettings, head: Head) -> dict[str, Any]:
@@ -95,6 +110,35 @@ def _head(settings: SandboxSettings, head: Head) -> dict[str, Any]:
         "code": str(code) if as_text and code is not None else code,
     }
     return {**values, "requestHash": head.request_hash} if head.request_hash else values
+
+
+def _placed(settings: SandboxSettings, method: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a response with its fields in the places that the settings give them."""
+    if not settings.answer_fields:
+        return document
+    placed: dict[str, Any] = {}
+    # A part that is null comes last: the other part may be inside it.
+    for part, values in sorted(document.items(), key=lambda item: item[1] is None):
+        if part not in _PARTS:
+            _put(placed, settings.place_of(part, method), values)
+        elif values is not None:
+            for name, value in values.items():
+                _put(placed, settings.place_of(name, method), value)
+        elif (place := settings.place_of(part, method)) and not settings.answer_fields.keys() & _PARTS[part]:
+            _put(placed, place, None)
+        elif part == "error":
+            for name in ERROR_FIELDS:
+                _put(placed, settings.place_of(name, method), None)
+    return placed
+
+
+def _put(document: dict[str, Any], place: str | None, value: Any) -> None:
+    if place is None:
+        return
+    *parents, name = place.split(".")
+    for parent in parents:
+        document = document.setdefault(parent, {})
+    document.setdefault(name, value)
 
 
 def _document(settings: SandboxSettings, error: Mapping[str, Any], result: Any) -> dict[str, Any]:

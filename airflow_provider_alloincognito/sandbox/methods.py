@@ -5,31 +5,23 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
-from uuid import UUID
 
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_alloincognito.sandbox import envelope, recordings
 from airflow_provider_alloincognito.sandbox.faults import Fault, Method
-from airflow_provider_alloincognito.sandbox.requests import (
-    ApiError,
-    BadQuery,
-    CallQuery,
-    HttpRequest,
-    StoredRequest,
-    read_json,
-    read_query,
-)
+from airflow_provider_alloincognito.sandbox.parameters import BadRequest, read_parameters, read_query
+from airflow_provider_alloincognito.sandbox.requests import ApiError, CallQuery, HttpRequest, StoredRequest, read_body
 from airflow_provider_alloincognito.sandbox.responses import Response, retry_after, send_response, spoil
 from airflow_provider_alloincognito.sandbox.rows import has_recording
 from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 from airflow_provider_alloincognito.sandbox.state import SandboxState
 from airflow_provider_alloincognito.sandbox.tokens import TokenCheck, fingerprint
+from airflow_provider_alloincognito.sandbox.validation import invalid_request
 
-PARAMETERS: dict[Method, str] = {"getcallrecordfile": "recordFileId", "getrequestresultbyhash": "requestHash"}
 _REJECTIONS = {
     "missing": "токен не передан",
     "unknown": "токен недействителен",
@@ -43,8 +35,8 @@ _REJECTIONS = {
 class _MethodRequest(HttpRequest):
     """A request to a method, and its entry in the log."""
 
-    def __init__(self, method: Method, scope: Scope, state: SandboxState) -> None:
-        super().__init__(scope)
+    def __init__(self, method: Method, scope: Scope, in_path: Mapping[str, str], state: SandboxState) -> None:
+        super().__init__(scope, in_path)
         self.method = method
         self.settings = state.settings
         self.began = time.monotonic()
@@ -54,7 +46,7 @@ class _MethodRequest(HttpRequest):
             self.verb,
             self.path,
             self.raw_query,
-            query=dict(self.parameters),
+            query={name: texts[-1] for name, texts in self.query.items()},
             headers=self.safe_headers,
             token=fingerprint(self.token) if self.token else None,
         )
@@ -80,15 +72,19 @@ class Methods:
         self._state = state
         self._random = random.Random()
 
-    async def serve(self, method: Method, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(
+        self, method: Method, in_path: Mapping[str, str], scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """
         Serve one request, as an ASGI application does.
 
         :param method: the method whose path was requested
+        :param in_path: the parameters in the path
         """
-        request = _MethodRequest(method, scope, self._state)
+        request = _MethodRequest(method, scope, in_path, self._state)
         entry = request.entry
-        entry.body = await read_json(receive)
+        request.decode_body(await read_body(receive))
+        entry.body = request.body
         latency = request.settings.latency_of(method)
         pause = (latency if isinstance(latency, int | float) else self._random.uniform(*latency)) / 2
         if pause:
@@ -111,11 +107,11 @@ class Methods:
         settings, verb = request.settings, request.settings.verb_of(request.method)
         if self._state.over_the_limit():
             status = settings.rate_limit_status
-            body = envelope.with_error(settings, status, "слишком много запросов", None)
+            body = envelope.with_error(settings, request.method, status, "слишком много запросов", None)
             pause = retry_after(settings.retry_after, as_date=settings.retry_after_date)
             return Response("rate_limited", status, body, headers=pause)
         if request.verb != verb:
-            body = envelope.with_error(settings, 405, f"метод вызывается через {verb}", None)
+            body = envelope.with_error(settings, request.method, 405, f"метод вызывается через {verb}", None)
             return Response("wrong_verb", 405, body, headers=((b"allow", verb.encode()),))
         if fault is None:
             return self._carry_out(request)
@@ -140,45 +136,38 @@ class Methods:
             checked = tokens.check(request.token, "access")
         request.note_token(checked)
         if pair is not None:
-            return Response("ok", settings.success_status, envelope.with_pair(settings, pair), rotation=True)
+            return Response("ok", settings.success_status, envelope.with_pair(settings, method, pair), rotation=True)
         if checked.state == "early" and settings.early_refresh_answer == "error":
             return self._error(request, _REJECTIONS["early"])
         if not checked.valid:
             return _reject(request, checked)
         if forbidden:
-            body = envelope.with_error(settings, 403, "нет прав на вызов метода", None)
+            body = envelope.with_error(settings, request.method, 403, "нет прав на вызов метода", None)
             return Response("forbidden", 403, body)
-        if method == "getcalllist":
-            return self._call_list(request)
-        return self._by_parameter(request, PARAMETERS[method])
-
-    def _call_list(self, request: _MethodRequest) -> Response:
-        settings = request.settings
-        if not request.headers.get(b"content-type", b"").lower().startswith(b"application/json"):
-            return self._error(request, "ожидается Content-Type: application/json", status=415)
         try:
-            query = read_query(settings, request.entry.body)
-        except BadQuery as e:
-            return self._error(request, str(e))
+            if method == "getcalllist":
+                return self._call_list(request, read_query(settings, request))
+            parameters = read_parameters(settings, method, request)
+        except BadRequest as e:
+            return self._bad_request(request, e)
+        if method == "getcallrecordfile":
+            return self._recording(request, parameters["recordFileId"], request.as_of, None)
+        return self._by_hash(request, parameters["requestHash"])
+
+    def _bad_request(self, request: _MethodRequest, error: BadRequest) -> Response:
+        style = request.settings.validation_style
+        if style == "envelope":
+            return self._error(request, str(error), status=415 if error.problems[0].kind == "media_type" else None)
+        return invalid_request(style, request, error)
+
+    def _call_list(self, request: _MethodRequest, query: CallQuery) -> Response:
+        settings = request.settings
         text = self._state.hashes.register(settings, StoredRequest(request.as_of, query))
         if settings.call_list_answer == "hash_only":
             return Response("ok", settings.success_status, envelope.without_error(settings, request.head(text)))
         if settings.call_list_answer == "pending":
             return _pending(request, text)
         return self._rows(request, query, request.as_of, text)
-
-    def _by_parameter(self, request: _MethodRequest, name: str) -> Response:
-        values = [value for parameter, value in request.parameters if parameter == name]
-        others = {parameter for parameter, _ in request.parameters} - {name}
-        if len(values) != 1 or not values[0]:
-            return self._error(request, f"ожидается один параметр {name}")
-        if others and not request.settings.allow_unknown_fields:
-            return self._error(request, f"неизвестные параметры: {', '.join(sorted(others))}")
-        if name == "requestHash":
-            return self._by_hash(request, values[0])
-        if not _is_uuid(values[0]):
-            return self._error(request, "recordFileId: ожидается uuid")
-        return self._recording(request, values[0], request.as_of, None)
 
     def _by_hash(self, request: _MethodRequest, text: str) -> Response:
         settings, hashes = request.settings, self._state.hashes
@@ -190,7 +179,7 @@ class Methods:
         as_of = stored.as_of
         if isinstance(stored.request, ApiError):
             error = stored.request
-            body = envelope.with_error(settings, error.code, error.message, request.head(text))
+            body = envelope.with_error(settings, request.method, error.code, error.message, request.head(text))
             return Response("error", error.status, body)
         if settings.hash_reruns_query:
             as_of = request.as_of
@@ -259,12 +248,14 @@ class Methods:
         quoted = f"{message} (абонент {_written(number or _some_number(request), request.entry.number)})"
         error = ApiError(settings.error_code if code is None else code, quoted, status or settings.error_status)
         text = self._state.hashes.register(settings, StoredRequest(request.as_of, error))
-        return Response("error", error.status, envelope.with_error(settings, error.code, quoted, request.head(text)))
+        return Response(
+            "error", error.status, envelope.with_error(settings, request.method, error.code, quoted, request.head(text))
+        )
 
 
 def _some_number(request: _MethodRequest) -> str:
-    body = request.entry.body
-    numbers = body.get(request.settings.numbers_field) if isinstance(body, dict) else None
+    body = request.body if isinstance(request.body, dict) else request.query
+    numbers = body.get(request.settings.numbers_field or "")
     if isinstance(numbers, list) and numbers and isinstance(numbers[0], str) and len(numbers[0]) >= 11:
         return numbers[0].lstrip("+")
     return "79161234567"
@@ -276,27 +267,22 @@ def _reject(request: _MethodRequest, checked: TokenCheck) -> Response:
     if code is None:
         code = 401 if status == 200 else status
     quoted = f": {request.token}" if settings.quote_tokens and request.token else ""
-    body = envelope.with_error(settings, code, _REJECTIONS[checked.state] + quoted, None)
+    body = envelope.with_error(settings, request.method, code, _REJECTIONS[checked.state] + quoted, None)
     return Response("rejected", status, body, headers=((b"www-authenticate", b"Bearer"),) if status == 401 else ())
 
 
 def _pending(request: _MethodRequest, text: str) -> Response:
     settings, head = request.settings, request.head(text)
     if settings.pending_style == "error_code":
-        body = envelope.with_error(settings, settings.pending_error_code, "запрос ещё выполняется", head)
+        body = envelope.with_error(
+            settings, request.method, settings.pending_error_code, "запрос ещё выполняется", head
+        )
         return Response("pending", settings.error_status, body)
     if settings.pending_style == "null_rowset":
         return Response("pending", settings.success_status, envelope.null_rowset(settings, head))
     status = settings.success_status if settings.pending_style == "no_rowset" else 202
     body = b"" if settings.pending_style == "empty_202" else envelope.without_error(settings, head)
     return Response("pending", status, body)
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text.lower()
-    except ValueError:
-        return False
 
 
 def _ms_since(day: date, moment: datetime) -> int:

@@ -26,7 +26,7 @@ class LoggedRequest:
     :param token: the fingerprint of the token in the request; None: it had none
     :param token_kind: ``authorization``, ``access``, ``refresh``; None: not a token of this sandbox
     :param token_state: whether the token was valid at that moment for this method
-    :param body: the JSON body, or None
+    :param body: the decoded JSON or form (its texts by name), or None
     :param status: the response's HTTP status; None: no response yet, or none at all
     :param outcome: ``ok``, ``pending``, ``error``, ``rejected``, ``forbidden``, ``rate_limited``, ``wrong_verb``,
         ``not_found``; ``fault``: a fault, and not carried out

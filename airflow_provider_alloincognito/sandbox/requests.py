@@ -1,14 +1,14 @@
-"""Requests: read as strictly as the API's text allows, and kept under their hash."""
+"""Requests: as they were received, and kept under their hash."""
 
 from __future__ import annotations
 
 import base64
 import json
-import re
 import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -21,25 +21,39 @@ if TYPE_CHECKING:
 
 SECRET_HEADERS = frozenset({b"authorization", b"proxy-authorization", b"cookie"})
 _KEPT = 200_000
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
-_NUMBER = re.compile(r"\+?\d{3,15}", re.ASCII)
 
 
 class HttpRequest:
     """
-    A request as it was received, without its body.
+    A request as it was received.
 
     :param scope: the request as ASGI describes it
+    :param in_path: the parameters in its path, by their names in the API's text
     """
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, in_path: Mapping[str, str]) -> None:
         self.verb: str = scope["method"]
         self.path: str = scope["path"]
         self.raw_query: str = scope["query_string"].decode("latin-1")
-        self.parameters = parse_qsl(self.raw_query, keep_blank_values=True)
+        self.query = _by_name(self.raw_query)
+        self.in_path = in_path
+        self.body: Any = None
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         scheme, _, token = self.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         self.token = token.strip() or None if scheme.lower() == "bearer" else None
+
+    @property
+    def media_type(self) -> str:
+        """The body's media type, without its charset."""
+        return self.headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+
+    def decode_body(self, body: bytes) -> None:
+        """Decode the body, a form or JSON; what is neither becomes None."""
+        try:
+            is_form = self.media_type == "application/x-www-form-urlencoded"
+            self.body = _by_name(body.decode()) if is_form else json.loads(body)
+        except ValueError:
+            self.body = None
 
     @property
     def safe_headers(self) -> dict[str, str]:
@@ -48,9 +62,17 @@ class HttpRequest:
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in safe}
 
 
-async def read_json(receive: Receive) -> Any:
+def _by_name(encoded: str) -> dict[str, list[str]]:
+    """Return the texts of each name in a query or form."""
+    found: dict[str, list[str]] = {}
+    for name, text in parse_qsl(encoded, keep_blank_values=True):
+        found.setdefault(name, []).append(text)
+    return found
+
+
+async def read_body(receive: Receive) -> bytes:
     """
-    Read a request's body, and return the decoded JSON; None if it is empty or not JSON.
+    Read a request's body.
 
     :param receive: as ASGI gives it
     """
@@ -59,14 +81,7 @@ async def read_json(receive: Receive) -> Any:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None
-
-
-class BadQuery(ValueError):
-    """The body is not what the API's text says. The message is Russian, as the API's own."""
+    return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,73 +104,10 @@ class CallQuery:
         return bool(self.direction or self.only_recorded) or limits != (None, None, None, None)
 
 
-def read_query(settings: SandboxSettings, body: Any) -> CallQuery:
-    """
-    Read the body of a call list's request.
-
-    :param settings: the name of the numbers' field
-    :param body: decoded JSON
-    :raises BadQuery: the body is not what the API's text says
-    """
-    if not isinstance(body, dict):
-        raise BadQuery("тело запроса должно быть объектом JSON")
-    known = {"periodStart", "periodEnd", "direction", "durationFrom", "durationTo", "isCallRecord", "isRead"}
-    if not settings.allow_unknown_fields and (unknown := set(body) - known - {settings.numbers_field}):
-        raise BadQuery(f"неизвестные поля: {', '.join(sorted(unknown))}")
-    start, end = _moment(body, "periodStart"), _moment(body, "periodEnd")
-    if end < start:
-        raise BadQuery("periodEnd раньше, чем periodStart")
-    return CallQuery(
-        start=start,
-        end=end,
-        numbers=_numbers(body.get(settings.numbers_field), settings.numbers_field),
-        direction=_one_of(body, "direction", (0, 1, 2, "")) or 0,
-        duration_from=_seconds(body, "durationFrom"),
-        duration_to=_seconds(body, "durationTo"),
-        only_recorded=_one_of(body, "isCallRecord", (0, 1, "")) == 1,
-        is_read=_one_of(body, "isRead", (0, 1)),
-    )
-
-
 def same_number(number: str) -> str:
     """Return one form for a Russian number that begins with +7, 8 or 7."""
     digits = number.lstrip("+")
     return "7" + digits[1:] if len(digits) == 11 and digits[0] == "8" else digits
-
-
-def _moment(body: dict[str, Any], name: str) -> datetime:
-    value = body.get(name)
-    if isinstance(value, str) and _MOMENT.fullmatch(value):
-        try:
-            return datetime.fromisoformat(value)
-        except ValueError:
-            pass
-    raise BadQuery(f"{name}: ожидается yyyy-mm-dd hh:mm:ss")
-
-
-def _one_of(body: dict[str, Any], name: str, allowed: tuple[int | str, ...]) -> Any:
-    value = body.get(name)
-    if value is None or (type(value) in (int, str) and value in allowed):
-        return value
-    raise BadQuery(f"{name}: недопустимое значение")
-
-
-def _seconds(body: dict[str, Any], name: str) -> int | None:
-    value = body.get(name)
-    if value is None or (type(value) is int and value >= 0):
-        return value
-    raise BadQuery(f"{name}: ожидается целое число секунд или null")
-
-
-def _numbers(value: Any, name: str) -> frozenset[str] | None:
-    if value is None or value == []:
-        return None
-    if not isinstance(value, list):
-        raise BadQuery(f"{name}: ожидается список строк")
-    for number in value:
-        if not isinstance(number, str) or not _NUMBER.fullmatch(number):
-            raise BadQuery(f"{name}: неверный номер {number!r}")
-    return frozenset(map(same_number, value))
 
 
 @dataclass(frozen=True, slots=True)

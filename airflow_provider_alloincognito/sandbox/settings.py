@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, Strict, model_validator
 
+from airflow_provider_alloincognito.sandbox.docs.settings import Docs
 from airflow_provider_alloincognito.sandbox.faults import METHODS, AnyMethod, Fault, Method, StrictModel
 
 ROW_FIELDS = (
@@ -26,6 +30,32 @@ ROW_FIELDS = (
     "isRead",
     "comment",
 )
+PARAMETERS: dict[Method, tuple[str, ...]] = {
+    "create": (),
+    "refresh": (),
+    "getcalllist": (
+        "numbers",
+        "periodStart",
+        "periodEnd",
+        "direction",
+        "durationFrom",
+        "durationTo",
+        "isCallRecord",
+        "isRead",
+    ),
+    "getcallrecordfile": ("recordFileId",),
+    "getrequestresultbyhash": ("requestHash",),
+}
+REQUIRED = frozenset({"periodStart", "periodEnd", "recordFileId", "requestHash"})
+ERROR_FIELDS = ("errorMessage", "errorCode")
+RESULT_FIELDS = ("apiName", "apiVersion", "callTime", "responseDuration", "code", "requestHash")
+RECORDING_FIELDS = ("file_NAME", "fileContent")
+PAIR_FIELDS = ("accessToken", "accessTokenExpiredIn", "refreshToken", "refreshTokenExpiredIn")
+ANSWER_FIELDS = ("error", "result", *ERROR_FIELDS, *RESULT_FIELDS, "rowset", *RECORDING_FIELDS, *PAIR_FIELDS)
+
+_NEEDED = ("error", "result", "rowset", "fileContent", "accessToken", "refreshToken")
+_USUAL = "."
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def _as_tuple(value: Any) -> Any:
@@ -56,11 +86,43 @@ def _distinct(names: Mapping[str, str | None]) -> Mapping[str, str | None]:
     return dict(names)
 
 
+def _known_parameters(names: Mapping[str, str | None]) -> Mapping[str, str | None]:
+    """Numbers have a setting of their own, which is older."""
+    known = [name for names in PARAMETERS.values() for name in names if name != "numbers"]
+    if unknown := set(names) - set(known):
+        raise ValueError(f"no request has such a parameter: {sorted(unknown)}; there are {known}.")
+    if needed := sorted(name for name in REQUIRED & set(names) if names[name] is None):
+        raise ValueError(f"no request can do without {needed}.")
+    return dict(names)
+
+
+def _distinct_values(values: Mapping[Any, Mapping[str, Any]]) -> Mapping[Any, Mapping[str, Any]]:
+    for name, spellings in values.items():
+        if len({json.dumps(one) for one in spellings.values()}) != len(spellings):
+            raise ValueError(f"two values of {name} are written in one way.")
+    return values
+
+
+def _known_answer_fields(places: Mapping[str, Any]) -> Mapping[str, Any]:
+    if unknown := set(places) - set(ANSWER_FIELDS):
+        raise ValueError(f"no response has such a field: {sorted(unknown)}; there are {list(ANSWER_FIELDS)}.")
+    for name, place in places.items():
+        given = place.values() if isinstance(place, Mapping) else (place,)
+        if None in given and name in _NEEDED:
+            raise ValueError(f"no response can do without {name}.")
+        if "" in given and name not in ("rowset", "error", "result"):
+            raise ValueError(f"{name} cannot be the whole response.")
+    return dict(places)
+
+
 AsTuple = BeforeValidator(_as_tuple)
 Range = (AsTuple, AfterValidator(_in_order))
 Seconds = NonNegativeFloat | Annotated[tuple[NonNegativeFloat, NonNegativeFloat], *Range]
 Path = Annotated[str, Field(pattern="^/")]
 HttpStatus = Annotated[int, Field(ge=200, le=599)]
+TimeFormat = Literal["naive", "iso", "iso_offset", "iso_z", "dotted", "epoch_s", "epoch_ms"]
+Place = Annotated[str, Field(pattern=r"^([^.]+(\.[^.]+)*)?$")]
+Spellings = Mapping[Literal["0", "1", "2"], int | str | bool]
 
 
 class SandboxSettings(StrictModel):
@@ -82,9 +144,23 @@ class SandboxSettings(StrictModel):
     :param clock_skew: seconds by which the server's clock is ahead of this machine's
     :param forbidden_methods: methods that respond with 403 to a valid token: the right is missing
 
-    :param create_path: path of ``create``; the next four: of the other methods
+    :param create_path: path of ``create``; the next four: of the other methods. ``{recordFileId}`` and
+        ``{requestHash}`` in a path: the parameter is there
     :param verbs: other HTTP verbs than those of the text, by method
-    :param numbers_field: name of the list of numbers in the call list's request
+    :param parameters_in: where a method's other parameters are, by method: in the ``query``, or in the body as
+        ``json`` or ``form``; default: json with POST, query with GET
+    :param request_fields: other names for the parameters of all requests; one renamed to null is refused
+    :param request_values: how values of ``direction``, ``isCallRecord`` and ``isRead`` are written, by parameter, such
+        as ``{"direction": {"0": "ALL", "1": "OUT", "2": "IN"}}``; values that are not named are refused
+    :param null_parameters: may a parameter in JSON be null; False: it has to be left out
+    :param period_format: how ``periodStart`` and ``periodEnd`` are written; anything else is refused. See
+        ``start_format``; ``iso_offset``: with any offset
+    :param list_format: a list is a JSON list, and in a query or form the repeated parameter (``list``); or one text,
+        with commas (``comma``)
+    :param numbers_field: name of the list of numbers in the call list's request; None: it has none
+    :param validation_style: how a request with missing, unknown or invalid parameters is answered: by the API's own
+        error, or as servers do that were made with FastAPI (422), Spring (400) or ASP.NET (400), or by the problem
+        details of RFC 9457 (422)
     :param allow_unknown_fields: unknown fields of the body and unknown query parameters are ignored
     :param timezone: IANA zone of all times without a zone
     :param period_end: is a call that starts at ``periodEnd`` inside the period. Compared in whole seconds
@@ -102,6 +178,11 @@ class SandboxSettings(StrictModel):
     :param pending_style: how "not ready yet" is said; ``empty_202``: without a body
     :param pending_error_code: the ``errorCode`` of ``pending_style="error_code"``
 
+    :param answer_fields: other places of a response's fields, by their names in the API's text, as dotted paths from
+        the response's root, such as ``{"result": "data", "rowset": "data.items", "errorCode": "status.code"}``.
+        ``result`` and ``error`` move all their fields (``""``: to the root). ``""`` for ``rowset``: the response is the
+        list of rows, and nothing else; null: there is no such field. Where methods differ, a mapping from methods
+        (``*`` for the rest) to those
     :param no_error: how ``error`` looks when there is none; ``ok``: code 0 and the message OK
     :param success_status: HTTP status of a response without an error
     :param error_status: HTTP status of the API's own errors
@@ -131,6 +212,8 @@ class SandboxSettings(StrictModel):
     :param recording_appears_after: seconds from a call's end until its recording is available
 
     :param latency: seconds until a response, or a range; or a mapping from methods (``*`` for the rest) to those
+    :param docs: how the API is described under ``/docs``; see
+        :class:`~airflow_provider_alloincognito.sandbox.docs.settings.Docs`
     :param rate_limit: requests a second, of all methods, before a response that says "too many"; None: no limit
     :param rate_limit_status: HTTP status of that response
     :param retry_after: seconds in its ``Retry-After``; None: no such header
@@ -162,7 +245,16 @@ class SandboxSettings(StrictModel):
     record_file_path: Path = "/api/v1/request/getcallrecordfile"
     request_result_path: Path = "/api/v1/request/getrequestresultbyhash"
     verbs: Mapping[Method, Literal["GET", "POST"]] = {}
-    numbers_field: str = "numbers"
+    parameters_in: Mapping[Method, Literal["query", "form", "json"]] = {}
+    request_fields: Annotated[Mapping[str, str | None], AfterValidator(_known_parameters)] = {}
+    request_values: Annotated[
+        Mapping[Literal["direction", "isCallRecord", "isRead"], Spellings], AfterValidator(_distinct_values)
+    ] = {}
+    null_parameters: bool = True
+    period_format: TimeFormat = "naive"
+    list_format: Literal["list", "comma"] = "list"
+    numbers_field: str | None = "numbers"
+    validation_style: Literal["envelope", "fastapi", "spring", "aspnet", "problem"] = "envelope"
     allow_unknown_fields: bool = False
     timezone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Moscow"
     period_end: Literal["inclusive", "exclusive"] = "exclusive"
@@ -179,6 +271,9 @@ class SandboxSettings(StrictModel):
     pending_style: Literal["202", "empty_202", "no_rowset", "null_rowset", "error_code"] = "202"
     pending_error_code: int | str = 1100
 
+    answer_fields: Annotated[
+        Mapping[str, Place | Mapping[AnyMethod, Place | None] | None], AfterValidator(_known_answer_fields)
+    ] = {}
     no_error: Literal["null", "absent", "zero", "zero_string", "null_code", "ok"] = "null"
     success_status: Annotated[int, Field(ge=200, le=299)] = 200
     error_status: HttpStatus = 200
@@ -201,13 +296,14 @@ class SandboxSettings(StrictModel):
     calls_per_day: NonNegativeInt = 2500
     daily_variation: bool = True
     start_fractions: bool = False
-    start_format: Literal["naive", "iso", "iso_offset", "iso_z", "dotted", "epoch_s", "epoch_ms"] = "naive"
+    start_format: TimeFormat = "naive"
     awkward_rows: bool = False
     row_fields: Annotated[Mapping[str, str | None], AfterValidator(_distinct)] = {}
     call_appears_after: NonNegativeFloat | None = 0.0
     recording_appears_after: NonNegativeFloat = 0.0
 
     latency: Seconds | Mapping[AnyMethod, Seconds] = 0.0
+    docs: Annotated[Docs, Strict(False)] = Docs()
     rate_limit: NonNegativeFloat | None = None
     rate_limit_status: Literal[429, 503] = 429
     retry_after: NonNegativeInt | None = 1
@@ -221,6 +317,34 @@ class SandboxSettings(StrictModel):
     def _distinct_paths(self) -> Self:
         if len(self.methods_by_path) != len(METHODS):
             raise ValueError("two methods have one path.")
+        return self
+
+    @model_validator(mode="after")
+    def _describable(self) -> Self:
+        if others := [path for path in self.methods_by_path if not path.startswith(f"{self.docs.base}/")]:
+            raise ValueError(f"docs.base is not the beginning of {others[0]}.")
+        return self
+
+    @model_validator(mode="after")
+    def _distinct_parameters(self) -> Self:
+        for method, parameters in PARAMETERS.items():
+            names = [name for name in map(self.parameter_name, parameters) if name is not None]
+            if len(set(names)) != len(names):
+                raise ValueError(f"two parameters of {method} have one name.")
+            placed = _PLACEHOLDER.findall(self.paths[method])
+            if placed and tuple(placed) != parameters:
+                raise ValueError(f"the path of {method} can only hold its parameter.")
+        return self
+
+    @model_validator(mode="after")
+    def _distinct_places(self) -> Self:
+        for method in METHODS:
+            pair = method in ("create", "refresh")
+            for fields in (PAIR_FIELDS,) if pair else ((*RESULT_FIELDS, "rowset"), (*RESULT_FIELDS, *RECORDING_FIELDS)):
+                found = (self.place_of(field, method) for field in (*ERROR_FIELDS, *fields))
+                places = sorted(f"{place}." for place in found if place)
+                if any(two.startswith(one) for one, two in pairwise(places)):
+                    raise ValueError(f"answer_fields: one field of {method} is inside another.")
         return self
 
     def but(self, **changes: Any) -> Self:
@@ -253,6 +377,26 @@ class SandboxSettings(StrictModel):
         """The path that serves each method."""
         return {method: path for path, method in self.methods_by_path.items()}
 
+    @cached_property
+    def _path_patterns(self) -> list[tuple[re.Pattern[str], Method]]:
+        """The paths that hold a parameter, as patterns of a path that is still percent-encoded."""
+        held = ((path, method) for path, method in self.methods_by_path.items() if _PLACEHOLDER.search(path))
+        return [(re.compile(_PLACEHOLDER.sub(r"(?P<\1>[^/]+)", path)), method) for path, method in held]
+
+    def find_method(self, path: str, raw_path: str) -> tuple[Method, dict[str, str]] | None:
+        """
+        Return the method of a path, and the parameters in it; None: no method has it.
+
+        :param path: the path, decoded
+        :param raw_path: as it was received, percent-encoded
+        """
+        if method := self.methods_by_path.get(path):
+            return method, {}
+        for pattern, method in self._path_patterns:
+            if found := pattern.fullmatch(raw_path):
+                return method, {name: unquote(text) for name, text in found.groupdict().items()}
+        return None
+
     def verb_of(self, method: Method) -> str:
         """
         Return the HTTP verb of one method.
@@ -260,6 +404,39 @@ class SandboxSettings(StrictModel):
         :param method: the method
         """
         return self.verbs.get(method, "POST" if method == "getcalllist" else "GET")
+
+    def place_of_parameters(self, method: Method) -> Literal["query", "form", "json"]:
+        """
+        Return where the parameters of one method are that are not in its path.
+
+        :param method: the method
+        """
+        return self.parameters_in.get(method, "json" if self.verb_of(method) == "POST" else "query")
+
+    def parameter_name(self, parameter: str) -> str | None:
+        """
+        Return the server's name of a parameter; None: it has none.
+
+        :param parameter: its name in the API's text
+        """
+        return self.numbers_field if parameter == "numbers" else self.request_fields.get(parameter, parameter)
+
+    def place_of(self, field: str, method: str) -> str | None:
+        """
+        Return the dotted path of a response's field; None: it is left out.
+
+        :param field: its name in the API's text
+        :param method: the method that responds
+        """
+        place = self.answer_fields.get(field, {})
+        if isinstance(place, Mapping):
+            place = place.get(method, place.get("*", _USUAL))  # type: ignore[call-overload]
+        if place != _USUAL:
+            return place
+        if field in ("error", "result") or (field in PAIR_FIELDS and self.pair_envelope == "bare"):
+            return field
+        parent = self.place_of("error" if field in ERROR_FIELDS else "result", method)
+        return f"{parent}.{field}" if parent else field
 
     def latency_of(self, method: Method) -> Seconds:
         """

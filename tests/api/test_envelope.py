@@ -14,7 +14,8 @@ import pytest
 from half_pairs import whole
 from hypothesis import given, strategies as st
 
-from airflow_provider_alloincognito.api.answer.envelope import Envelope, EnvelopeReader, Piece
+from airflow_provider_alloincognito.api.answer.envelope import Envelope, EnvelopeReader
+from airflow_provider_alloincognito.api.answer.places import Piece
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
 from airflow_provider_alloincognito.errors import AlloincognitoResponseError
 

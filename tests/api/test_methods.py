@@ -111,7 +111,7 @@ def test_each_filter_reaches_the_server_and_changes_the_rows(
     everything = sandbox.truth(START, END)
     assert rows == [row for row in everything if keeps(row)]
     assert 0 < len(rows) < len(everything)
-    unset = query().body(Settings())
+    unset = query().fields(Settings())
     assert request_for(sandbox, "getcalllist").body == {**unset, **sent}
 
 

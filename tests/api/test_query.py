@@ -29,7 +29,7 @@ def checked(**given: Any) -> CallListQuery:
 
 
 def body(settings: Settings = SETTINGS, **given: Any) -> dict[str, Any]:
-    return checked(**given).body(settings)
+    return checked(**given).fields(settings)
 
 
 def test_unset_filters_are_sent_as_the_apis_text_says() -> None:
@@ -212,7 +212,7 @@ AUTUMN = datetime(2025, 10, 26, tzinfo=BERLIN)  # its clock shows 02:00 to 03:00
 def test_no_window_ends_in_an_hour_that_the_apis_clock_repeats(minutes: int) -> None:
     settings = Settings(timezone="Europe/Berlin")
     query = checked(period_start=AUTUMN, period_end=AUTUMN + timedelta(days=1))
-    bodies = [part.body(settings) for part in query.split(timedelta(minutes=minutes), BERLIN)]
+    bodies = [part.fields(settings) for part in query.split(timedelta(minutes=minutes), BERLIN)]
     assert bodies[0]["periodStart"] == "2025-10-26 00:00:00"
     assert bodies[-1]["periodEnd"] == "2025-10-27 00:00:00"
     for one, following in pairwise(bodies):

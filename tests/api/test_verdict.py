@@ -26,6 +26,7 @@ class FakeAnswer:
     envelope: Envelope | None = None
     body: bytes = b""
     server_time: datetime | None = None
+    allow: str | None = None
 
 
 def answer_with(status: int = 200, **envelope: Any) -> FakeAnswer:

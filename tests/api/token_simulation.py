@@ -118,6 +118,7 @@ class SimulatedAnswer:
     status: int
     server_time: datetime | None
     body: bytes = b""
+    allow: str | None = None
 
     @cached_property
     def envelope(self) -> Envelope | None:

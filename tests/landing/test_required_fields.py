@@ -36,5 +36,5 @@ def test_no_rows_pass() -> None:
 def test_an_error_names_the_missing_field_and_those_that_rows_have(missing: str) -> None:
     with pytest.raises(AlloincognitoFieldError) as caught:
         checked("a", missing)
-    for part in (f"['{missing}']", "['a', 'b', 'c']", "mapping"):
+    for part in (f"['{missing}'] of required_fields", "the rows have a, b, c.", "mapping", "alloincognito sample"):
         assert part in str(caught.value)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import pytest
-from sandbox_client import PlainClient
+from sandbox_client import MONDAY, PlainClient
 
 
 @pytest.mark.parametrize(
@@ -84,3 +85,83 @@ def test_the_content_type_can_be_set(client: PlainClient, value: str | None) -> 
     client.sandbox.configure(content_type=value, success_status=201)
     response = client.call_list(client.sandbox.authorization_token)
     assert response.headers.get("Content-Type") == value
+
+
+def test_fields_in_other_places(client: PlainClient, recorded: dict[str, Any]) -> None:
+    client.sandbox.configure(
+        answer_fields={
+            "rowset": "data.items",
+            "requestHash": {"*": "data.request_id", "getcallrecordfile": "file.request_id"},
+            "fileContent": "file.content",
+            "apiName": None,
+            "errorCode": "status.code",
+            "errorMessage": "status.text",
+            "accessToken": "tokens.access",
+            "refreshToken": "tokens.refresh",
+        },
+    )
+    tokens = client.create()["tokens"]
+    client.pair = {"accessToken": tokens["access"], "refreshToken": tokens["refresh"]}
+    document = client.call_list().json()
+    assert document["data"].pop("items") == client.sandbox.truth("2025-06-02", "2025-06-03")
+    assert list(document) == ["result", "data", "status"]
+    assert list(document["result"]) == ["apiVersion", "callTime", "responseDuration", "code"]
+    assert document["status"] == {"text": None, "code": None}
+    file = client.record_file(recorded["recordFileId"]).json()["file"]
+    assert base64.b64decode(file["content"]) == client.sandbox.recording(recorded["recordFileId"])
+    by_hash = client.by_hash(file["request_id"]).json()
+    assert by_hash["file"] == file
+    error = client.call_list(direction=9).json()
+    assert error["status"]["code"] == 1000
+    assert error["data"]["request_id"]
+
+
+@pytest.mark.parametrize(
+    ("places", "no_error", "error_result", "seen", "error"),
+    [
+        ({"result": "data"}, "null", "envelope", ["error", "data"], {"error", "data"}),
+        ({"result": "data"}, "zero", "null", ["error", "data"], {"error", "data"}),
+        ({"result": ""}, "absent", "null", ["code", "requestHash", "rowset"], {"error"}),
+        (
+            {"error": ""},
+            "zero",
+            "null",
+            ["errorMessage", "errorCode", "result"],
+            {"errorMessage", "errorCode", "result"},
+        ),
+        ({"error": "data.status", "result": "data"}, "null", "null", ["data"], {"data"}),
+        ({"error": "data.status", "result": "data"}, "ok", "envelope", ["data"], {"data"}),
+    ],
+)
+@pytest.mark.parametrize("order", ["error_first", "rowset_first"])
+def test_whole_parts_in_other_places(
+    client: PlainClient,
+    places: dict[str, str],
+    no_error: str,
+    error_result: str,
+    seen: list[str],
+    error: set[str],
+    order: str,
+) -> None:
+    names = ("apiName", "apiVersion", "callTime", "responseDuration")
+    client.sandbox.configure(
+        answer_fields={**dict.fromkeys(names), **places},
+        no_error=no_error,
+        error_result=error_result,
+        key_order=order,
+    )
+    response = client.call_list()
+    assert set(response.json()) == set(seen)
+    data = response.json().get(places.get("result", "result"), response.json())
+    assert data["rowset"] == client.sandbox.truth("2025-06-02", "2025-06-03")
+    refused = client.call_list(direction=9).json()
+    assert set(refused) == error
+    assert "недопустимое значение" in json.dumps(refused, ensure_ascii=False)
+
+
+def test_rows_without_an_envelope(client: PlainClient, recorded: dict[str, Any]) -> None:
+    client.sandbox.configure(answer_fields={"rowset": ""}, pretty=True)
+    assert client.call_list().json() == client.sandbox.truth("2025-06-02", "2025-06-03")
+    assert client.call_list(periodEnd=MONDAY["periodStart"]).json() == []
+    assert client.call_list(direction=9).json()["error"]["errorCode"] == 1000
+    assert client.record_file(recorded["recordFileId"]).json()["result"]["fileContent"]

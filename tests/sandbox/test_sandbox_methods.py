@@ -113,7 +113,11 @@ def test_too_many_requests_can_be_503_and_a_date(client: PlainClient) -> None:
 
 def test_other_verbs_and_another_status_of_success(client: PlainClient, recorded: dict[str, Any]) -> None:
     client.create()
-    client.sandbox.configure(verbs={"getcalllist": "GET", "getcallrecordfile": "POST"}, success_status=201)
+    client.sandbox.configure(
+        verbs={"getcalllist": "GET", "getcallrecordfile": "POST"},
+        parameters_in={"getcalllist": "json"},
+        success_status=201,
+    )
     assert client.call_list().headers["Allow"] == "GET"
     assert client.record_file(recorded["recordFileId"]).status_code == 405
     response = client.session.get(

@@ -31,6 +31,21 @@ from airflow_provider_alloincognito.sandbox.settings import setting_from_text
         ({"auth_rejection": 100}, "auth_rejection\n.*greater than or equal to 200"),
         ({"forbidden_methods": ["x"]}, "forbidden_methods.0\n.*'getcalllist'"),
         ({"faults": [{"kind": "x"}]}, "faults.0.kind\n.*'status'"),
+        ({"request_fields": {"from": "x"}}, "request_fields\n.*no request has such a parameter: \\['from'\\]"),
+        ({"request_fields": {"periodStart": None}}, "request_fields\n.*can do without \\['periodStart'\\]"),
+        ({"request_fields": {"direction": "numbers"}}, "two parameters of getcalllist have one name"),
+        ({"request_values": {"direction": {"0": "x", "1": "x"}}}, "request_values\n.*written in one way"),
+        ({"request_values": {"callId": {}}}, "request_values.callId.*\n.*'direction'"),
+        ({"record_file_path": "/x/{id}"}, "path of getcallrecordfile can only hold its parameter"),
+        ({"answer_fields": {"rows": "x"}}, "answer_fields\n.*no response has such a field: \\['rows'\\]"),
+        ({"answer_fields": {"rowset": None}}, "answer_fields\n.*can do without rowset"),
+        ({"answer_fields": {"code": ""}}, "answer_fields\n.*code cannot be the whole response"),
+        ({"answer_fields": {"rowset": "a..b"}}, "answer_fields.rowset"),
+        ({"answer_fields": {"rowset": "data", "code": "data.code"}}, "one field of getcalllist is inside another"),
+        ({"docs": {"pages": "x"}}, "docs\n.*did you mean 'page'"),
+        ({"docs": {"version": "1.2"}}, "docs.version\n.*'2.0'"),
+        ({"docs": {"path": None}}, "docs\n.*needs docs.path or docs.address"),
+        ({"docs": {"base": "/v2"}}, "docs.base is not the beginning of /api/v1/auth"),
     ],
 )
 def test_a_bad_setting_is_an_error_that_names_it(values: dict[str, Any], says: str) -> None:
@@ -64,6 +79,9 @@ def test_settings_survive_json() -> None:
         latency={"*": [0.1, 0.2]},  # type: ignore[dict-item]
         row_fields={"callId": "id"},
         recording_bytes=(1, 2),
+        answer_fields={"requestHash": {"*": "id"}, "rowset": ""},
+        request_values={"isRead": {"0": False}},
+        docs={"left_out": ["refresh"]},  # type: ignore[arg-type]
     )
     assert SandboxSettings.of(json.loads(json.dumps(settings.to_json()))) == settings
 

@@ -1,15 +1,14 @@
 """
 The envelope of the API's response, read as it arrives: a small JSON object around rows or a recording of any size.
 
-A push parser (ijson) reads and validates the envelope. When it reports the key ``rowset`` or ``fileContent`` of
-``result``, the content of that array or string is kept from it and goes to a reader of its own; the parser sees ``[]``
-or ``""`` instead. No I/O here: ``requests`` and ``httpx`` both drive it.
+A push parser (ijson) reads and validates the envelope. When it reports the key of the rows or the recording, the
+content of that array or string is kept from it and goes to a reader of its own; the parser sees ``[]`` or ``""``
+instead. ``places.py`` knows which keys those are. No I/O here: ``requests`` and ``httpx`` both drive it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
@@ -18,38 +17,21 @@ import ijson
 
 from airflow_provider_alloincognito.api.answer import LargeValue
 from airflow_provider_alloincognito.api.answer.mending import TextMender
-from airflow_provider_alloincognito.api.answer.recording import RecordingContentReader
-from airflow_provider_alloincognito.api.answer.rows import RowBatch, RowReader
-from airflow_provider_alloincognito.errors import AlloincognitoResponseError, AlloincognitoTruncatedError
-
-Scalar = str | int | float | bool | None
-Piece = RowBatch | bytes
-Path = tuple[str, ...]
+from airflow_provider_alloincognito.api.answer.places import ERROR, AnswerPlaces, LargeField, Piece, places_of
+from airflow_provider_alloincognito.api.mapping import DEFAULT, ApiMapping, Path, Scalar
+from airflow_provider_alloincognito.errors import (
+    DISCOVER,
+    AlloincognitoResponseError,
+    AlloincognitoTruncatedError,
+)
 
 CHUNK = 1 << 16
 LONGEST_ENVELOPE = 1 << 18
 """Bytes besides the rows or the recording. The parser's work on a long text grows with the square of its length."""
 LONGEST_HASH = 2048
 
-_TEXT_FIELDS = {
-    ("result", "requestHash"): "request_hash",
-    ("result", "file_NAME"): "file_name",
-    ("error", "errorMessage"): "error_message",
-}
-_SCALAR_FIELDS = {
-    ("result", "code"): "code",
-    ("result", "apiName"): "api_name",
-    ("result", "apiVersion"): "api_version",
-    ("result", "callTime"): "call_time",
-    ("result", "responseDuration"): "response_duration",
-    ("error", "errorCode"): "error_code",
-}
-# Attribute of Envelope, its value where the large value is there, opening byte, reader (of a block size).
-_LARGE_FIELDS: dict[Path, tuple[str, str, bytes, Callable[[int | None], LargeValue[Piece]]]] = {
-    ("result", "rowset"): ("rowset", "array", b"[", RowReader),
-    ("result", "fileContent"): ("file_content", "string", b'"', RecordingContentReader),
-}
-_KNOWN_PATHS: set[Path] = {("error",), ("result",), *_LARGE_FIELDS, *_TEXT_FIELDS, *_SCALAR_FIELDS}
+TEXTS = frozenset({"request_hash", "file_name", "error_message"})
+NOTHING = (None, "", 0, "0")
 _KEY_END = re.compile(rb'(?<!\\)"')  # not within a longer text: the parser copies that again with every piece
 _PARSER_ERRORS = (ijson.JSONError, ValueError, ArithmeticError, SystemError)  # the last three: huge numbers
 
@@ -84,11 +66,14 @@ class EnvelopeReader:
     """
     Reader of one response, from the chunks of its body in UTF-8, cut anywhere.
 
+    :param mapping: where the server has what.
     :param max_bytes: a longer body is an error; no limit by default.
     :param block: how many bytes of rows or a recording to gather before they are parsed; by default what is fastest.
     """
 
-    def __init__(self, *, max_bytes: int | None = None, block: int | None = None) -> None:
+    def __init__(
+        self, mapping: ApiMapping = DEFAULT, *, max_bytes: int | None = None, block: int | None = None
+    ) -> None:
         self.head_complete = False
         """The first row, or the first byte of a recording, has arrived, or the body has ended."""
         self._max_bytes = max_bytes
@@ -96,7 +81,8 @@ class EnvelopeReader:
         self._bytes = 0
         self._envelope_bytes = 0
         self._mended = TextMender()
-        self._facts = EnvelopeFacts()
+        self._places = places_of(mapping.answer_paths)
+        self._facts = EnvelopeFacts(self._places)
         self._events = ijson.sendable_list()
         self._parser = ijson.basic_parse_coro(self._events)
         self._large_value: LargeValue[Piece] | None = None
@@ -161,22 +147,23 @@ class EnvelopeReader:
         """Feed the parser up to the start of a large value, and return the bytes after its opening byte."""
         start = 0
         while start < len(data):
-            large = _LARGE_FIELDS.get(self._facts.expected)
-            if large is None:
+            path = self._facts.expected
+            large_fields = self._places.large.get(path) if path is not None else None
+            if path is None or large_fields is None:
                 # A key is reported at its closing quote, so no piece may go beyond one.
                 quote = _KEY_END.search(data, start)
                 start = self._parse(data, start, quote.end() if quote else len(data))
                 continue
-            _, _, opening, reader = large
-            if data[start] in b" \t\n\r:":
+            opening = data[start : start + 1]
+            if opening in b" \t\n\r:":
                 start = self._parse(data, start, start + 1)
-            elif data.startswith(opening, start):
-                self._facts.open_large_value()
+            elif (large := large_fields.get(opening)) is not None:
+                self._facts.open_large_value(large)
                 start = self._parse(data, start, start + 1)
-                self._large_value = reader(self._block)
+                self._large_value = large.reader(self._block, _name(path))
                 return data[start:]
             else:  # null, or an error as soon as the parser reports it
-                self._facts.expected = ()
+                self._facts.expected = None
         return b""
 
     def _parse(self, data: bytes, start: int, end: int) -> int:
@@ -198,16 +185,23 @@ class EnvelopeReader:
 
 
 class EnvelopeFacts:
-    """What the events of ijson's ``basic_parse`` say of the envelope."""
+    """
+    What the events of ijson's ``basic_parse`` say of the envelope.
 
-    def __init__(self) -> None:
+    :param places: where the server has what.
+    """
+
+    def __init__(self, places: AnswerPlaces) -> None:
         self.attributes: dict[str, Any] = {}
         """Arguments for :class:`Envelope`."""
-        self.expected: Path = ()
-        """The path of the value that comes next, if the last event was its key."""
+        self.expected: Path | None = ()
+        """The path of the value that comes next, if nothing has come yet, or the last event was its key."""
         self.ended = False
+        self._places = places
         self._path: list[str] = []  # the latest key of each open object; "" for an array
         self._seen: set[Path] = set()
+        self._opened: Path | None = None  # where a large value begins, until the parser has reported it
+        self._noted: set[str] = set()
 
     def process(self, event: str, value: Any) -> None:
         """
@@ -216,7 +210,7 @@ class EnvelopeFacts:
         :param event: ijson's name of it.
         :param value: the key, or the scalar.
         """
-        self.expected = ()
+        self.expected = None
         if event == "map_key":
             self._path[-1] = value
             self._process_key(self._place())
@@ -228,49 +222,66 @@ class EnvelopeFacts:
             if event in ("start_map", "start_array"):
                 self._path.append("")
 
-    def open_large_value(self) -> None:
+    def open_large_value(self, large: LargeField) -> None:
         """Note that the expected value is an array or string as it should be; its content will not be reported."""
-        attribute, kind, _, _ = _LARGE_FIELDS[self.expected]
-        self.attributes[attribute] = kind
-        self.expected = ()
+        if self.attributes.get(large.attribute) == large.kind:
+            raise _unexpected(f"more than one {large.kind} in the places of {large.attribute}")
+        self.attributes.update({large.attribute: large.kind, "has_result": True})
+        self._opened, self.expected = self.expected, None
 
     def _place(self) -> Path:
-        return tuple(self._path[:3])  # all known paths are shorter: a deep one need not be copied
+        return tuple(self._path[: self._places.depth + 1])  # known paths are shorter: a deep one need not be copied
 
     def _process_key(self, place: Path) -> None:
         if place in self._seen:
-            raise _unexpected(f"the key {'.'.join(place)} appears twice")
-        if place in _KNOWN_PATHS:
+            raise _unexpected(f"the key {_name(place)} appears twice")
+        if place in self._places.known:
             self._seen.add(place)
         self.expected = place
 
     def _process_value(self, place: Path, event: str, value: Any) -> None:
-        nested = event in ("start_map", "start_array")
-        match place:
-            case () if event != "start_map":
-                raise _unexpected("JSON, but not an object")
-            case ("result",):
-                self.attributes["has_result"] = event == "start_map"
-            case ("error",):
-                self._process_error(event, value)
-            case _ if place in _LARGE_FIELDS:
-                attribute = _LARGE_FIELDS[place][0]
-                if event == "null":
-                    self.attributes[attribute] = "null"
-                elif attribute not in self.attributes:  # it was not opened: it is of another type
-                    raise _wrong_type(place)
-            case ("error", "errorCode" | "errorMessage") if nested:
+        places, nested = self._places, event in ("start_map", "start_array")
+        if place in places.results and event == "start_map":
+            self.attributes["has_result"] = True
+        if place in places.large:
+            self._process_large_value(place, event)
+        elif place in places.fields:
+            if nested and place in places.error_fields and not self._is_container(place, event):
                 raise _wrong_type(place)
-            case ("error", ""):  # in an array, which is no error while it is empty
-                raise _wrong_type(("error",))
-            case ("result", "requestHash") if len(str(value)) > LONGEST_HASH or not str(value).isprintable():
-                pass  # it cannot be one
-            case _ if place in _TEXT_FIELDS and value is not None:
-                self.attributes[_TEXT_FIELDS[place]] = str(value)
-            case _ if place in _SCALAR_FIELDS:
-                self.attributes[_SCALAR_FIELDS[place]] = _as_scalar(value)
-            case ("error", key) if not nested and value not in (None, "", 0, False):
-                self._process_other_error_field(key.casefold(), value)
+            for attribute in places.fields[place]:
+                self._note(attribute, value)
+        elif not place:
+            if event != "start_map":
+                raise _unexpected("JSON, but not an object")
+        elif place == ERROR:
+            self._process_error(event, value)
+        elif place == (*ERROR, ""):  # in an array, which is no error while it is empty
+            raise _wrong_type(ERROR)
+        elif place[:-1] == ERROR and not nested and value not in (None, "", 0, False):
+            self._process_other_error_field(place[-1].casefold(), value)
+
+    def _is_container(self, place: Path, event: str) -> bool:
+        return event == "start_map" and place in self._places.containers
+
+    def _process_large_value(self, place: Path, event: str) -> None:
+        if place == self._opened:
+            self._opened = None
+        elif event == "null":
+            for large in self._places.large[place].values():
+                self.attributes.setdefault(large.attribute, "null")
+        elif not self._is_container(place, event):
+            raise _wrong_type(place)
+
+    def _note(self, attribute: str, value: Any) -> None:
+        """Note a field. A server may have it in several places: one that says nothing hides no other."""
+        if attribute in self._noted and self.attributes[attribute] not in NOTHING:
+            return
+        if attribute in TEXTS:
+            if value is None or (attribute == "request_hash" and not _can_be_hash(str(value))):
+                return
+            value = str(value)
+        self._noted.add(attribute)
+        self.attributes[attribute] = _as_scalar(value)
 
     def _process_error(self, event: str, value: Any) -> None:
         """Process ``error``: an object or null by the API's text; some servers send the bare message or code."""
@@ -280,7 +291,7 @@ class EnvelopeFacts:
         elif event == "number":
             self.attributes["error_code"] = _as_scalar(value)
         elif value is True:
-            raise _wrong_type(("error",))
+            raise _wrong_type(ERROR)
 
     def _process_other_error_field(self, key: str, value: Any) -> None:
         """Process an error whose fields have other names than in the API's text: no error must look like a result."""
@@ -292,16 +303,24 @@ class EnvelopeFacts:
             self.attributes["has_other_error"] = True
 
 
+def _can_be_hash(text: str) -> bool:
+    return len(text) <= LONGEST_HASH and text.isprintable()
+
+
 def _as_scalar(value: Any) -> Scalar:
     return float(value) if isinstance(value, Decimal) else value
 
 
+def _name(place: Path) -> str:
+    return ".".join(place) or "the response"
+
+
 def _wrong_type(place: Path) -> AlloincognitoResponseError:
-    return _unexpected(f"{'.'.join(place)} has another type than the API describes")
+    return _unexpected(f"{_name(place)} has another type than the API describes")
 
 
 def _unexpected(what: str) -> AlloincognitoResponseError:
     return AlloincognitoResponseError(
-        f"Unexpected response: {what}. Check that the method's path in the Connection is the one on the server's /docs "
-        "page."
+        f"Unexpected response: {what}. Check that the method's path in the Connection, and api_mapping, are as on the "
+        f"server's /docs page. {DISCOVER}"
     )

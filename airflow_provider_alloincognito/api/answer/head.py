@@ -7,10 +7,11 @@ from datetime import datetime
 
 from airflow_provider_alloincognito.api.answer import verdict
 from airflow_provider_alloincognito.api.answer.encoding import BodyDecoder
-from airflow_provider_alloincognito.api.answer.envelope import Envelope, EnvelopeReader, Piece
+from airflow_provider_alloincognito.api.answer.envelope import Envelope, EnvelopeReader
+from airflow_provider_alloincognito.api.answer.places import Piece
 from airflow_provider_alloincognito.api.backoff import http_date, retry_after
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.errors import AlloincognitoResponseError, AlloincognitoTruncatedError
+from airflow_provider_alloincognito.errors import DISCOVER, AlloincognitoResponseError, AlloincognitoTruncatedError
 
 LARGEST_SMALL_BODY = 1 << 18
 PLAUSIBLE_YEARS = range(1970, 9999)  # a token's lifetime can be added to any moment of these
@@ -40,7 +41,7 @@ class AnswerHead:
         self._headers = headers
         self.settings = settings
         self._decoder = BodyDecoder(headers.get("Content-Type"))
-        self._reader = EnvelopeReader(max_bytes=settings.max_response_bytes or None)
+        self._reader = EnvelopeReader(settings.api_mapping, max_bytes=settings.max_response_bytes or None)
         self._has_envelope = True
         # Rows may come with any status of success; "not ready yet" and failures are small.
         self._is_small = is_small or status == verdict.ACCEPTED or not 200 <= status < 300
@@ -69,7 +70,7 @@ class AnswerHead:
             if not self._is_small:
                 raise AlloincognitoResponseError(
                     f"Unexpected response: the response to {self.method} is empty. Check that the method's path in the "
-                    "Connection is the one on the server's /docs page."
+                    f"Connection is the one on the server's /docs page. {DISCOVER}"
                 ) from None
             self._has_envelope = False
         except AlloincognitoResponseError:
@@ -111,6 +112,11 @@ class AnswerHead:
         """The server's clock, from the header ``Date``."""
         moment = http_date(self._headers.get("Date"))
         return moment if moment is not None and moment.year in PLAUSIBLE_YEARS else None
+
+    @property
+    def allow(self) -> str | None:
+        """The header ``Allow``: the verbs that the path has."""
+        return self._headers.get("Allow")
 
     @property
     def retry_after(self) -> float | None:

@@ -1,5 +1,5 @@
 """
-The recording in ``result.fileContent``: from a JSON string of base64 to the mp3's bytes, as they arrive.
+A recording: from a JSON string of base64 to the mp3's bytes, as they arrive.
 
 Most servers send the standard alphabet and nothing else, so a block is first decoded unchanged. Only if that fails is
 it cleaned: escapes, line breaks, the url-safe alphabet, a ``data:`` prefix.
@@ -34,8 +34,9 @@ class RecordingContentReader(LargeValue[bytes]):
     :param block: how many bytes to gather before they are decoded.
     """
 
-    def __init__(self, block: int | None = None) -> None:
+    def __init__(self, block: int | None = None, name: str = "result.fileContent") -> None:
         super().__init__(block or BLOCK)
+        self._name = name
         self._incomplete_group = b""  # up to three characters of a group of four
         self._started = False
         self._padded = False
@@ -82,8 +83,7 @@ class RecordingContentReader(LargeValue[bytes]):
             return self._decode(text, ended=ended)
         except (msgspec.DecodeError, ValueError):
             raise AlloincognitoResponseError(
-                "Unexpected response: result.fileContent is not valid base64. The recording may be damaged: try again "
-                "later."
+                f"Unexpected response: {self._name} is not valid base64. The recording may be damaged: try again later."
             ) from None
 
     def _decode(self, text: bytes | memoryview, *, ended: bool) -> list[bytes]:

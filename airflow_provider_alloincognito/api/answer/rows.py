@@ -1,5 +1,5 @@
 """
-The rows of ``result.rowset``: blocks of raw rows, cut by the JSON decoder itself.
+The rows of a call list: blocks of raw rows, cut by the JSON decoder itself.
 
 A block of bytes is cut at its last ``}``, and msgspec decides whether ``[block]`` is a complete array. A block that
 starts at a row's boundary and is accepted also ends at one, so nothing here has to parse strings or escapes. Rows
@@ -20,7 +20,7 @@ import msgspec
 from airflow_provider_alloincognito.api.answer import LargeValue
 from airflow_provider_alloincognito.api.answer.encoding import foreign_encoding
 from airflow_provider_alloincognito.api.answer.mending import field_of_fault, mend
-from airflow_provider_alloincognito.errors import AlloincognitoResponseError
+from airflow_provider_alloincognito.errors import DISCOVER, AlloincognitoResponseError
 
 log = logging.getLogger(__name__)
 
@@ -86,10 +86,12 @@ class RowReader(LargeValue[RowBatch]):
     Reader of the rows of an array, from the bytes after its ``[``.
 
     :param block: how many bytes to gather before they are parsed.
+    :param name: the array's, for errors.
     """
 
-    def __init__(self, block: int | None = None) -> None:
+    def __init__(self, block: int | None = None, name: str = "result.rowset") -> None:
         self._block = block or BLOCK
+        self._name = name
         super().__init__(self._block)
         self._prefix = b"["
         self._rows = 0
@@ -143,7 +145,7 @@ class RowReader(LargeValue[RowBatch]):
         if gap is not None:
             self._pending[: gap.end()] = gap[1]
         if bytes(self._pending[:2]).removeprefix(b",")[:1] not in (b"", b"{", b"]"):
-            raise _not_an_object()
+            raise _not_an_object(self._name)
         if len(self._pending) > LONGEST_ROW:
             raise AlloincognitoResponseError(
                 f"Unexpected response: a row is longer than {LONGEST_ROW >> 20} MB, the most that is held in memory. "
@@ -189,7 +191,7 @@ class RowReader(LargeValue[RowBatch]):
                 )
             start = end
         return AlloincognitoResponseError(
-            "Unexpected response: result.rowset is not a valid JSON array. It may be damaged: try again later."
+            f"Unexpected response: {self._name} is not a valid JSON array. It may be damaged: try again later."
         )
 
     def _batch(self, cut: int) -> RowBatch:
@@ -202,14 +204,14 @@ class RowReader(LargeValue[RowBatch]):
         if self._prefix != b"[":
             del rows[0]
         if not set(map(_FIRST_BYTE, rows)) <= _OPENING_BRACE:
-            raise _not_an_object()
+            raise _not_an_object(self._name)
         return RowBatch(rows, one_line=not _has_line_break(array))
 
 
-def _not_an_object() -> AlloincognitoResponseError:
+def _not_an_object(name: str) -> AlloincognitoResponseError:
     return AlloincognitoResponseError(
-        "Unexpected response: result.rowset contains something that is not an object. Check that call_list_path in the "
-        "Connection is the path of the call list on the server's /docs page."
+        f"Unexpected response: {name} contains something that is not an object. Check that call_list_path and "
+        f"api_mapping in the Connection are as on the server's /docs page. {DISCOVER}"
     )
 
 
@@ -226,8 +228,7 @@ def _boundaries(array: bytearray) -> Iterator[int]:
                 depth += 1
                 if depth > DEEPEST:
                     raise AlloincognitoResponseError(
-                        "Unexpected response: a row in result.rowset is nested too deeply. It may be damaged: try "
-                        "again later."
+                        "Unexpected response: a row is nested too deeply. It may be damaged: try again later."
                     )
             case b"}" | b"]" if depth:
                 depth -= 1

@@ -9,10 +9,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Protocol
 
-from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.api import methods
+from airflow_provider_alloincognito.api.answer.rejected_fields import rejected_fields
+from airflow_provider_alloincognito.api.settings import PATH_SETTINGS, Settings
 from airflow_provider_alloincognito.api.times import parse_api_time
 from airflow_provider_alloincognito.errors import (
+    DISCOVER,
     AlloincognitoApiError,
+    AlloincognitoBadRequestError,
     AlloincognitoPathError,
     AlloincognitoResponseError,
     AlloincognitoSettingsError,
@@ -44,13 +48,9 @@ WRONG_PATH = frozenset({301, 302, 307, 308, 404, 405, 410, 501})
 # Of these, what another try cannot change; of a recording or a hash, the first two may mean that it is gone.
 GONE = frozenset({404, 410})
 FOR_GOOD = GONE | {301, 308, 405, 501}
-PATH_SETTINGS = {
-    "create": "create_path",
-    "refresh": "refresh_path",
-    "getcalllist": "call_list_path",
-    "getcallrecordfile": "record_file_path",
-    "getrequestresultbyhash": "request_result_path",
-}
+# What a server says to fields that it does not have, or does not take so.
+BAD_REQUEST = frozenset({400, 422})
+ALLOW = re.compile(r"[A-Z]{3,7}(, ?[A-Z]{3,7}){0,8}")
 
 
 class Answer(Protocol):
@@ -67,6 +67,10 @@ class Answer(Protocol):
     @property
     def envelope(self) -> Envelope | None:
         """The envelope as far as it has been read; None if the body has none."""
+
+    @property
+    def allow(self) -> str | None:
+        """The header ``Allow``: the verbs that the path has."""
 
     @property
     def body(self) -> bytes:
@@ -130,20 +134,33 @@ def raise_for_error(method: str, answer: Answer, settings: Settings, secrets: It
     envelope = answer.envelope
     if envelope is not None and error_code(envelope) in settings.pending_error_codes:
         return
-    by_id = method in ("getcallrecordfile", "getrequestresultbyhash")
-    is_wrong_path = answer.status in FOR_GOOD - (GONE if by_id else set())
-    if envelope is not None and has_error(envelope, settings) and not (is_wrong_path and envelope.is_bare_error):
-        raise_api_error(method, envelope, secrets, answer.status)
+    kind = _kind(method, answer.status)
+    if envelope is not None and has_error(envelope, settings) and (kind.retryable or not envelope.is_bare_error):
+        raise_api_error(method, envelope, settings, secrets, answer.status)
     if not 200 <= answer.status < 300:
-        kind = AlloincognitoPathError if is_wrong_path else AlloincognitoApiError
-        raise kind(method, answer.status, "an HTTP status without a message", remedy=_remedy(method, answer.status))
+        said = rejected_fields(answer.body, secrets) if answer.status in BAD_REQUEST else ""
+        message = said or "an HTTP status without a message"
+        raise kind(method, answer.status, message, remedy=_remedy(method, answer.status, settings, answer.allow))
     if answer.status != ACCEPTED and (envelope is None or not envelope.has_result):
+        mapping = settings.api_mapping
+        places = f"{mapping.path_text('rowset')} or {mapping.path_text('fileContent')}"
         raise AlloincognitoResponseError(
-            f"Unexpected response: no error and no result in the response to {method}. {_check_path(method)}."
+            f"Unexpected response: no error and no result in the response to {method}, which should be at {places}. "
+            f"{_check_path(method)}, and api_mapping. {DISCOVER}"
         )
 
 
-def raise_api_error(method: str, envelope: Envelope, secrets: Iterable[str] = (), status: int = OK) -> None:
+def _kind(method: str, status: int) -> type[AlloincognitoApiError]:
+    """Return the class of the error that a status is, without the API's own error."""
+    by_id = method in ("getcallrecordfile", "getrequestresultbyhash")
+    if status in FOR_GOOD - (GONE if by_id else set()):
+        return AlloincognitoPathError
+    return AlloincognitoBadRequestError if status in BAD_REQUEST else AlloincognitoApiError
+
+
+def raise_api_error(
+    method: str, envelope: Envelope, settings: Settings, secrets: Iterable[str] = (), status: int = OK
+) -> None:
     """Raise the ``error`` of an envelope, scrubbed."""
     code = envelope.error_code
     shown = scrub(str(code), secrets)[:LONGEST_CODE]
@@ -152,25 +169,42 @@ def raise_api_error(method: str, envelope: Envelope, secrets: Iterable[str] = ()
         code if shown == str(code) or code is None else shown,
         scrub(envelope.error_message or "", secrets),
         envelope.request_hash,
-        _remedy(method, status),
+        _remedy(method, status, settings),
     )
 
 
-def _remedy(method: str, status: int) -> str:
-    """Return which of the Connection's settings may be wrong if a response is an error."""
+def _remedy(method: str, status: int, settings: Settings, allow: str | None = None) -> str:
+    """Return what was requested, and which of the Connection's settings may be wrong if a response is an error."""
+    requested = _requested(method, settings, allow)
     if status in WRONG_PATH:
-        verb = "POST" if method == "getcalllist" else "GET"
         expired = ", and that the hash is known and has not expired" if method == "getrequestresultbyhash" else ""
-        return f"{_check_path(method)}{expired}. The request was a {verb}; the package has no setting for another verb."
+        return f"{requested}{_check_path(method)}{expired}. Another verb is a matter of api_mapping. {DISCOVER}"
+    if status in BAD_REQUEST:
+        names = "numbers_field and api_mapping" if method == "getcalllist" else "api_mapping"
+        return (
+            f"{requested}Check that {names} in the Connection have the names and values of the "
+            f"method's fields on the server's /docs page, and that {_path_setting(method)} is its path. {DISCOVER}"
+        )
     fields = "; check numbers_field" if method == "getcalllist" else ""
     return (
         f'If the code means "token not valid" or "not ready yet", set auth_error_codes or pending_error_codes{fields}.'
     )
 
 
+def _requested(method: str, settings: Settings, allow: str | None) -> str:
+    if method not in PATH_SETTINGS:
+        return ""
+    verb = settings.api_mapping.request(method).verb
+    allowed = f", where the server allows {allow}" if allow and ALLOW.fullmatch(allow) else ""
+    return f"The request was {verb} {methods.endpoint(settings, method)}{allowed}. "
+
+
 def _check_path(method: str) -> str:
-    setting = PATH_SETTINGS.get(method, "the path")
-    return f"Check that {setting} in the Connection is the method's path on the server's /docs page"
+    return f"Check that {_path_setting(method)} in the Connection is the method's path on the server's /docs page"
+
+
+def _path_setting(method: str) -> str:
+    return PATH_SETTINGS.get(method, "the path")
 
 
 # The zone

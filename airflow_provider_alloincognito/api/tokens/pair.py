@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from airflow_provider_alloincognito.api.mapping import DEFAULT, ApiMapping, Path
 from airflow_provider_alloincognito.api.times import parse_api_time
-from airflow_provider_alloincognito.errors import AlloincognitoResponseError
+from airflow_provider_alloincognito.errors import DISCOVER, AlloincognitoResponseError
 
 # From the API's text.
 ACCESS_LIFETIME = timedelta(hours=24)
@@ -61,25 +62,27 @@ class TokenPair:
         return msgspec.json.decode(text, type=cls)
 
 
-def read_pair(body: bytes, zone: ZoneInfo, now: datetime) -> TokenPair:
+def read_pair(body: bytes, zone: ZoneInfo, now: datetime, mapping: ApiMapping = DEFAULT) -> TokenPair:
     """
     Read the pair from a response to ``create`` or ``refresh``.
 
-    :param body: the pair itself, as in the API's text, or an object that has it under ``result`` (assumed).
+    :param body: the pair itself, as in the API's text, or an object that has it under ``result`` (assumed), or as the
+        mapping says.
     :param zone: the API's zone.
     :param now: the time of the response, by the server's clock if it is known.
+    :param mapping: where the pair's fields are.
     :raises AlloincognitoResponseError: if the body holds no pair.
     """
     try:
         content = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         content = None
-    fields = content.get("result", content) if isinstance(content, dict) else None
-    tokens = [fields.get(name) for name in ("accessToken", "refreshToken")] if isinstance(fields, dict) else []
-    if not isinstance(fields, dict) or not all(isinstance(token, str) and token.strip() for token in tokens):
+    tokens = [_value_at(content, mapping.paths(name)) for name in ("accessToken", "refreshToken")]
+    if not all(isinstance(token, str) and token.strip() for token in tokens):
         raise AlloincognitoResponseError(
-            "The response to create or refresh has no accessToken and refreshToken. Check the Connection: its host "
-            "must be a server of AlloIncognito, and create_path and refresh_path must be as on its /docs page."
+            f"The response to create or refresh has no token at {mapping.path_text('accessToken')}, or none at "
+            f"{mapping.path_text('refreshToken')}. Check the Connection: its host must be a server of AlloIncognito, "
+            f"and create_path, refresh_path and api_mapping must be as on its /docs page. {DISCOVER}"
         )
     access, refresh = (str(token).strip() for token in tokens)
     if not (can_be_token(access) and can_be_token(refresh)):
@@ -87,13 +90,27 @@ def read_pair(body: bytes, zone: ZoneInfo, now: datetime) -> TokenPair:
             "The response to create or refresh has a token with a space, a line break or a character that no token "
             "has, so the pair was not kept. Try again; if it happens again, ask AlloIncognito's support."
         )
+    access_end, refresh_end = (
+        _value_at(content, mapping.paths(name)) for name in ("accessTokenExpiredIn", "refreshTokenExpiredIn")
+    )
     return TokenPair(
         access_token=access,
-        access_expires_at=_expiry(fields, "accessTokenExpiredIn", access, zone, now, ACCESS_LIFETIME),
+        access_expires_at=_expiry(access_end, access, zone, now, ACCESS_LIFETIME),
         refresh_token=refresh,
-        refresh_expires_at=_expiry(fields, "refreshTokenExpiredIn", refresh, zone, now, REFRESH_LIFETIME),
+        refresh_expires_at=_expiry(refresh_end, refresh, zone, now, REFRESH_LIFETIME),
         obtained_at=now,
     )
+
+
+def _value_at(content: Any, paths: Iterable[Path]) -> Any:
+    """Return the value at the first path that leads to one; None if there is none."""
+    for path in paths:
+        value = content
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None:
+            return value
+    return None
 
 
 def can_be_token(text: str) -> bool:
@@ -101,11 +118,9 @@ def can_be_token(text: str) -> bool:
     return all("!" <= character <= "~" for character in text)
 
 
-def _expiry(
-    fields: Mapping[str, Any], name: str, token: str, zone: ZoneInfo, now: datetime, lifetime: timedelta
-) -> datetime:
+def _expiry(told: object, token: str, zone: ZoneInfo, now: datetime, lifetime: timedelta) -> datetime:
     """Return a new token's end. One that has passed was misread: the field may hold, say, the seconds that are left."""
-    ends = (parse_api_time(fields.get(name), zone), jwt_expiry(token))
+    ends = (parse_api_time(told, zone), jwt_expiry(token))
     return next((end for end in ends if end is not None and end > now), now + lifetime)
 
 

@@ -204,7 +204,7 @@ class Replacement(ABC):
         if answer.status >= 500:
             verdict.raise_for_error("refresh", answer, settings, self._state.secrets)
         try:
-            return read_pair(answer.body, settings.zone, made_at)
+            return read_pair(answer.body, settings.zone, made_at, settings.api_mapping)
         except AlloincognitoResponseError:
             log.debug("AlloIncognito tokens: refresh of pair %s was refused (HTTP %s)", self._old_id, answer.status)
             return None
@@ -218,7 +218,7 @@ class Replacement(ABC):
         has_error = answer.envelope is None or verdict.has_error(answer.envelope, settings)
         if has_error or not 200 <= answer.status < 300:
             verdict.raise_for_error("create", answer, settings, self._state.secrets)
-        return read_pair(answer.body, settings.zone, made_at)
+        return read_pair(answer.body, settings.zone, made_at, settings.api_mapping)
 
     # Save
 

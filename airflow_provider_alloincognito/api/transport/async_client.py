@@ -189,6 +189,7 @@ class AsyncClient:
             _parse_url(request.url),
             params=request.params,
             json=request.body,
+            data=request.form,
             headers={"Authorization": f"Bearer {send.token}"},
         ) as response:
             return await self._read_head(response, send)

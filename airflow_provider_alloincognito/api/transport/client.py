@@ -13,8 +13,9 @@ import tenacity
 import urllib3
 
 from airflow_provider_alloincognito.api.answer import verdict
-from airflow_provider_alloincognito.api.answer.envelope import CHUNK, Piece
+from airflow_provider_alloincognito.api.answer.envelope import CHUNK
 from airflow_provider_alloincognito.api.answer.head import AnswerHead
+from airflow_provider_alloincognito.api.answer.places import Piece
 from airflow_provider_alloincognito.api.methods import ApiRequest
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
@@ -197,6 +198,7 @@ class Client:
                     request.url,
                     params=request.params,
                     json=request.body,
+                    data=request.form,
                     auth=BearerAuth(send.token),
                     timeout=min(self.settings.timeout, seconds + CLOSED_FIRST),
                     allow_redirects=False,
@@ -283,7 +285,7 @@ class StreamedAnswer(AnswerHead):
                 self._finish()
                 yield from self._pop_pieces()
             if self.envelope is not None and verdict.has_error(self.envelope, self.settings):
-                verdict.raise_api_error(self.method, self.envelope, self._secrets)
+                verdict.raise_api_error(self.method, self.envelope, self.settings, self._secrets)
 
     def _pop_pieces(self) -> list[Piece]:
         pieces, self.pieces = self.pieces, []

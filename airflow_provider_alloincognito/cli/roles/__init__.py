@@ -20,7 +20,11 @@ Confidence = Literal["certain", "likely", "unsure"]
 CERTAIN, LIKELY, POSSIBLE = 6, 4, 2
 """Points from which on a guess is certain, likely, or made at all."""
 CLEAR_LEAD = 2
+SPEAKING = 3
+"""Points of values that speak for a column without a name: not many other fields have such values."""
 MOST_OF_DESCRIPTION = 3
+MOST_CODES = 4
+"""Outgoing, incoming, internal, and one more."""
 CAN_BE: dict[Role, tuple[str, ...]] = {
     "call_id": ("string", "integer"),
     "started_at": ("string", "integer", "number"),
@@ -121,7 +125,8 @@ def _judge(role: Role, one: RowField) -> _Candidate | None:
     of_format = _format_points(role, one)
     if of_values is None or of_format is None:
         return None
-    named = words.name_points(role, words.concepts(one.name))
+    meant = words.concepts(one.name)
+    named = words.name_points(role, meant)
     described = min(words.name_points(role, words.concepts(one.description or "")), MOST_OF_DESCRIPTION)
     reasons = []
     if named:
@@ -132,8 +137,8 @@ def _judge(role: Role, one: RowField) -> _Candidate | None:
         if points:
             reasons.append(reason)
     points = named + described + of_format[0] + of_values[0]
-    if not (named or described) and of_values[0] < POSSIBLE:
-        return None  # many fields have such a type
+    if not (named or described) and (of_values[0] < SPEAKING or not words.say_nothing(meant)):
+        return None
     if role == "talk_seconds" and "milliseconds" in words.concepts(f"{one.name} {one.description or ''}"):
         points, reasons = POSSIBLE, [*reasons, "but it is in milliseconds"]
     return _Candidate(role, one, points, tuple(reasons))
@@ -144,7 +149,8 @@ def _with_only_ones(candidates: list[_Candidate]) -> list[_Candidate]:
     raised = []
     for one in candidates:
         others = [other for other in candidates if other.role == one.role and other is not one]
-        if one.reasons and one.reasons[0].startswith("its values") and not others:
+        is_party = one.role in ("caller", "called")  # a lone number may be either
+        if one.reasons[0].startswith("its values") and not others and not is_party:
             one = _Candidate(one.role, one.field, one.points + 2, (*one.reasons, "and no other field's do"))
         raised.append(one)
     return raised
@@ -183,18 +189,19 @@ def _value_points(role: Role, one: RowField) -> tuple[int, str] | None:
         case "direction" if values.are_ways(known):
             return 4, "its values are directions"
         case "direction" if values.are_codes(known):
-            return 1, f"it has only {len({str(value) for value in known})} different values"
+            count = len({str(value) for value in known})
+            return (2 if 1 < count <= MOST_CODES else 1), f"it has only {count} different values"
         case "caller" | "called" if values.are_numbers(known):
-            return (1 if values.have_names(known) else 2), "its values are phone numbers"
+            return (2 if values.have_names(known) else 3), "its values are phone numbers"
         case "talk_seconds" if values.are_clocks(known):
-            return 2, "its values are lengths of time, as text"
+            return 3, "its values are lengths of time, as text"
         case "talk_seconds" if values.are_lengths(known):
             return 1, "its values are small numbers"
         case "record_file_id" if values.are_ids(known):
             if values.are_long_ids(known) and has_gaps:
                 return 3, "its values are long, all different, and missing in some rows"
             return 1, "its values are different ids"
-        case "call_id" if values.are_ids(known) and not has_gaps:
+        case "call_id" if values.are_ids(known) and not has_gaps and not values.are_numbers(known):
             return 1, "its values are different ids, in every row"
         case _:
             return None

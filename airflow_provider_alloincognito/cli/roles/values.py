@@ -14,6 +14,7 @@ MOST_DIRECTIONS = 8
 LONGEST_CALL = 2 * 24 * 3600
 """In seconds. A larger number is no length of a call, unless it is in milliseconds."""
 SHORTEST_ID = 8
+FEWEST_COUNTED, CLOSE = 5, 1000
 FIRST_YEAR = 2000
 
 _CLOCK = re.compile(r"(\d{1,3}:)?[0-5]?\d:[0-5]\d(\.\d+)?")
@@ -73,7 +74,7 @@ def are_clocks(values: Sequence[Any]) -> bool:
 def are_numbers(values: Sequence[Any]) -> bool:
     """Whether all are phone numbers or extensions, at least one of them a phone number in full."""
     texts = [str(value).strip() for value in values if not isinstance(value, bool)]
-    if len(texts) < len(values) or are_times(values):
+    if len(texts) < len(values) or are_times(values) or _are_counted(texts):
         return False
     full = [is_phone_number(text) or _CALLER_ID.fullmatch(text) is not None for text in texts]
     return any(full) and all(
@@ -119,7 +120,7 @@ def are_ids(values: Sequence[Any]) -> bool:
         lambda value: isinstance(value, str | int) and not isinstance(value, bool) and _ID.fullmatch(str(value)),
     )
     # The parts of a transferred call may share an id.
-    return is_id and 2 * len({str(value) for value in values}) > len(values) and not are_times(values)
+    return is_id and 2 * len({str(value) for value in values}) > len(values) and not _are_dates(values)
 
 
 def are_long_ids(values: Sequence[Any]) -> bool:
@@ -132,6 +133,19 @@ def are_long_ids(values: Sequence[Any]) -> bool:
 def are_whole(values: Sequence[Any]) -> bool:
     """Whether all are whole numbers, be it as texts."""
     return _all(values, lambda value: not isinstance(value, bool) and _WHOLE.fullmatch(str(value)) is not None)
+
+
+def _are_counted(texts: Sequence[str]) -> bool:
+    """Whether all are different numbers that lie close to each other, as a counter gives them."""
+    if len(set(texts)) < max(len(texts), FEWEST_COUNTED) or not all(text.isdigit() for text in texts):
+        return False
+    numbers = list(map(int, texts))
+    return max(numbers) - min(numbers) < CLOSE * len(numbers)
+
+
+def _are_dates(values: Sequence[Any]) -> bool:
+    """Whether all are times as people write them: Asterisk's ids begin with seconds since the epoch."""
+    return are_times(values) and _all(values, lambda value: re.search(r"\d[-:]\d|\d\.\d\d\.", str(value)))
 
 
 def _all(values: Sequence[Any], fits: Callable[[Any], object]) -> bool:

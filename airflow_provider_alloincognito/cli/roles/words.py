@@ -127,6 +127,11 @@ def name_points(role: Role, found: Concepts) -> int:
     return max(points - 1, 1) if points and "?" in found else points
 
 
+def say_nothing(found: Concepts) -> bool:
+    """Whether a name tells so little that its field may be anything."""
+    return found <= {"?", "call", "row"}
+
+
 def _words(text: str) -> Iterator[str]:
     # One letter before "number" is the telephonist's A or B number: aNumber, b_number.
     text = re.sub(r"(?i)\b([ab])[_ -]?(?=num|nomer|phone|msisdn)", r"\1party ", text.strip())
@@ -227,8 +232,10 @@ def _record_file_id(found: Concepts) -> int:
 
 
 def _call_id(found: Concepts) -> int:
-    if "id" not in found or _any(found, "caller called recording audio file person channel number record name kind"):
+    if _any(found, "caller called recording audio file person channel record name kind"):
         return 0
+    if "id" not in found:
+        return 3 if found == {"number", "call"} else 0
     return BEST if "call" in found else 4 if _any(found, "unique row") else 3
 
 

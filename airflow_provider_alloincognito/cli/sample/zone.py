@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -134,6 +134,45 @@ def is_naive(value: object) -> bool:
         return parse_api_time(value, _UTC) is not None
 
 
-def utc_now() -> datetime:
-    """Return the present moment."""
-    return datetime.now(UTC)
+@dataclass(frozen=True)
+class ZoneVerdict:
+    """
+    What the clues say together.
+
+    :param timezone: the zone of the server's times; None if that stays unknown.
+    :param is_sure: at least two comparisons say so.
+    :param text: that, as a sentence or two.
+    """
+
+    timezone: str | None
+    is_sure: bool
+    text: str
+
+
+def judge(clues: Iterable[ZoneClue | None], configured: ZoneInfo, now: datetime) -> ZoneVerdict:
+    """
+    Return what clues say together.
+
+    :param clues: None where a comparison says nothing.
+    :param configured: the setting ``timezone``.
+    :param now: aware.
+    """
+    found = [clue for clue in clues if clue is not None]
+    why = "; ".join(clue.why for clue in found)
+    if not found:
+        return ZoneVerdict(None, False, f"Nothing tells the zone of the server's times; {configured.key} is assumed.")
+    if len({clue.offset for clue in found}) > 1:
+        said = "; ".join(f"UTC{_hours(clue.offset)} by {clue.why}" for clue in found)
+        return ZoneVerdict(None, False, f"The zone of the server's times is not clear: {said}.")
+    offset = found[0].offset
+    zone = zone_at(offset, configured, now)
+    text = f"The server's times are in UTC{_hours(offset)} ({why})"
+    if zone is None:
+        return ZoneVerdict(None, False, f"{text}. Set timezone to your IANA zone with that distance from UTC.")
+    agrees = f"as timezone says: {zone}" if zone == configured.key else f"so timezone should be {zone}"
+    return ZoneVerdict(zone, len(found) > 1, f"{text}, {agrees}.")
+
+
+def _hours(offset: timedelta) -> str:
+    minutes = abs(offset) // timedelta(minutes=1)
+    return f"{'-' if offset < timedelta(0) else '+'}{minutes // 60:02}:{minutes % 60:02}"

@@ -11,13 +11,13 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_alloincognito.cli.airflow_command import database_problem, run_airflow
 from airflow_provider_alloincognito.cli.writing.files import SECRET, write_whole
 from airflow_provider_alloincognito.errors import AlloincognitoSetupError
 from airflow_provider_alloincognito.scrubbing import scrub
@@ -30,8 +30,6 @@ PLACEHOLDER = "AUTHORIZATION_TOKEN"
 """Stands for the token in what is shown."""
 TOKEN_VARIABLE = "ALLOINCOGNITO_TOKEN"
 """The environment variable with the token, for the line that adds the Connection."""
-LONGEST_SAVE = 300.0
-"""Seconds that Airflow may take to save a Connection: it imports all of its providers first."""
 
 
 @dataclass(frozen=True)
@@ -153,30 +151,23 @@ class ConnectionDraft:
         with tempfile.TemporaryDirectory(prefix="alloincognito-") as folder:
             file = Path(folder, "connection.json")
             write_whole(file, _document({self.conn_id: self._values()}), SECRET)
-            said = _run_airflow("connections", "import", str(file), "--overwrite")
+            said = _import(file)
         if f"Imported connection {self.conn_id}" not in said:
             *_, last = ("", *said.strip().splitlines())
+            why = database_problem() or f"It says: {scrub(last, [self.password or '']) or 'nothing'}."
             raise AlloincognitoSetupError(
-                f"Airflow did not save the Connection: {scrub(last, [self.password or '']) or 'it does not say why'}. "
-                "Run the command where Airflow's database can be reached, or write the Connection to a file with "
-                "--connection FILE and import it there: airflow connections import FILE --overwrite."
+                f"Airflow did not save the Connection. {why} Or write the Connection to a file with --connection FILE, "
+                "and import it where Airflow runs: airflow connections import FILE --overwrite."
             )
 
 
-def _run_airflow(*arguments: str) -> str:
-    """Return what Airflow's command line prints."""
+def _import(file: Path) -> str:
+    """Return what Airflow's command line says, errors last."""
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=LONGEST_SAVE,
-            check=False,
-        )
+        outcome = run_airflow("connections", "import", str(file), "--overwrite")
     except subprocess.TimeoutExpired:
-        return f"it took longer than {LONGEST_SAVE:.0f} s"
-    return done.stdout.decode(errors="replace")
+        return "its command line did not end"
+    return f"{outcome.stdout}\n{outcome.stderr}" if outcome.returncode else outcome.stdout
 
 
 def _connections_in(path: Path) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def plan_dag_file(proposal: Proposal, path: Path | str | None = None) -> DagFile
     if lost:
         notes.append(f"Columns of your own whose fields no row has are removed from FIELDS: {', '.join(lost)}.")
     types = {column: kind for column, kind in file.values["TYPES"].items() if column in own}
-    changes = {"FIELDS": {**fields, **own}, "TYPES": {**proposal.types, **types}}
+    changes: dict[str, Any] = {"FIELDS": {**fields, **own}, "TYPES": {**proposal.types, **types}}
     zone = proposal.extra.get("timezone") or Settings().timezone
     if is_new:
         changes["ZONE"] = zone

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias, cast
 
 from airflow_provider_alloincognito.errors import (
+    SAMPLE,
     AlloincognitoError,
     AlloincognitoFormatError,
     AlloincognitoMissingExtraError,
@@ -27,6 +28,7 @@ from airflow_provider_alloincognito.landing.formats.json_lines import read_json_
 from airflow_provider_alloincognito.landing.formats.parquet import read_parquet_ids, write_parquet
 from airflow_provider_alloincognito.landing.stores.targets import Target, address, open_for_reading
 from airflow_provider_alloincognito.landing.tables.schema import Schema
+from airflow_provider_alloincognito.scrubbing import scrub_names
 
 Metadata: TypeAlias = Callable[[], Mapping[str, str]]
 
@@ -56,7 +58,7 @@ class Writer(Protocol):
 
 IdReader: TypeAlias = Callable[[BinaryIO, str], Iterator[Any]]
 """Yields the values of a column, given a file and the column's name. Raises KeyError if the file has rows, but no such
-column."""
+column: with the name, and those that there are."""
 
 
 class Extra(NamedTuple):
@@ -189,11 +191,12 @@ def read_record_file_ids(calls: Target, field: str) -> Iterator[str]:
     try:
         with open_for_reading(calls) as file, compression.decompress(file) as content:
             yield from usable_ids(chosen.id_reader(content, field))
-    except KeyError:
+    except KeyError as error:
+        columns = f", but {scrub_names(error.args[1:])}" if error.args[1:] else ""
         raise AlloincognitoFormatError(
-            f"The landed calls have no column {field!r}, so the recordings' ids cannot be read from them. Set "
+            f"The landed calls have no column {field!r}{columns}, so the recordings' ids cannot be read from them. Set "
             "record_file_id_field to the field of the server's rows that holds the recording's id: in the operator "
-            "(FIELDS in the example DAGs) or in the Connection."
+            f"(FIELDS in the example DAGs) or in the Connection. {SAMPLE}"
         ) from None
     except AlloincognitoError:
         raise

@@ -52,6 +52,8 @@ def read_csv_ids(file: BinaryIO, field: str) -> Iterator[Any]:
     csv.field_size_limit(sys.maxsize)  # for the whole process: any cell that was written can be read
     with io.TextIOWrapper(file, encoding="utf-8", newline="\n") as lines:
         for row in csv.DictReader(_whole_lines(lines), strict=True):
+            if field not in row:
+                raise KeyError(field, *row)
             yield _without_escape(row[field])
 
 

@@ -26,4 +26,4 @@ def read_json_lines_ids(file: BinaryIO, field: str) -> Iterator[Any]:
             has_field = True
             yield value
     if has_rows and not has_field:
-        raise KeyError(field)
+        raise KeyError(field, *msgspec.json.decode(line, type=dict[str, msgspec.Raw]))

@@ -44,4 +44,4 @@ def read_parquet_ids(file: BinaryIO, field: str) -> Iterator[Any]:
         for batch in calls.iter_batches(columns=[field]):
             yield from batch.column(0).to_pylist()
     elif calls.metadata.num_rows:
-        raise KeyError(field)
+        raise KeyError(field, *calls.schema_arrow.names)
