@@ -251,7 +251,7 @@ class AlloincognitoPathError(AlloincognitoApiError):
 
 
 class AlloincognitoBadRequestError(AlloincognitoApiError):
-    """The server does not accept the request's fields (HTTP 400, 422). It needs other names, not another try."""
+    """The server does not accept the request's fields (HTTP 400, 415, 422). It needs other names, not another try."""
 
     retryable = False
 

@@ -21,9 +21,10 @@ except ImportError as e:
     raise ImportError(f"The sandbox needs pydantic, FastAPI and uvicorn. {how_to_install('sandbox')}") from e
 
 from airflow_provider_alloincognito.sandbox.faults import METHODS, Fault
+from airflow_provider_alloincognito.sandbox.names import ROW_FIELDS
 from airflow_provider_alloincognito.sandbox.request_log import LoggedRequest
 from airflow_provider_alloincognito.sandbox.server import Sandbox
-from airflow_provider_alloincognito.sandbox.settings import ROW_FIELDS, SandboxSettings
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 from airflow_provider_alloincognito.sandbox.tokens import Rotation
 
 __all__ = ["METHODS", "ROW_FIELDS", "Fault", "LoggedRequest", "Rotation", "Sandbox", "SandboxSettings"]

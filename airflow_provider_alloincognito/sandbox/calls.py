@@ -17,7 +17,8 @@ from itertools import accumulate
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
-from airflow_provider_alloincognito.sandbox.settings import ROW_FIELDS, SandboxSettings
+from airflow_provider_alloincognito.sandbox.names import ROW_FIELDS
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 
 DAY_MS = 86_400_000
 OUTGOING, INCOMING = 1, 2
@@ -198,7 +199,8 @@ def row_of(settings: SandboxSettings, day: date, call: Call) -> dict[str, Any]:
     :param day: the call's day
     :param call: the call
     """
-    values: Iterable[Any] = (call.call_id, start_of(settings, day, call), *call[2:])
+    direction = settings.row_directions[call.direction]
+    values: Iterable[Any] = (call.call_id, start_of(settings, day, call), direction, *call[3:])
     if settings.numbers_as_text:
         values = (str(value) if type(value) is int else value for value in values)
     names = (settings.row_fields.get(name, name) for name in ROW_FIELDS)

@@ -9,17 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_alloincognito.sandbox.settings import (
-    ERROR_FIELDS,
-    RECORDING_FIELDS,
-    RESULT_FIELDS,
-    SandboxSettings,
-)
+from airflow_provider_alloincognito.sandbox.names import ERROR_FIELDS, RECORDING_FIELDS, RESULT_FIELDS
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 from airflow_provider_alloincognito.sandbox.tokens import Pair, Token
 
 _PARTS = {
-    "error": frozenset(ERROR_FIELDS),
-    "result": frozenset({*RESULT_FIELDS, "rowset", *RECORDING_FIELDS}),
+    "error": ERROR_FIELDS,
+    "result": (*RESULT_FIELDS, "rowset", *RECORDING_FIELDS),
 }
 _MARK = "\x00value\x00"
 _MARK_JSON = json.dumps(_MARK).encode()
@@ -124,7 +120,7 @@ def _placed(settings: SandboxSettings, method: str, document: Mapping[str, Any])
         elif values is not None:
             for name, value in values.items():
                 _put(placed, settings.place_of(name, method), value)
-        elif (place := settings.place_of(part, method)) and not settings.answer_fields.keys() & _PARTS[part]:
+        elif (place := settings.place_of(part, method)) and not any(map(settings.answer_fields.get, _PARTS[part])):
             _put(placed, place, None)
         elif part == "error":
             for name in ERROR_FIELDS:

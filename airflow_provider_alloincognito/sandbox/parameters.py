@@ -12,8 +12,9 @@ from typing import Any, Literal
 from uuid import UUID
 
 from airflow_provider_alloincognito.sandbox.faults import Method
+from airflow_provider_alloincognito.sandbox.names import PARAMETERS, REQUIRED
 from airflow_provider_alloincognito.sandbox.requests import CallQuery, HttpRequest, same_number
-from airflow_provider_alloincognito.sandbox.settings import PARAMETERS, REQUIRED, SandboxSettings
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 
 MEDIA_TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
 # As people write them, and as strptime reads them, which alone would take fewer digits as well.
@@ -32,9 +33,19 @@ _PLACES: dict[str, Literal["query", "body", "path"]] = {
 }
 _INTEGERS = frozenset({"direction", "durationFrom", "durationTo", "isCallRecord", "isRead"})
 _ALLOWED: dict[str, tuple[int | str, ...]] = {"direction": (0, 1, 2, ""), "isCallRecord": (0, 1, ""), "isRead": (0, 1)}
-_SIGNS = {"+": "[+-]", ".": r"\."}
 _INTEGER = re.compile(r"-?\d+", re.ASCII)
 _NUMBER = re.compile(r"\+?\d{3,15}", re.ASCII)
+
+
+def _pattern(shape: str) -> re.Pattern[str]:
+    """Return the regular expression of a shape such as ``dd.mm.yyyy``."""
+    runs = ((one, len(list(run))) for one, run in groupby(shape))
+    signs = {"+": "[+-]", ".": r"\."}
+    parts = (f"\\d{{{length}}}" if one in "ymdhs" else signs.get(one, one) for one, length in runs)
+    return re.compile("".join(parts), re.ASCII)
+
+
+_PERIODS = {style: _pattern(shape) for style, (shape, _) in PERIOD_FORMATS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +214,7 @@ class _Reader:
                     pass
             raise ValueError("ожидается целое число от 01.01.1970")
         shape, written = PERIOD_FORMATS[style]
-        if isinstance(value, str) and re.fullmatch(_pattern(shape), value, re.ASCII):
+        if isinstance(value, str) and _PERIODS[style].fullmatch(value):
             try:
                 moment = datetime.strptime(value, written)
             except ValueError:
@@ -231,19 +242,13 @@ class _Reader:
         return frozenset(map(same_number, value))
 
 
-def period_pattern(style: str) -> str | None:
+def period_pattern(style: str) -> str:
     """
-    Return the regular expression of a period's times; None: they are integers.
+    Return the regular expression of a period's times.
 
-    :param style: the setting ``period_format``
+    :param style: the setting ``period_format``; not one that is a number
     """
-    return f"^{_pattern(PERIOD_FORMATS[style][0])}$" if style in PERIOD_FORMATS else None
-
-
-def _pattern(shape: str) -> str:
-    """Return the regular expression of a shape such as ``dd.mm.yyyy``."""
-    runs = ((one, len(list(run))) for one, run in groupby(shape))
-    return "".join(f"\\d{{{length}}}" if one in "ymdhs" else _SIGNS.get(one, one) for one, length in runs)
+    return f"^{_PERIODS[style].pattern}$"
 
 
 def _spelled(spellings: Mapping[Any, Any], value: Any, textual: bool) -> int | None:

@@ -12,12 +12,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from airflow_provider_alloincognito.sandbox.calls import DAY_MS, Call, CallGenerator, DayCache, call_settings, start_of
+from airflow_provider_alloincognito.sandbox.names import ROW_FIELDS
 from airflow_provider_alloincognito.sandbox.requests import CallQuery, same_number
-from airflow_provider_alloincognito.sandbox.settings import ROW_FIELDS, SandboxSettings
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 
 BLOCK = 256 * 1024
 # Fields whose value is a number, never null.
-_NUMBERS = frozenset({"callId", "direction", "duration", "waitDuration"})
+_NUMBERS = frozenset({"callId", "duration", "waitDuration"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ class RowRenderer:
 
     def _key(self, settings: SandboxSettings, day: date) -> tuple[Any, ...]:
         fields = tuple(sorted(settings.row_fields.items()))
-        written = (settings.numbers_as_text, settings.start_format, settings.timezone)
+        directions = tuple(settings.row_directions.values())
+        written = (settings.numbers_as_text, settings.start_format, settings.timezone, directions)
         return (*call_settings(settings), fields, settings.pretty, settings.ascii_json, *written, day)
 
     def _rendered(self, settings: SandboxSettings, day: date) -> RenderedDay:
@@ -190,13 +192,14 @@ class _Writer(NamedTuple):
     chosen: tuple[int, ...]
     settings: SandboxSettings
     number: str
+    directions: dict[int, str]
 
     def row(self, day: date, call: Call) -> bytes:
         start = start_of(self.settings, day, call)
         values = (
             call.call_id,
             f'"{start}"' if isinstance(start, str) else self.number % start,
-            call.direction,
+            self.directions[call.direction],
             f'"{call.caller}"',
             f'"{call.called}"',
             call.duration,
@@ -216,11 +219,15 @@ def _writer(settings: SandboxSettings) -> _Writer:
     names = [settings.row_fields.get(name, name) for name in ROW_FIELDS]
     chosen = tuple(index for index, name in enumerate(names) if name is not None)
     number = '"%s"' if settings.numbers_as_text else "%s"
+    directions = {
+        direction: json.dumps(value, ensure_ascii=settings.ascii_json) if type(value) is not int else number % value
+        for direction, value in settings.row_directions.items()
+    }
     pairs = []
     for index in chosen:
         key = json.dumps(names[index], ensure_ascii=settings.ascii_json).replace("%", "%%")
         pairs.append((key, number if ROW_FIELDS[index] in _NUMBERS else "%s"))
     if settings.pretty:
         body = ",\n".join(f"        {key}: {value}" for key, value in pairs)
-        return _Writer("{\n" + body + "\n      }", chosen, settings, number)
-    return _Writer("{" + ",".join(f"{key}:{value}" for key, value in pairs) + "}", chosen, settings, number)
+        return _Writer("{\n" + body + "\n      }", chosen, settings, number, directions)
+    return _Writer("{" + ",".join(f"{key}:{value}" for key, value in pairs) + "}", chosen, settings, number, directions)

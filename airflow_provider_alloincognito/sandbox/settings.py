@@ -15,45 +15,18 @@ from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeFloat, N
 
 from airflow_provider_alloincognito.sandbox.docs.settings import Docs
 from airflow_provider_alloincognito.sandbox.faults import METHODS, AnyMethod, Fault, Method, StrictModel
-
-ROW_FIELDS = (
-    "callId",
-    "startTime",
-    "direction",
-    "callerNumber",
-    "calledNumber",
-    "duration",
-    "waitDuration",
-    "status",
-    "recordFileId",
-    "isVoicemail",
-    "isRead",
-    "comment",
+from airflow_provider_alloincognito.sandbox.names import (
+    ERROR_FIELDS,
+    PAIR_FIELDS,
+    PARAMETERS,
+    RECORDING_FIELDS,
+    RESULT_FIELDS,
+    valid_places,
+    valid_request_fields,
+    valid_row_fields,
+    valid_spellings,
 )
-PARAMETERS: dict[Method, tuple[str, ...]] = {
-    "create": (),
-    "refresh": (),
-    "getcalllist": (
-        "numbers",
-        "periodStart",
-        "periodEnd",
-        "direction",
-        "durationFrom",
-        "durationTo",
-        "isCallRecord",
-        "isRead",
-    ),
-    "getcallrecordfile": ("recordFileId",),
-    "getrequestresultbyhash": ("requestHash",),
-}
-REQUIRED = frozenset({"periodStart", "periodEnd", "recordFileId", "requestHash"})
-ERROR_FIELDS = ("errorMessage", "errorCode")
-RESULT_FIELDS = ("apiName", "apiVersion", "callTime", "responseDuration", "code", "requestHash")
-RECORDING_FIELDS = ("file_NAME", "fileContent")
-PAIR_FIELDS = ("accessToken", "accessTokenExpiredIn", "refreshToken", "refreshTokenExpiredIn")
-ANSWER_FIELDS = ("error", "result", *ERROR_FIELDS, *RESULT_FIELDS, "rowset", *RECORDING_FIELDS, *PAIR_FIELDS)
 
-_NEEDED = ("error", "result", "rowset", "fileContent", "accessToken", "refreshToken")
 _USUAL = "."
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -77,42 +50,10 @@ def _known_zone(timezone: str) -> str:
     return timezone
 
 
-def _distinct(names: Mapping[str, str | None]) -> Mapping[str, str | None]:
-    if unknown := set(names) - set(ROW_FIELDS):
-        raise ValueError(f"a row has no such field: {sorted(unknown)}; it has {list(ROW_FIELDS)}.")
-    kept = [name for name in (names.get(field, field) for field in ROW_FIELDS) if name is not None]
-    if len(set(kept)) != len(kept) or not kept:
-        raise ValueError("two fields have one name, or none is left.")
-    return dict(names)
-
-
-def _known_parameters(names: Mapping[str, str | None]) -> Mapping[str, str | None]:
-    """Numbers have a setting of their own, which is older."""
-    known = [name for names in PARAMETERS.values() for name in names if name != "numbers"]
-    if unknown := set(names) - set(known):
-        raise ValueError(f"no request has such a parameter: {sorted(unknown)}; there are {known}.")
-    if needed := sorted(name for name in REQUIRED & set(names) if names[name] is None):
-        raise ValueError(f"no request can do without {needed}.")
-    return dict(names)
-
-
-def _distinct_values(values: Mapping[Any, Mapping[str, Any]]) -> Mapping[Any, Mapping[str, Any]]:
-    for name, spellings in values.items():
-        if len({json.dumps(one) for one in spellings.values()}) != len(spellings):
-            raise ValueError(f"two values of {name} are written in one way.")
-    return values
-
-
-def _known_answer_fields(places: Mapping[str, Any]) -> Mapping[str, Any]:
-    if unknown := set(places) - set(ANSWER_FIELDS):
-        raise ValueError(f"no response has such a field: {sorted(unknown)}; there are {list(ANSWER_FIELDS)}.")
-    for name, place in places.items():
-        given = place.values() if isinstance(place, Mapping) else (place,)
-        if None in given and name in _NEEDED:
-            raise ValueError(f"no response can do without {name}.")
-        if "" in given and name not in ("rowset", "error", "result"):
-            raise ValueError(f"{name} cannot be the whole response.")
-    return dict(places)
+def _path_pattern(path: str) -> re.Pattern[str]:
+    literals, names = _PLACEHOLDER.split(path)[::2], _PLACEHOLDER.findall(path)
+    groups = [f"(?P<{name}>[^/]+)" for name in names]
+    return re.compile("".join(f"{re.escape(one)}{group}" for one, group in zip(literals, [*groups, ""], strict=True)))
 
 
 AsTuple = BeforeValidator(_as_tuple)
@@ -208,6 +149,7 @@ class SandboxSettings(StrictModel):
     :param start_format: how a row's start is written; ``dotted``: ``dd.mm.yyyy hh:mm:ss``
     :param awkward_rows: ``comment`` has braces, quotes, escapes and nested values
     :param row_fields: other names for the fields of a row; a field renamed to null is left out
+    :param row_values: how a row's ``direction`` is written, such as ``{"direction": {"1": "OUT", "2": "IN"}}``
     :param call_appears_after: seconds from a call's end until it is listed; None: future calls are listed too
     :param recording_appears_after: seconds from a call's end until its recording is available
 
@@ -246,9 +188,9 @@ class SandboxSettings(StrictModel):
     request_result_path: Path = "/api/v1/request/getrequestresultbyhash"
     verbs: Mapping[Method, Literal["GET", "POST"]] = {}
     parameters_in: Mapping[Method, Literal["query", "form", "json"]] = {}
-    request_fields: Annotated[Mapping[str, str | None], AfterValidator(_known_parameters)] = {}
+    request_fields: Annotated[Mapping[str, str | None], AfterValidator(valid_request_fields)] = {}
     request_values: Annotated[
-        Mapping[Literal["direction", "isCallRecord", "isRead"], Spellings], AfterValidator(_distinct_values)
+        Mapping[Literal["direction", "isCallRecord", "isRead"], Spellings], AfterValidator(valid_spellings)
     ] = {}
     null_parameters: bool = True
     period_format: TimeFormat = "naive"
@@ -272,7 +214,7 @@ class SandboxSettings(StrictModel):
     pending_error_code: int | str = 1100
 
     answer_fields: Annotated[
-        Mapping[str, Place | Mapping[AnyMethod, Place | None] | None], AfterValidator(_known_answer_fields)
+        Mapping[str, Place | Mapping[AnyMethod, Place | None] | None], AfterValidator(valid_places)
     ] = {}
     no_error: Literal["null", "absent", "zero", "zero_string", "null_code", "ok"] = "null"
     success_status: Annotated[int, Field(ge=200, le=299)] = 200
@@ -298,7 +240,8 @@ class SandboxSettings(StrictModel):
     start_fractions: bool = False
     start_format: TimeFormat = "naive"
     awkward_rows: bool = False
-    row_fields: Annotated[Mapping[str, str | None], AfterValidator(_distinct)] = {}
+    row_fields: Annotated[Mapping[str, str | None], AfterValidator(valid_row_fields)] = {}
+    row_values: Annotated[Mapping[Literal["direction"], Spellings], AfterValidator(valid_spellings)] = {}
     call_appears_after: NonNegativeFloat | None = 0.0
     recording_appears_after: NonNegativeFloat = 0.0
 
@@ -381,7 +324,7 @@ class SandboxSettings(StrictModel):
     def _path_patterns(self) -> list[tuple[re.Pattern[str], Method]]:
         """The paths that hold a parameter, as patterns of a path that is still percent-encoded."""
         held = ((path, method) for path, method in self.methods_by_path.items() if _PLACEHOLDER.search(path))
-        return [(re.compile(_PLACEHOLDER.sub(r"(?P<\1>[^/]+)", path)), method) for path, method in held]
+        return [(_path_pattern(path), method) for path, method in held]
 
     def find_method(self, path: str, raw_path: str) -> tuple[Method, dict[str, str]] | None:
         """
@@ -437,6 +380,12 @@ class SandboxSettings(StrictModel):
             return field
         parent = self.place_of("error" if field in ERROR_FIELDS else "result", method)
         return f"{parent}.{field}" if parent else field
+
+    @cached_property
+    def row_directions(self) -> dict[int, int | str | bool]:
+        """The direction as a row has it, by the one that the API's text has."""
+        spelled = self.row_values.get("direction", {})
+        return {number: spelled.get(str(number), number) for number in (1, 2)}  # type: ignore[call-overload]
 
     def latency_of(self, method: Method) -> Seconds:
         """

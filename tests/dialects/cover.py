@@ -29,6 +29,8 @@ def _is_possible(answers: Sequence[Answer]) -> bool:
     null_is_pending = any(answer.extra.get("null_rowset") == "pending" for answer in answers)
     if null_is_pending and said.get("empty_rowset") == "null":
         return False
+    if "call_list_answer" in said and not all(answer.has_hash for answer in answers):
+        return False
     # By the text each response has a requestHash; without it nobody could ask again.
     style, result = said.get("pending_style"), said.get("error_result", "envelope")
     without_hash = style == "empty_202" or (style == "error_code" and result != "envelope")

@@ -77,9 +77,20 @@ class Dialect:
     def number(self) -> bool:
         return any(answer.number for answer in self.answers)
 
+    @property
+    def has_hash(self) -> bool:
+        return all(answer.has_hash for answer in self.answers)
+
 
 def _joined(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    return {name: value for mapping in mappings for name, value in mapping.items()}
+    """Join mappings, and the mappings in them."""
+    joined: dict[str, Any] = {}
+    for mapping in mappings:
+        for name, value in mapping.items():
+            known = joined.get(name)
+            is_inner = isinstance(known, Mapping) and isinstance(value, Mapping)
+            joined[name] = _joined(filter(None, (known, value))) if is_inner else value
+    return joined
 
 
 @dataclass
@@ -166,7 +177,8 @@ class _Run:
             self.outcome.expect("rows", self.xcoms["calls"]["rows"], len(self.truth))
             (request_hash,) = self.xcoms["calls"]["request_hashes"]
             if request_hash is None:
-                outcome.wrong.append("the call list's hash is lost")
+                if self.dialect.has_hash:
+                    outcome.wrong.append("the call list's hash is lost")
                 return outcome
             with outcome.step("sensor"):
                 self.sensor(request_hash)

@@ -15,9 +15,19 @@ RENAMED = {
     "duration": "dlitelnost",
     "recordFileId": "zapis",
 }
-NO_OTHER_VERB = ("no setting for another verb",)
-
-
+OTHER_NAMES = {
+    "periodStart": "from",
+    "periodEnd": "to",
+    "isRead": None,
+    "recordFileId": "id",
+    "requestHash": "request",
+}
+PAIR = {
+    "accessToken": "tokens.access",
+    "accessTokenExpiredIn": "tokens.access_ends",
+    "refreshToken": "tokens.refresh",
+    "refreshTokenExpiredIn": "tokens.refresh_ends",
+}
 COMBINATIONS = 220
 """With random ones, if the pairwise cover has fewer."""
 
@@ -33,6 +43,7 @@ class Answer:
     :param fields: what ``FIELDS`` of the daily DAG has to say: the sandbox's names and the server's.
     :param cut: rows are cut to their period by their start.
     :param number: the call list is asked for by a phone number.
+    :param has_hash: a call list's response has a requestHash.
     :param names: what an error names if Connection and DAG keep their defaults: one of these. Empty: the truth lands.
     :param warns: as ``names``, in a warning, where an error would be wrong as often as right.
     :param final: not even a setting helps: an error names one of ``names``.
@@ -44,6 +55,7 @@ class Answer:
     fields: Mapping[str, str] = field(default_factory=dict)
     cut: bool = True
     number: bool = False
+    has_hash: bool = True
     names: Sequence[str] = ()
     warns: Sequence[str] = ()
     final: bool = False
@@ -80,14 +92,25 @@ def path(question: str, setting: str, assumed: str, other: str, *, names: Sequen
     return Switch(name=setting, question=question, answers=[Answer(name=f"`{assumed}`"), answer])
 
 
-def verb(method: str, other: str, *, copes: bool = False) -> Answer:
+def mapped(name: str, sandbox: Mapping[str, Any], mapping: Mapping[str, Any], **others: Any) -> Answer:
+    """Return the answer for which ``api_mapping`` has to say something."""
+    return Answer(name=name, sandbox=sandbox, extra={"api_mapping": mapping}, **{"names": ("api_mapping",), **others})
+
+
+def verb(method: str, other: str, **others: Any) -> Answer:
     """Return the answer that a method has another verb."""
-    return Answer(
-        name=f"{other} {method}",
-        sandbox={"verbs": {method: other}},
-        names=() if copes else NO_OTHER_VERB,
-        final=not copes,
-    )
+    return mapped(f"{other} {method}", {"verbs": {method: other}}, {method: {"verb": other}}, **others)
+
+
+def period(style: str, time_format: str) -> Answer:
+    """Return the answer that periods are written in another format."""
+    sandbox = {"period_format": style, "validation_style": "fastapi"}
+    return mapped(f"`{style}`", sandbox, {"getcalllist": {"time_format": time_format}})
+
+
+def in_path(setting: str, path: str) -> Answer:
+    """Return the answer that a method's parameter is in its path."""
+    return Answer(name=f"in the path: `{path}`", sandbox={setting: path}, extra={setting: path}, names=(setting,))
 
 
 def pending(name: str, style: str, *, code: int | str | None = None, **others: Any) -> Answer:
@@ -119,9 +142,172 @@ SWITCHES: list[Switch] = [
             Answer(name="POST for the call list, GET for all others"),
             verb("getcalllist", "GET"),
             verb("create", "POST"),
-            verb("refresh", "POST", copes=True),
+            # Where refresh fails, a pair is created.
+            verb("refresh", "POST", names=()),
             verb("getcallrecordfile", "POST"),
             verb("getrequestresultbyhash", "POST"),
+        ],
+    ),
+    Switch(
+        name="parameters_in",
+        question="Where are a request's parameters?",
+        answers=[
+            Answer(name="with POST in a JSON body, with GET in the query"),
+            mapped(
+                "in a form",
+                {"parameters_in": {"getcalllist": "form"}, "verbs": {"getcalllist": "POST"}},
+                {"getcalllist": {"verb": "POST", "body": "form"}},
+            ),
+            mapped(
+                "with POST in the query",
+                {"parameters_in": {"getcallrecordfile": "query"}, "verbs": {"getcallrecordfile": "POST"}},
+                {"getcallrecordfile": {"verb": "POST", "body": "query"}},
+            ),
+            in_path("record_file_path", "/calls/{recordFileId}/audio"),
+            in_path("request_result_path", "/requests/{requestHash}"),
+        ],
+    ),
+    Switch(
+        name="request_fields",
+        question="Names of parameters?",
+        answers=[
+            Answer(name="as printed"),
+            mapped(
+                "others",
+                {"request_fields": OTHER_NAMES, "validation_style": "fastapi"},
+                {
+                    "getcalllist": {
+                        "names": {name: OTHER_NAMES[name] for name in ("periodStart", "periodEnd", "isRead")}
+                    },
+                    "getcallrecordfile": {"names": {"recordFileId": "id"}},
+                    "getrequestresultbyhash": {"names": {"requestHash": "request"}},
+                },
+            ),
+        ],
+    ),
+    Switch(
+        name="request_values",
+        question="Values of `direction` and `isCallRecord`?",
+        answers=[
+            Answer(name="as printed"),
+            mapped(
+                "words",
+                {
+                    "request_values": {
+                        "direction": {"0": "ALL", "1": "OUT", "2": "IN"},
+                        "isCallRecord": {"0": False, "1": True},
+                    },
+                    "validation_style": "spring",
+                },
+                {
+                    "getcalllist": {
+                        "values": {
+                            "direction": {"0": "ALL", "1": "OUT", "2": "IN"},
+                            "isCallRecord": {"0": False, "1": True},
+                        }
+                    }
+                },
+            ),
+            mapped(
+                "none for no limit",
+                {"request_values": {"direction": {"1": 1, "2": 2}}, "validation_style": "problem"},
+                {"getcalllist": {"values": {"direction": {"0": None}}}},
+            ),
+        ],
+    ),
+    Switch(
+        name="period_format",
+        question="Format of `periodStart` and `periodEnd`?",
+        answers=[
+            Answer(name="`yyyy-mm-dd hh:mm:ss`"),
+            period("iso", "%Y-%m-%dT%H:%M:%S"),
+            period("iso_offset", "%Y-%m-%dT%H:%M:%S%:z"),
+            period("dotted", "%d.%m.%Y %H:%M:%S"),
+            period("epoch_s", "%s"),
+            period("epoch_ms", "%s000"),
+        ],
+    ),
+    Switch(
+        name="null_parameters",
+        question="A parameter without a value?",
+        answers=[
+            Answer(name="null, in JSON"),
+            mapped(
+                "left out",
+                {"null_parameters": False, "validation_style": "aspnet"},
+                {"getcalllist": {"nulls": "omit"}},
+            ),
+        ],
+    ),
+    Switch(
+        name="answer_fields",
+        question="Where are the fields of a response?",
+        answers=[
+            Answer(name="as printed"),
+            mapped(
+                "rows, recording and hash elsewhere",
+                {"answer_fields": {"rowset": "data.items", "fileContent": "data.file", "requestHash": "meta.id"}},
+                {"answer": {"rowset": "data.items", "fileContent": "data.file", "requestHash": "meta.id"}},
+            ),
+            mapped(
+                "hash at different places",
+                {"answer_fields": {"requestHash": {"*": "list.id", "getcallrecordfile": "file.id"}}},
+                {"answer": {"requestHash": ["list.id", "file.id"]}},
+                names=(),  # the rows land without it, but nobody can ask for them again
+            ),
+            mapped(
+                "none: the rows are the response",
+                {"answer_fields": {"rowset": ""}},
+                {"answer": {"rowset": ""}},
+                has_hash=False,
+            ),
+            mapped(
+                "everything under another name",
+                {"answer_fields": {"result": "data"}},
+                {
+                    "answer": {
+                        name: f"data.{name}" for name in ("rowset", "fileContent", "requestHash", "file_NAME", "code")
+                    }
+                },
+            ),
+        ],
+    ),
+    Switch(
+        name="answer_fields of an error",
+        question="Where is an error?",
+        answers=[
+            Answer(name="`error`"),
+            mapped(
+                "elsewhere",
+                {"answer_fields": {"errorCode": "status.code", "errorMessage": "status.text"}},
+                {"answer": {"errorCode": "status.code", "errorMessage": "status.text"}},
+                names=(),
+            ),
+        ],
+    ),
+    Switch(
+        name="answer_fields of a pair",
+        question="Names of a pair's fields?",
+        answers=[
+            Answer(name="as printed"),
+            mapped(
+                "others",
+                {"answer_fields": PAIR},
+                {"answer": PAIR},
+            ),
+        ],
+    ),
+    Switch(
+        name="list_format",
+        question="A list of numbers?",
+        answers=[
+            Answer(name="a list"),
+            mapped(
+                "a text with commas",
+                {"list_format": "comma", "validation_style": "fastapi"},
+                {"getcalllist": {"list_format": "comma"}},
+                number=True,
+            ),
         ],
     ),
     Switch(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import jsonschema
 import pytest
@@ -17,7 +18,13 @@ VERSIONS = ("2.0", "3.0", "3.1")
 DIALECTS: dict[str, dict[str, Any]] = {
     "assumed": {},
     "renamed": dict(RENAMED),
-    "no envelope": {"answer_fields": {"rowset": ""}, "numbers_field": None, "verbs": {"getcalllist": "GET"}},
+    "no envelope": {
+        "answer_fields": {"rowset": ""},
+        "error_status": 400,
+        "numbers_field": None,
+        "verbs": {"getcalllist": "GET"},
+    },
+    "no envelope but for errors": {"answer_fields": {"rowset": ""}},
     "form": {
         "parameters_in": {"getcalllist": "form"},
         "verbs": {"getcallrecordfile": "POST", "getrequestresultbyhash": "POST"},
@@ -43,6 +50,7 @@ DIALECTS: dict[str, dict[str, Any]] = {
         "error_code": "E1",
         "validation_style": "fastapi",
         "row_fields": {"comment": None},
+        "row_values": {"direction": {"1": "OUT", "2": "IN"}},
     },
 }
 PERIODS = {
@@ -77,7 +85,7 @@ class DocumentClient:
         for (place, name, schema), value in zip(values, given.values(), strict=False):
             jsonschema.validate(value, self.whole(schema), format_checker=jsonschema.FormatChecker())
             if place == "path":
-                path = path.replace(f"{{{name}}}", requests.utils.quote(value, safe=""))
+                path = path.replace(f"{{{name}}}", quote(value, safe=""))
             else:
                 arguments[place] = {**(arguments[place] or {}), name: value}
         url = self.sandbox.url + self.document["servers"][0]["url"].rstrip("/") + path

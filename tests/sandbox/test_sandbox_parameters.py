@@ -83,11 +83,11 @@ def test_a_recording_and_a_result_by_post(client: PlainClient, recorded: dict[st
 
 def test_parameters_in_paths(client: PlainClient, recorded: dict[str, Any]) -> None:
     client.sandbox.configure(
-        record_file_path="/calls/{recordFileId}/audio",
+        record_file_path="/v1.0/calls/{recordFileId}/audio",
         request_result_path="/requests/{requestHash}",
         always_awkward_hashes=True,
     )
-    found = send(client, "GET", f"/calls/{recorded['recordFileId']}/audio").json()
+    found = send(client, "GET", f"/v1.0/calls/{recorded['recordFileId']}/audio").json()
     assert found["result"]["fileContent"]
     written = quote(found["result"]["requestHash"], safe="")
     assert send(client, "GET", f"/requests/{written}").json()["result"]["fileContent"]
@@ -95,7 +95,8 @@ def test_parameters_in_paths(client: PlainClient, recorded: dict[str, Any]) -> N
     assert is_refused(send(client, "GET", f"/requests/{quote(written)}"), "не найден")
     assert is_refused(send(client, "GET", f"/requests/{written}?requestHash={written}"), "requestHash")
     assert send(client, "GET", f"/requests/{found['result']['requestHash']}").status_code == 404  # it has a slash
-    assert is_refused(send(client, "GET", "/calls/x/audio"), "recordFileId")
+    assert is_refused(send(client, "GET", "/v1.0/calls/x/audio"), "recordFileId")
+    assert send(client, "GET", "/v1_0/calls/x/audio").status_code == 404
     assert send(client, "GET", "/requests/").status_code == 404
 
 

@@ -170,3 +170,17 @@ def test_times_are_in_the_zone_of_the_api(client: PlainClient) -> None:
     client.sandbox.configure(timezone="Asia/Vladivostok")
     called = datetime.fromisoformat(client.call_list().json()["result"]["callTime"])
     assert abs((called - datetime.now(UTC).replace(tzinfo=None)).total_seconds() - 10 * 3600) < 10
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize("spelled", [{"1": "исх.", "2": "вх."}, {"1": 10, "2": 20}, {"2": 0}])
+def test_directions_are_written_as_the_settings_say(
+    client: PlainClient, spelled: dict[str, Any], as_text: bool
+) -> None:
+    client.sandbox.configure(row_values={"direction": spelled}, numbers_as_text=as_text)
+    rows = client.rows(direction=2)
+    second = spelled["2"]
+    assert {row["direction"] for row in rows} == {str(second) if as_text else second}
+    every = client.sandbox.truth("2025-06-02", "2025-06-03")
+    assert rows == [row for row in every if row["direction"] == rows[0]["direction"]]
+    assert client.rows() == every

@@ -49,7 +49,7 @@ WRONG_PATH = frozenset({301, 302, 307, 308, 404, 405, 410, 501})
 GONE = frozenset({404, 410})
 FOR_GOOD = GONE | {301, 308, 405, 501}
 # What a server says to fields that it does not have, or does not take so.
-BAD_REQUEST = frozenset({400, 422})
+BAD_REQUEST = frozenset({400, 415, 422})
 ALLOW = re.compile(r"[A-Z]{3,7}(, ?[A-Z]{3,7}){0,8}")
 
 

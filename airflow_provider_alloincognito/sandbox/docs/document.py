@@ -9,8 +9,9 @@ from airflow_provider_alloincognito.sandbox.docs import schemas
 from airflow_provider_alloincognito.sandbox.docs.schemas import REF
 from airflow_provider_alloincognito.sandbox.docs.versions import in_version
 from airflow_provider_alloincognito.sandbox.faults import METHODS, Method
+from airflow_provider_alloincognito.sandbox.names import PARAMETERS, REQUIRED
 from airflow_provider_alloincognito.sandbox.parameters import MEDIA_TYPES
-from airflow_provider_alloincognito.sandbox.settings import PARAMETERS, REQUIRED, SandboxSettings
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 from airflow_provider_alloincognito.sandbox.validation import VALIDATION_STATUS
 
 _ABOUT: dict[Method, tuple[str, str, str]] = {
@@ -71,7 +72,7 @@ def describe(settings: SandboxSettings, version: Literal["2.0", "3.0", "3.1"] | 
         "servers": [{"url": docs.base or "/"}],
         "paths": paths,
         "components": {
-            "schemas": _needed(paths, _schemas(settings)),
+            "schemas": _schemas(settings),
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
@@ -169,22 +170,3 @@ def _schemas(settings: SandboxSettings) -> dict[str, Any]:
         "ErrorAnswer": schemas.error_answer(settings),
         **answers,
     }
-
-
-def _needed(paths: dict[str, Any], every: dict[str, Any]) -> dict[str, Any]:
-    """Return the schemas to which the paths refer, directly or not."""
-    needed: set[str] = set()
-    found = _references(paths)
-    while found:
-        needed |= found
-        found = {name for one in found for name in _references(every[one])} - needed
-    return {name: schema for name, schema in every.items() if name in needed}
-
-
-def _references(part: Any) -> set[str]:
-    if isinstance(part, list):
-        return {name for one in part for name in _references(one)}
-    if not isinstance(part, dict):
-        return set()
-    own = {part["$ref"].removeprefix(REF)} if "$ref" in part else set()
-    return own | {name for one in part.values() for name in _references(one)}

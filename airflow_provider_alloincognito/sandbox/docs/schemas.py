@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_alloincognito.sandbox.faults import Method
-from airflow_provider_alloincognito.sandbox.parameters import PERIOD_FORMATS, period_pattern
-from airflow_provider_alloincognito.sandbox.settings import (
+from airflow_provider_alloincognito.sandbox.names import (
     ERROR_FIELDS,
     PAIR_FIELDS,
     PARAMETERS,
@@ -15,8 +14,9 @@ from airflow_provider_alloincognito.sandbox.settings import (
     REQUIRED,
     RESULT_FIELDS,
     ROW_FIELDS,
-    SandboxSettings,
 )
+from airflow_provider_alloincognito.sandbox.parameters import PERIOD_FORMATS, period_pattern
+from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 
 Schema = dict[str, Any]
 REF = "#/components/schemas/"
@@ -47,11 +47,7 @@ _PARAMETERS: dict[str, Schema] = {
 _ROW: dict[str, Schema] = {
     "callId": {"type": "integer", "format": "int64", "description": "Идентификатор звонка"},
     "startTime": {"description": "Дата и время начала звонка"},
-    "direction": {
-        "type": "integer",
-        "enum": [1, 2],
-        "description": "Направление вызова: 1 - исходящий, 2 - входящий",
-    },
+    "direction": {"description": "Направление вызова"},
     "callerNumber": {"type": "string", "description": "Номер вызывающего абонента (А)"},
     "calledNumber": {"type": "string", "description": "Номер вызываемого абонента (Б)"},
     "duration": {"type": "integer", "description": "Длительность разговора, сек"},
@@ -70,6 +66,7 @@ _ROW: dict[str, Schema] = {
     "isRead": {"type": ["integer", _NULL], "description": "Голосовое сообщение прослушано"},
     "comment": {"description": "Комментарий", "type": ["string", _NULL]},
 }
+_DIRECTIONS = ("исходящий", "входящий")
 _PARTIES = ("callerNumber", "calledNumber")
 _ANSWER: dict[str, Schema] = {
     "errorMessage": {"type": ["string", _NULL], "description": "Сообщение об ошибке"},
@@ -148,9 +145,11 @@ def answer(settings: SandboxSettings, method: Method) -> Schema:
             fields = (*RECORDING_FIELDS, *RESULT_FIELDS)
         case _:
             possible = [{"$ref": f"{REF}{name}"} for name in ("CallListAnswer", "RecordFileAnswer")]
-            return {"description": "Зависит от типа повторяемого запроса", "oneOf": possible}
+            return {"description": "Зависит от типа повторяемого запроса", "anyOf": possible}
     if "rowset" in fields and settings.place_of("rowset", method) == "":
-        return _ANSWER["rowset"]
+        if settings.error_status != settings.success_status:
+            return _ANSWER["rowset"]
+        return {"description": "Список вызовов или ошибка", "anyOf": [_ANSWER["rowset"], {"$ref": f"{REF}ErrorAnswer"}]}
     placed = _placed(settings, method, fields)
     if fields == PAIR_FIELDS and settings.pair_envelope == "bare":
         return placed
@@ -213,6 +212,11 @@ def _row_field(settings: SandboxSettings, name: str) -> Schema:
             schema["type"] = "string"
             schema["description"] += f", {PERIOD_FORMATS[style][0]}{_zone(settings, style)}"
             schema |= {"format": "date-time"} if style in _WITH_OFFSET else {}
+    if name == "direction":
+        written = list(settings.row_directions.values())
+        said = ", ".join(f"{_text(value)} - {meaning}" for value, meaning in zip(written, _DIRECTIONS, strict=True))
+        schema |= {"type": _SCALAR[type(written[0])], "enum": written}
+        schema["description"] += f": {said}"
     if name == "comment" and settings.awkward_rows:
         del schema["type"]
     if settings.numbers_as_text:
@@ -244,8 +248,10 @@ def _answer_field(settings: SandboxSettings, field: str) -> Schema:
     text = settings.numbers_as_text
     match field:
         case "errorCode":
-            kind = "string" if text or settings.no_error == "zero_string" else _SCALAR[type(settings.error_code)]
-            schema["type"] = [kind, _NULL]
+            codes = (settings.error_code, 401 if settings.auth_error_code is None else settings.auth_error_code)
+            fine = {"zero": 0, "ok": 0, "zero_string": "0"}.get(settings.no_error, "" if text else codes[0])
+            kinds = {_SCALAR[type(fine)], *("string" if text else _SCALAR[type(code)] for code in codes)}
+            schema["type"] = [*sorted(kinds), _NULL]
         case "code":
             code = settings.result_code
             schema["type"] = "string" if text and code is not None else [_SCALAR[type(code)], _NULL]

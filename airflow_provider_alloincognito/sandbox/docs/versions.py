@@ -14,13 +14,13 @@ def in_version(document: dict[str, Any], version: Literal["2.0", "3.0", "3.1"]) 
     :param document: OpenAPI 3.1
     :param version: the version to return
     """
-    match version:
-        case "3.1":
-            return document
-        case "3.0":
-            written: dict[str, Any] = _rewritten(document, "nullable")
-            return {**written, "openapi": "3.0.3"}
-    return _swagger(_rewritten(document, "x-nullable"))
+    if version == "2.0":
+        swagger = _swagger(_rewritten(document, "x-nullable"))
+        swagger["definitions"] = _needed(swagger["paths"], swagger["definitions"])
+        return swagger
+    written: dict[str, Any] = document if version == "3.1" else _rewritten(document, "nullable")
+    components = {**written["components"], "schemas": _needed(written["paths"], written["components"]["schemas"])}
+    return {**written, "openapi": {"3.0": "3.0.3", "3.1": "3.1.0"}[version], "components": components}
 
 
 def _rewritten(part: Any, nullable: str) -> Any:
@@ -115,8 +115,8 @@ def _form_parameters(content: dict[str, Any], schemas: dict[str, Any]) -> list[d
 
 
 def _without_alternatives(schema: dict[str, Any]) -> dict[str, Any]:
-    """Swagger 2.0 has no ``oneOf``: say only that it is an object."""
-    return {"type": "object", "description": schema["description"]} if "oneOf" in schema else schema
+    """Swagger 2.0 has no ``anyOf``: say only that it is an object."""
+    return {"type": "object", "description": schema["description"]} if "anyOf" in schema else schema
 
 
 def _with_definitions(part: Any) -> Any:
@@ -128,3 +128,22 @@ def _with_definitions(part: Any) -> Any:
         name: value.replace(REF, "#/definitions/") if name == "$ref" else _with_definitions(value)
         for name, value in part.items()
     }
+
+
+def _needed(paths: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """Return the schemas to which the paths refer, directly or not."""
+    needed: set[str] = set()
+    found = _references(paths)
+    while found:
+        needed |= found
+        found = {name for one in found for name in _references(schemas[one])} - needed
+    return {name: schema for name, schema in schemas.items() if name in needed}
+
+
+def _references(part: Any) -> set[str]:
+    if isinstance(part, list):
+        return {name for one in part for name in _references(one)}
+    if not isinstance(part, dict):
+        return set()
+    own = {part["$ref"].rpartition("/")[2]} if "$ref" in part else set()
+    return own.union(*map(_references, part.values()))
