@@ -5,6 +5,7 @@ Every error that this package raises.
   - AlloincognitoSettingsError *                 a setting of the Connection is invalid
     - AlloincognitoSecretsBackendError           or Airflow's secrets backend could not be asked for it
   - AlloincognitoQueryError *                    an argument of a query is invalid
+  - AlloincognitoDocumentError *                 no document that describes the API could be read
   - AlloincognitoMissingExtraError *             an optional dependency is not installed
   - AlloincognitoSetupError *                    a command could not write the Connection or the DAG file
   - AlloincognitoAuthError *                     the authorization token is not accepted
@@ -114,6 +115,12 @@ class AlloincognitoSecretsBackendError(AlloincognitoSettingsError):
 
 class AlloincognitoQueryError(AlloincognitoError, ValueError):
     """An argument of a query is invalid; raised before anything is sent."""
+
+    retryable = False
+
+
+class AlloincognitoDocumentError(AlloincognitoError):
+    """No document that describes the API could be found or read."""
 
     retryable = False
 

@@ -113,7 +113,7 @@ def concepts(text: str) -> Concepts:
 
     :param text: a name in any case style, or a sentence.
     """
-    return frozenset(concept for word in _words(text) for concept in _meaning(word))
+    return frozenset(concept for word in split(text) for concept in _meaning(word))
 
 
 def name_points(role: Role, found: Concepts) -> int:
@@ -132,7 +132,8 @@ def say_nothing(found: Concepts) -> bool:
     return found <= {"?", "call", "row"}
 
 
-def _words(text: str) -> Iterator[str]:
+def split(text: str) -> Iterator[str]:
+    """Yield the words of a name in any case style, or of a sentence: in small Latin letters."""
     # One letter before "number" is the telephonist's A or B number: aNumber, b_number.
     text = re.sub(r"(?i)\b([ab])[_ -]?(?=num|nomer|phone|msisdn)", r"\1party ", text.strip())
     for found in _WORD.finditer(text):

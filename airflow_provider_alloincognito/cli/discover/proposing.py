@@ -1,0 +1,488 @@
+"""The settings of the Connection that an API's document asks for, and what it leaves open."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from airflow_provider_alloincognito.api.mapping import ANSWER_PATHS, DEFAULT_VERBS, REQUEST_FIELDS
+from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.api.times import API_FORMAT
+from airflow_provider_alloincognito.cli.discover import answers
+from airflow_provider_alloincognito.cli.discover.answers import Rows, Spot, find
+from airflow_provider_alloincognito.cli.discover.fetching import origin
+from airflow_provider_alloincognito.cli.discover.methods import (
+    AUDIO,
+    METHODS,
+    Candidate,
+    Choice,
+    Method,
+    find_rows_of,
+)
+from airflow_provider_alloincognito.cli.discover.openapi import Operation, Parameter
+from airflow_provider_alloincognito.cli.discover.request_values import direction_values, flag_values
+from airflow_provider_alloincognito.cli.discover.time_formats import named_zone, time_format
+from airflow_provider_alloincognito.cli.discover.words import Said
+from airflow_provider_alloincognito.cli.proposal import NEEDED, ROLES, Proposal
+from airflow_provider_alloincognito.cli.roles import Guess, mapping, schema_type
+
+PATH_SETTINGS: dict[Method, str] = {
+    "create": "create_path",
+    "refresh": "refresh_path",
+    "getcalllist": "call_list_path",
+    "getcallrecordfile": "record_file_path",
+    "getrequestresultbyhash": "request_result_path",
+}
+NEEDED_METHODS: tuple[Method, ...] = ("create", "getcalllist", "getcallrecordfile")
+"""The methods without which the daily DAG cannot run."""
+DEFAULTS = Settings()
+FEWEST_CALL_FIELDS = 2.0
+OTHER_SOUNDS = re.compile(r"\b(wav|ogg)\b", re.IGNORECASE)
+SUCCESS_CODES = ("", "0", "ok", "none", "null")
+KINDS = Literal["differs", "agrees", "unknown", "unsupported"]
+
+
+@dataclass(frozen=True)
+class Note:
+    """
+    One thing that was found out, or was not.
+
+    :param kind: ``differs``: a setting must differ from its default; ``agrees``: the document agrees with a default;
+        ``unknown``: the document does not say; ``unsupported``: the package cannot do what the document asks for.
+    :param subject: a setting, or what is unknown.
+    :param text: the value and why, or what to do.
+    """
+
+    kind: KINDS
+    subject: str
+    text: str
+
+
+@dataclass
+class Outcome:
+    """
+    What a document says.
+
+    :param proposal: what to write.
+    :param notes: what was found out and what was not.
+    :param rows: of the call list.
+    """
+
+    proposal: Proposal
+    notes: list[Note]
+    rows: Rows | None
+    guesses: list[Guess] = field(default_factory=list)
+    """Which fields of a row are the DAG's columns. Those that are unsure are not in the proposal."""
+    missing: list[str] = field(default_factory=list)
+    """What the daily DAG needs and is not known."""
+
+
+def propose(
+    choices: Mapping[Method, Choice],
+    settings: Settings,
+    decide: Callable[[list[Guess]], list[Guess]] = lambda guesses: guesses,
+    about: str = "",
+) -> Outcome:
+    """
+    Return the settings that the chosen operations ask for.
+
+    :param choices: what was found for each method.
+    :param settings: the Connection's: its server, and what it has now.
+    :param decide: returns the guesses of the row's fields with what the user says in place of them.
+    :param about: what the documents say of the whole API.
+    """
+    proposer = _Proposer(choices, settings, decide, about)
+    for method, candidate in proposer.taken.items():
+        proposer.add_request(method, candidate)
+    proposer.add_answers()
+    return proposer.finish()
+
+
+class _Proposer:
+    def __init__(
+        self,
+        choices: Mapping[Method, Choice],
+        settings: Settings,
+        decide: Callable[[list[Guess]], list[Guess]],
+        about: str,
+    ) -> None:
+        self._about = about
+        self.taken = {method: choice.best for method, choice in choices.items() if choice.best is not None}
+        self._choices = choices
+        self._settings = settings
+        self._extra: dict[str, Any] = {}
+        self._mapping: dict[str, Any] = {}
+        self._notes: list[Note] = []
+        self._rows = self._find_rows()
+        self._guesses = decide(self._all_guesses())
+
+    def _note(self, kind: KINDS, subject: str, text: str) -> None:
+        note = Note(kind, subject, text)
+        if note not in self._notes:
+            self._notes.append(note)
+
+    def _set(self, name: str, value: Any, why: str) -> None:
+        """Propose a setting, if it differs from its default."""
+        if value == getattr(DEFAULTS, name):
+            self._note("agrees", name, f"{value}")
+            if value != getattr(self._settings, name):
+                self._extra[name] = None  # what the Connection has now is wrong
+        else:
+            self._extra[name] = value
+            self._note("differs", name, f"{_shown(value)}: {why}")
+
+    def _map(self, method: str, key: str, value: Any, why: str) -> None:
+        self._mapping.setdefault(method, {})[key] = value
+        self._note("differs", f"api_mapping: {method}.{key}", f"{_shown(value)}: {why}")
+
+    def _find_rows(self) -> Rows | None:
+        for method in ("getcalllist", "getrequestresultbyhash"):
+            if method in self.taken:
+                rows = find_rows_of(self.taken[method].operation)
+                if rows is not None and rows.likeness >= FEWEST_CALL_FIELDS:
+                    return rows
+        return None
+
+    def _all_guesses(self) -> list[Guess]:
+        """Return the guesses of the row's columns, with what the names of the parameters tell beyond its own."""
+        if self._rows is None:
+            return []
+        guesses = list(self._rows.guesses)
+        listed = self.taken.get("getcalllist")
+        direction = listed.roles.get("direction") if listed is not None else None
+        unclear = all(one.role != "direction" or one.confidence == "unsure" for one in guesses)
+        if direction is not None and unclear and direction.name in [one.name for one in self._rows.fields]:
+            guesses = [one for one in guesses if one.role != "direction" and one.field != direction.name]
+            guesses.append(Guess("direction", direction.name, "likely", "the parameter for the direction has its name"))
+        return sorted(guesses, key=lambda guess: ROLES.index(guess.role))
+
+    # Requests
+
+    def add_request(self, method: Method, candidate: Candidate) -> None:
+        """Propose how a method is requested."""
+        operation = candidate.operation
+        in_path = {one.name: ours for ours, one in candidate.roles.items() if one.where == "path"}
+        path = operation.path
+        for name, ours in in_path.items():
+            path = path.replace(f"{{{name}}}", f"{{{ours}}}")
+        self._set(PATH_SETTINGS[method], self._behind_gateway(path), f"{operation} is {method}")
+        if operation.verb != DEFAULT_VERBS[method]:
+            self._map(method, "verb", operation.verb, f"{operation} is {method}")
+        self._add_place(method, candidate)
+        self._add_names(method, candidate)
+        if method == "getcalllist":
+            self._add_period(candidate)
+            self._add_filters(candidate)
+        self._add_unsupported(method, candidate)
+
+    def _behind_gateway(self, path: str) -> str:
+        gateway = urlsplit(self._settings.server).path
+        return path.removeprefix(gateway) if gateway and path.startswith(f"{gateway}/") else path
+
+    def _add_place(self, method: Method, candidate: Candidate) -> None:
+        places = [one.where for one in candidate.roles.values() if one.where != "path"]
+        if not places:
+            return
+        place = max(dict.fromkeys(places), key=places.count)
+        default = "json" if candidate.operation.verb == "POST" else "query"
+        place = "form" if place == "multipart" else place
+        if candidate.operation.verb == "GET" and place != "query":
+            self._note("unsupported", method, f"{candidate.operation} is a GET with a body, which is not offered.")
+        elif place != default:
+            self._map(method, "body", place, f"the parameters are in the {place}")
+        if "multipart" in places:
+            self._note("unsupported", method, "The body is multipart/form-data; it is sent as a plain form instead.")
+        if strangers := [one.name for one in candidate.roles.values() if one.where not in ("path", place, "multipart")]:
+            self._note("unsupported", method, f"Not in the {place} as the others: {', '.join(strangers)}.")
+
+    def _add_names(self, method: Method, candidate: Candidate) -> None:
+        sent = {ours: one for ours, one in candidate.roles.items() if one.where != "path"}
+        names: dict[str, str | None] = {
+            ours: one.name for ours, one in sent.items() if ours != one.name and ours in REQUEST_FIELDS[method]
+        }
+        if nested := [one.name for one in sent.values() if one.where == "json" and "." in one.name]:
+            self._note("unsupported", method, f"Fields within another field of the body: {', '.join(nested)}.")
+        if method == "getcalllist" and {"periodStart", "periodEnd"} <= sent.keys():
+            lacking = [ours for ours in REQUEST_FIELDS[method] if ours not in sent]
+            names |= dict.fromkeys(lacking)
+            if lacking:
+                self._note("unknown", "filters", f"The server has no parameter for {', '.join(lacking)}; not sent.")
+        if names:
+            self._map(method, "names", names, "the server's names of the parameters")
+
+    def _add_period(self, candidate: Candidate) -> None:
+        start, end = candidate.roles.get("periodStart"), candidate.roles.get("periodEnd")
+        if start is None or end is None:
+            self._note("unsupported", "period", "The call list has no parameters for the start and end of a period.")
+            return
+        found = time_format(start.schema, start.description) or time_format(end.schema, end.description)
+        if found is None:
+            kind = start.schema.type
+            if kind in ("integer", "number"):
+                self._map("getcalllist", "time_format", "%s", f"{start.name} is a number: taken for epoch seconds")
+            self._note("unknown", "time_format", f"How times are written in {start.name} and {end.name}.")
+        elif found.text != API_FORMAT:
+            self._map("getcalllist", "time_format", found.text, found.why)
+        else:
+            self._note("agrees", "time_format", found.text)
+        if found is not None and "%H" not in found.text and "%s" not in found.text:
+            self._note("unsupported", "period", "A period has whole days only. Ask for whole days, from midnight on.")
+        self._add_zone([start, end], found.text if found else "")
+
+    def _add_zone(self, period: list[Parameter], text: str) -> None:
+        descriptions = [one.description for one in period]
+        starts = [guess.field for guess in self._guesses if guess.role == "started_at"]
+        descriptions += [one.description or "" for one in (self._rows.fields if self._rows else ()) if one.name in starts]
+        has_offset = "%:z" in text or "%z" in text or "%s" in text
+        if text.endswith("Z"):
+            self._set("timezone", "UTC", "its times end in Z")
+        elif zone := named_zone(" ".join(descriptions)):
+            self._set("timezone", zone, "the description of its times says so")
+        elif has_offset:
+            self._note("agrees", "timezone", "the period is sent with its offset from UTC")
+        elif zone := named_zone(self._about):
+            self._set("timezone", zone, "the description of the API says so")
+        else:
+            self._note("unknown", "timezone", f"The zone of the server's times. {DEFAULTS.timezone} is assumed.")
+
+    def _add_filters(self, candidate: Candidate) -> None:
+        roles = candidate.roles
+        values: dict[str, dict[str, Any]] = {}
+        if (direction := roles.get("direction")) is not None:
+            table = direction_values(direction)
+            if table is None:
+                is_number = direction.schema.type in ("integer", "number")
+                assumed = "0 for all, 1 for outgoing and 2 for incoming calls are assumed."
+                self._note("unknown", "direction", f"The values of {direction.name}. {assumed}")
+                table = {"0": "0", "1": "1", "2": "2"} if not is_number and direction.where == "json" else None
+            if table is not None and table != {"0": 0, "1": 1, "2": 2}:
+                values["direction"] = table
+        for ours, is_filter in (("isCallRecord", True), ("isRead", False)):
+            if ours in roles and (table := flag_values(roles[ours], is_filter=is_filter)) is not None:
+                values[ours] = table
+        if values:
+            self._map("getcalllist", "values", values, "the server's values")
+        self._add_numbers(roles.get("numbers"))
+        can_be_unset = [ours for ours, table in values.items() if table.get("0", 0) is None]
+        filters = [roles[ours] for ours in ("durationFrom", "durationTo", "isRead", *can_be_unset) if ours in roles]
+        optional = [one for one in filters if one.where == "json" and not _takes_null(one)]
+        if optional and not any(one.required for one in filters):
+            names = ", ".join(one.name for one in optional)
+            self._map("getcalllist", "nulls", "omit", f"null is not a value of {names}")
+
+    def _add_numbers(self, numbers: Parameter | None) -> None:
+        if numbers is None:
+            self._note("unknown", "numbers_field", "The server has no filter by phone number.")
+            return
+        self._set("numbers_field", numbers.name, "the parameter with the phone numbers")
+        is_list = numbers.schema.type == "array"
+        if numbers.where == "json":
+            written = "list" if is_list else "comma"
+        else:
+            has_commas = re.search(r"запят|comma", numbers.description, re.IGNORECASE)
+            written = numbers.list_format if is_list else "comma" if has_commas else "repeat"
+        if written not in ("list", "repeat", "comma"):
+            self._note("unsupported", "numbers_field", f"Numbers in the style {written!r}. Ask for one number at a time.")
+        elif written == "comma":
+            self._map("getcalllist", "list_format", "comma", "several numbers are one text")
+
+    def _add_unsupported(self, method: Method, candidate: Candidate) -> None:
+        operation = candidate.operation
+        known = list(candidate.roles.values())
+        where = [one for one in operation.parameters if one not in known and one.where not in ("header", "cookie")]
+        if extra := [one.name for one in where if one.required and one.schema.default is None]:
+            self._note(
+                "unsupported",
+                method,
+                f"It wants {', '.join(extra)}, which the package does not send. If the value is always the same, put it "
+                f"into {PATH_SETTINGS[method]} as a query: ...?{extra[0]}=VALUE.",
+            )
+        if paging := [one.name for one in where if Said(one.name).names("page") and method == "getcalllist"]:
+            self._note(
+                "unsupported",
+                method,
+                f"It may answer page by page ({', '.join(paging)}), and only the first page is fetched. If it has an "
+                f"upper limit, put it into {PATH_SETTINGS[method]} as a query, and split periods with the operator's window.",
+            )
+        if problem := _security_problem(operation):
+            self._note("unsupported", method, problem)
+        self._add_host(operation)
+
+    def _add_host(self, operation: Operation) -> None:
+        if operation.host and origin(operation.host) != origin(self._settings.server):
+            self._note(
+                "unknown",
+                "host",
+                f"The document says that the API is at {operation.host}, the Connection's is {self._settings.server}. If "
+                "requests fail with 404, try the other as the Connection's host.",
+            )
+
+    # Answers
+
+    def add_answers(self) -> None:
+        """Propose where the answers' fields are."""
+        pair: list[Method] = ["create", "refresh"]
+        data: list[Method] = ["getcalllist", "getcallrecordfile", "getrequestresultbyhash"]
+        rows = {method: self._rows_path(method) for method in ("getcalllist", "getrequestresultbyhash")}
+        found: dict[str, list[answers.Path]] = {"rowset": [path for path in rows.values() if path is not None]}
+        for name, judge, enough, methods in (
+            ("requestHash", answers.request_hash, 2.5, data),
+            ("fileContent", answers.file_content, 2.0, data[1:]),
+            ("file_NAME", answers.file_name, 2.5, data[1:]),
+            ("errorCode", answers.error_code, 3.0, data),
+            ("errorMessage", answers.error_message, 3.0, data),
+            ("accessToken", answers.access_token, 1.5, pair),
+            ("refreshToken", answers.refresh_token, 2.0, pair),
+            ("accessTokenExpiredIn", answers.expiry_of("access"), 3.0, pair),
+            ("refreshTokenExpiredIn", answers.expiry_of("refresh"), 3.0, pair),
+        ):
+            spots = list(self._spots(methods, judge, enough))
+            found[name] = [spot.path for spot in spots]
+            if name == "errorCode":
+                self._add_success_codes(spots)
+        self._add_top_level_errors(found, data)
+        self._add_answer_paths(found)
+        self._add_recording()
+
+    def _rows_path(self, method: str) -> answers.Path | None:
+        candidate = self.taken.get(method)  # type: ignore[call-overload]
+        rows = find_rows_of(candidate.operation) if candidate is not None else None
+        return rows.path if rows is not None and rows.likeness >= FEWEST_CALL_FIELDS else None
+
+    def _spots(self, methods: Iterable[Method], judge: answers.Judge, enough: float) -> Iterator[Spot]:
+        for method in methods:
+            if method in self.taken:
+                operation = self.taken[method].operation
+                for answer in (operation.answer, *_errors(operation, judge)):
+                    if (spot := find(answer, judge, enough)) is not None:
+                        yield spot
+
+    def _add_top_level_errors(self, found: dict[str, list[answers.Path]], methods: Iterable[Method]) -> None:
+        """A code beside a message at the top is an envelope's, such as ``{"code": 0, "message": "", "data": {}}``."""
+        if found["errorCode"]:
+            return
+        codes = list(self._spots(methods, answers.error_code, 2.0))
+        messages = list(self._spots(methods, answers.error_message, 2.0))
+        if any(len(code.path) == 1 for code in codes) and any(len(one.path) == 1 for one in messages):
+            found["errorCode"] = [code.path for code in codes if len(code.path) == 1]
+            found["errorMessage"] = [one.path for one in messages if len(one.path) == 1]
+            self._add_success_codes(codes)
+
+    def _add_success_codes(self, spots: Iterable[Spot]) -> None:
+        codes = {str(spot.schema.example) for spot in spots if isinstance(spot.schema.example, int | str)}
+        good = sorted(code for code in codes if re.fullmatch(r"20\d|1|success", code, re.IGNORECASE))
+        if good:
+            self._set("success_codes", (*good,), "the example of a success has this code")
+
+    def _add_answer_paths(self, found: Mapping[str, list[answers.Path]]) -> None:
+        for name in ANSWER_PATHS:
+            paths = list(dict.fromkeys(found.get(name, ())))
+            if not paths or set(paths) <= set(ANSWER_PATHS[name]):
+                if paths:
+                    self._note("agrees", f"answer: {name}", ".".join(paths[0]))
+                continue
+            texts = [".".join(path) for path in paths]
+            self._map("answer", name, texts[0] if len(texts) == 1 else texts, "where the answers have it")
+
+    def _add_recording(self) -> None:
+        candidate = self.taken.get("getcallrecordfile")
+        if candidate is None:
+            return
+        operation = candidate.operation
+        content = find(operation.answer, answers.file_content, 2.0)
+        if content is None and operation.good:
+            media = operation.good[0].media
+            if AUDIO.search(media) or operation.answer.format == "binary" or operation.answer.type == "file":
+                what = media or "a file"
+                self._note(
+                    "unsupported",
+                    "getcallrecordfile",
+                    f"Recordings come as {what}, not as base64 in JSON, which the package cannot read.",
+                )
+        said = f"{operation.summary} {content.schema.description if content is not None else ''}"
+        if sounds := sorted({one.lower() for one in OTHER_SOUNDS.findall(said)}):
+            self._set("audio_formats", ("mp3", *sounds), "the description of the recording names them")
+
+    # The rows
+
+    def finish(self) -> Outcome:
+        """Return all that was found out."""
+        fields: dict[str, str] = {}
+        types: dict[str, str] = {}
+        schema: dict[str, str] = {}
+        if self._rows is not None:
+            sure = [guess for guess in self._guesses if guess.confidence != "unsure"]
+            fields, types = mapping(sure, self._rows.fields)
+            schema = {one.name: schema_type(one) for one in self._rows.fields}
+            schema |= {fields[role]: kind for role, kind in types.items()}
+            self._add_row_settings(fields)
+        if self._mapping:
+            self._extra["api_mapping"] = self._mapping
+        elif self._settings.api_mapping:
+            self._extra["api_mapping"] = None
+        self._add_open_questions()
+        missing: list[str] = [one for one in NEEDED_METHODS if one not in self.taken]
+        missing += [f"the field for {role}" for role in NEEDED if role not in fields]
+        return Outcome(Proposal(self._extra, fields, types, schema), self._notes, self._rows, self._guesses, missing)
+
+    def _add_row_settings(self, fields: Mapping[str, str]) -> None:
+        if "record_file_id" in fields:
+            self._set("record_file_id_field", fields["record_file_id"], "the row's field with the recording's id")
+        sure = [guess for guess in self._guesses if guess.role == "started_at" and guess.confidence == "certain"]
+        if sure:
+            self._set("start_time_field", sure[0].field, "the row's field with the start of the call")
+
+    def _add_open_questions(self) -> None:
+        for method in METHODS:
+            if method not in self.taken and method in self._choices:
+                setting = PATH_SETTINGS[method]
+                what = "several operations may be it" if self._choices[method].candidates else "no operation looks like it"
+                self._note("unknown", method, f"{what}, so {setting} stays {getattr(DEFAULTS, setting)}.")
+        for subject, text in (
+            ("period_end", "Whether a call that starts exactly at the end of a period is listed. Both are taken for possible."),
+            ("pending_error_codes", 'Whether an error\'s code can mean "not ready yet". None is assumed.'),
+            ("requests_per_second", "How many requests the server allows. No limit is assumed."),
+        ):
+            self._note("unknown", subject, text)
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _takes_null(parameter: Parameter) -> bool:
+    return parameter.schema.is_nullable or bool(re.search(r"\bnull\b", parameter.description, re.IGNORECASE))
+
+
+def _errors(operation: Operation, judge: answers.Judge) -> Iterator[Any]:
+    """Yield the answers of failures, where errors are looked for."""
+    if judge in (answers.error_code, answers.error_message):
+        for one in operation.answers:
+            if one.status[:1] in "45d" and "json" in (one.media or "json") and one not in operation.good:
+                yield one.schema
+
+
+def _security_problem(operation: Operation) -> str:
+    """Return what the package cannot do for an operation's security, if it can do none of the ways in."""
+    ways = [_is_bearer(scheme) for scheme in operation.security]
+    if not ways or any(ways):
+        return ""
+    scheme = operation.security[0]
+    kind = str(scheme.get("type", "?"))
+    detail = {"apiKey": f"the key {scheme.get('name')} in the {scheme.get('in')}", "basic": "a user and a password"}.get(
+        kind, str(scheme.get("scheme") or kind)
+    )
+    return f"It wants {detail} ({kind}). The package sends its tokens only as Authorization: Bearer."
+
+
+def _is_bearer(scheme: Mapping[str, Any]) -> bool:
+    kind = str(scheme.get("type", "")).lower()
+    if kind == "http":
+        return str(scheme.get("scheme", "")).lower() == "bearer"
+    if kind == "apikey":
+        return scheme.get("in") == "header" and str(scheme.get("name", "")).lower() == "authorization"
+    return kind in ("oauth2", "openidconnect")
