@@ -8,6 +8,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import cli_page
 import pytest
 from blocks import DOCS, REPOSITORY, TRANSLATED, Block, blocks, pages
 
@@ -61,6 +62,10 @@ def test_json_is_valid(block: Block) -> None:
 @pytest.mark.parametrize("block", of("ini"), ids=str)
 def test_configuration_is_valid(block: Block) -> None:
     configparser.ConfigParser(interpolation=None).read_string(block.text)
+
+
+def test_the_page_of_commands_is_up_to_date() -> None:
+    assert cli_page.PAGE.read_text(encoding="utf-8") == cli_page.page(), "run python tests/docs/cli_page.py"
 
 
 def test_every_block_says_what_it_is() -> None:
