@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from blocks import DOCS, REPOSITORY, Block, blocks, pages
-from s3_server import ACCESS_KEY, SECRET_KEY, S3
+from s3_server import ACCESS_KEY, S3, SECRET_KEY
 
 from airflow_provider_alloincognito.sandbox import Sandbox, SandboxSettings
 from airflow_provider_alloincognito.sandbox.presets import PRESETS
@@ -45,7 +45,7 @@ PAGES = [
 ]
 LONGEST = 1200.0
 THE_FIRST_NIGHT = """
-until airflow dags list-runs alloincognito_daily_calls --output json 2> /dev/null | grep -q 'scheduled__.*"state": "success"'
+until airflow dags list-runs alloincognito_daily_calls --output plain 2> /dev/null | grep scheduled__ | grep -q success
 do sleep 5; done
 echo "== the scheduled run" $(date +%T)
 """
