@@ -94,7 +94,7 @@ def _rows(actions: list[argparse.Action]) -> Iterator[str]:
     for action in actions:
         if action.help == argparse.SUPPRESS:
             continue
-        choices = "{" + ",".join(action.choices) + "}" if action.choices else action.dest.upper()
+        choices = "{" + ",".join(map(str, action.choices)) + "}" if action.choices else action.dest.upper()
         value = "" if action.nargs == 0 else action.metavar or choices
         names = " ".join(filter(None, [", ".join(action.option_strings), str(value)])).replace("|", "\\|")
         meaning = (action.help or "").replace("%(default)s", str(action.default)).replace("|", "\\|")
