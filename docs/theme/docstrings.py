@@ -1,4 +1,4 @@
-"""Sphinx' roles in docstrings, as the reference's Markdown has them: code."""
+"""What docstrings have otherwise than the reference's Markdown: Sphinx' roles, and lists nested by two spaces."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Any
 import griffe
 
 ROLE = re.compile(r":(?:class|func|meth|mod):`~?(?:[\w.]*\.)?(\w+)`")
+NESTED = re.compile(r"^( +)- ", re.MULTILINE)
 
 
-class Roles(griffe.Extension):
-    """Turn ``:class:`~package.module.Name``` into ``Name``."""
+class AsMarkdown(griffe.Extension):
+    """Turn ``:class:`~package.module.Name``` into ``Name``, and nest lists by four spaces."""
 
     def on_instance(self, *, obj: griffe.Object, **kwargs: Any) -> None:
         """Rewrite the docstring of an object before it is parsed."""
         if obj.docstring:
-            obj.docstring.value = ROLE.sub(r"`\1`", obj.docstring.value)
+            text = ROLE.sub(r"`\1`", obj.docstring.value)
+            obj.docstring.value = NESTED.sub(lambda found: f"{found[1] * 2}- ", text)
