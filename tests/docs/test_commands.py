@@ -7,6 +7,7 @@ servers of the examples are a sandbox in which everything is other than assumed,
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -101,7 +102,7 @@ class Machine:
         try:
             code = shell.wait(LONGEST)
         finally:
-            os.killpg(shell.pid, signal.SIGTERM) if self._is_running(shell) else None
+            stop_all_of(shell.pid)
         assert code == 0, log.read_text()[-6000:]
 
     def _lines(self, block: Block, folder: Path, number: int) -> Iterator[str]:
@@ -118,13 +119,16 @@ class Machine:
             yield f"echo '== {block}' $(date +%T)"
             yield text
 
-    @staticmethod
-    def _is_running(shell: subprocess.Popen[bytes]) -> bool:
-        try:
-            os.killpg(shell.pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
+
+def stop_all_of(group: int) -> None:
+    """Stop what a shell has started in the background, and wait for its end."""
+    with contextlib.suppress(ProcessLookupError):
+        for number, patience in ((signal.SIGTERM, 60.0), (signal.SIGKILL, 10.0)):
+            os.killpg(group, number)
+            give_up = time.monotonic() + patience
+            while time.monotonic() < give_up:
+                os.killpg(group, 0)  # raises once nobody is left
+                time.sleep(0.5)
 
 
 @pytest.fixture(scope="module")
