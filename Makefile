@@ -114,7 +114,7 @@ test-deployment: environment-distributed ## tasks that share a pair on Airflow 3
 environment-browser: environment environment-2.11
 	@$(PY) -c 'import playwright' 2>/dev/null || $(PY) -m pip install --quiet --constraint constraints/airflow-3.3.txt --editable '.[browser]'
 
-test-browser: environment-browser ## Airflow's UI in a real Chromium, on 3.3 and 2.11; IMAGES=docs/images keeps the screenshots
+test-browser: environment-browser docs ## Airflow's UI, and the built documentation, in a real Chromium; IMAGES=docs/images keeps the screenshots
 	IMAGES=$(IMAGES) $(PY) -m pytest -m browser tests/browser $(ARGS)
 
 soak: MINUTES ?= 60

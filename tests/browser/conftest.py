@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ui import Place
 
 # Only `make test-browser` installs Playwright.
-collect_ignore = [] if find_spec("playwright") else ["test_browser.py"]
+collect_ignore = [] if find_spec("playwright") else ["test_browser.py", "test_site.py"]
 DAGS = Path(__file__).with_name("dags")
 AIRFLOW_2 = Path(__file__).parents[2] / ".venv-2.11" / "bin" / "python"
 

@@ -56,26 +56,59 @@ NOT_WANTED = {
     "/greetings/{id}/audio": {"get": by_id(operation("Приветствие в base64", FILE))},
     "/calls/active": {"get": operation("Текущие звонки", listed(id=NUMBER, started_at=TIME, caller=TEXT, callee=TEXT))},
     "/calls/make": {
-        "post": operation("Позвонить", {"type": "object", "properties": {"call_id": TEXT}}, body={"properties": {"from": TEXT, "to": TEXT}})
+        "post": operation(
+            "Позвонить",
+            {"type": "object", "properties": {"call_id": TEXT}},
+            body={"properties": {"from": TEXT, "to": TEXT}},
+        )
     },
     "/calls/{call_id}": {
-        "get": by_id(operation("Один звонок", {"type": "object", "properties": {"id": NUMBER, "duration": NUMBER}}), "call_id")
+        "get": by_id(
+            operation("Один звонок", {"type": "object", "properties": {"id": NUMBER, "duration": NUMBER}}), "call_id"
+        )
     },
     "/reports/calls/daily": {
-        "get": operation("Звонки по дням", listed(date=TEXT, calls=NUMBER, missed=NUMBER, total_duration=NUMBER), *PERIOD)
+        "get": operation(
+            "Звонки по дням", listed(date=TEXT, calls=NUMBER, missed=NUMBER, total_duration=NUMBER), *PERIOD
+        )
     },
     "/reports/employees": {
-        "get": operation("Звонки сотрудников", listed(user=TEXT, incoming=NUMBER, outgoing=NUMBER, talk_time=NUMBER), *PERIOD)
+        "get": operation(
+            "Звонки сотрудников", listed(user=TEXT, incoming=NUMBER, outgoing=NUMBER, talk_time=NUMBER), *PERIOD
+        )
     },
-    "/queues/{id}/waiting": {"get": by_id(operation("Ожидающие", listed(number=TEXT, waiting_since=TIME, position=NUMBER)))},
-    "/voicemail": {"get": operation("Голосовая почта", listed(id=NUMBER, received_at=TIME, caller=TEXT, heard={"type": "boolean"}), *PERIOD)},
+    "/queues/{id}/waiting": {
+        "get": by_id(operation("Ожидающие", listed(number=TEXT, waiting_since=TIME, position=NUMBER)))
+    },
+    "/voicemail": {
+        "get": operation(
+            "Голосовая почта", listed(id=NUMBER, received_at=TIME, caller=TEXT, heard={"type": "boolean"}), *PERIOD
+        )
+    },
     "/audit/events": {"get": operation("Журнал событий", listed(id=NUMBER, at=TIME, user=TEXT, action=TEXT), *PERIOD)},
-    "/auth/login": {"post": operation("Вход", TOKENS, body={"type": "object", "required": ["login", "password"], "properties": {"login": TEXT, "password": TEXT}})},
+    "/auth/login": {
+        "post": operation(
+            "Вход",
+            TOKENS,
+            body={"type": "object", "required": ["login", "password"], "properties": {"login": TEXT, "password": TEXT}},
+        )
+    },
     "/auth/login/refresh": {
-        "post": operation("Обновить сессию", TOKENS, body={"type": "object", "required": ["refresh_token", "fingerprint"], "properties": {"refresh_token": TEXT, "fingerprint": TEXT}})
+        "post": operation(
+            "Обновить сессию",
+            TOKENS,
+            body={
+                "type": "object",
+                "required": ["refresh_token", "fingerprint"],
+                "properties": {"refresh_token": TEXT, "fingerprint": TEXT},
+            },
+        )
     },
     "/transcripts/{recording_id}": {
-        "get": by_id(operation("Расшифровка записи", {"type": "object", "properties": {"text": TEXT, "language": TEXT}}), "recording_id")
+        "get": by_id(
+            operation("Расшифровка записи", {"type": "object", "properties": {"text": TEXT, "language": TEXT}}),
+            "recording_id",
+        )
     },
 }
 
@@ -103,5 +136,10 @@ def with_other_operations(document: dict[str, Any], count: int) -> dict[str, Any
                 "delete": by_id(operation(f"Удалить {noun}", {"type": "object"})),
             }
     before = dict(list(paths.items())[: len(paths) // 2])
-    document["paths"] = {**before, **own, **NOT_WANTED, **{path: one for path, one in paths.items() if path not in before}}
+    document["paths"] = {
+        **before,
+        **own,
+        **NOT_WANTED,
+        **{path: one for path, one in paths.items() if path not in before},
+    }
     return document

@@ -33,7 +33,7 @@ class Block:
     :param language: what it is highlighted as.
     :param text: the code.
     :param how: what the comment before it says: ``not run, REASON``, ``parsed only, REASON``, ``Airflow 3.3`` (that it
-        needs), ``background``; empty without one.
+        needs), ``background``, ``a server without a document``; empty without one.
     """
 
     page: str

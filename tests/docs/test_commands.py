@@ -115,6 +115,8 @@ class Machine:
             path.write_text(text)
         elif block.how == "background":
             yield f"(\n{text}) > {self.home}/background-{number}.log 2>&1 &"
+        elif block.how == "a server without a document":
+            yield f"(SERVER=$OTHER_SERVER ALLOINCOGNITO_TOKEN=$OTHER_TOKEN\n{text})"
         else:
             yield f"echo '== {block}' $(date +%T)"
             yield text
@@ -139,7 +141,15 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, s3: S3) -> Iterator[Machine]:
+def other_sandbox() -> Iterator[Sandbox]:
+    with Sandbox(calls_per_day=60, recording_bytes=(720, 7200)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def machine(
+    tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, other_sandbox: Sandbox, s3: S3
+) -> Iterator[Machine]:
     home = tmp_path_factory.mktemp("home")
     s3.file_system().mkdir("bucket")
     port = free_port()
@@ -150,6 +160,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, s3: S3) 
         "PATH": path,
         "HOME": str(home),
         "ALLOINCOGNITO_TOKEN": sandbox.authorization_token,  # instead of the prompt
+        "OTHER_SERVER": other_sandbox.url,
+        "OTHER_TOKEN": other_sandbox.authorization_token,
         "MOSCOW_TOKEN": sandbox.authorization_token,
         "OMSK_TOKEN": sandbox.authorization_token,
         # Ports that nothing else uses, and settings as they are on a fresh machine otherwise.
