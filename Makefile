@@ -3,6 +3,8 @@
 .PHONY: help demo up test lint format environment environment-2.11 constraints clean
 
 PY := .venv/bin/python
+# Without a note on its successor. Material's end of life is in May 2027.
+DOCS = NO_MKDOCS_2_WARNING=1 .venv-docs/bin
 HELPERS = $(shell find tests -name '*.py' ! -name 'test_*' ! -name conftest.py)
 
 help: ## this list
@@ -16,6 +18,7 @@ up: environment ## Airflow's UI and the sandbox, to look around; Ctrl-C stops bo
 
 test: environment environment-2.11 ## the test suite, two files at a time: much of it is waiting
 	$(PY) -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	.venv-2.11/bin/python -m pytest --quiet tests/docs/test_code.py
 
 lint: environment ## ruff and mypy
 	$(PY) -m ruff check .
@@ -37,11 +40,31 @@ environment-2.11: ## .venv-2.11, with Airflow 2.11
 constraints: environment ## pin the newest versions of everything anew
 	@demo/pin 3.3.2 constraints/airflow-3.3.txt
 	@demo/pin 2.11.2 constraints/airflow-2.11.txt
+	@demo/pin docs constraints/docs.txt
 	@$(PY) -m nox --session pins
 
 clean: ## remove the environments and everything that demo, up, soak and fuzz made
-	rm -rf .venv .venv-2.11 .nox .demo .fuzz .soak .up .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-2.11 .venv-docs .nox public .demo .fuzz .soak .up .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: docs docs-serve docs-commands docs-diagrams environment-docs
+
+docs: environment-docs ## the documentation site, in public/: builds it, and checks its links; open public/index.html
+	@$(DOCS)/mkdocs build --clean --quiet
+	@$(DOCS)/python tests/docs/check_site.py public
+
+docs-serve: environment-docs ## the documentation site, built anew whenever a page changes
+	@$(DOCS)/mkdocs serve
+
+docs-commands: environment ## every command of the documentation, from an empty machine on; takes minutes
+	$(PY) -m pytest -m commands tests/docs -s $(ARGS)
+
+docs-diagrams: environment-browser ## the documentation's diagrams anew; needs npm and Chromium
+	@npm install --silent --no-save --prefix .venv-docs mermaid@11
+	@PYTHONPATH=tests/browser $(PY) tests/docs/diagrams.py .venv-docs/node_modules/mermaid/dist/mermaid.min.js
+
+environment-docs:
+	@demo/environment .venv-docs constraints/docs.txt --group docs
 
 .PHONY: bench-calls bench-recordings bench-imports
 
@@ -91,7 +114,7 @@ test-deployment: environment-distributed ## tasks that share a pair on Airflow 3
 environment-browser: environment environment-2.11
 	@$(PY) -c 'import playwright' 2>/dev/null || $(PY) -m pip install --quiet --constraint constraints/airflow-3.3.txt --editable '.[browser]'
 
-test-browser: environment-browser ## Airflow's UI in a real Chromium, on 3.3 and 2.11; IMAGES=docs/images keeps the screenshots
+test-browser: environment-browser docs ## Airflow's UI, and the built documentation, in a real Chromium; IMAGES=docs/images keeps the screenshots
 	IMAGES=$(IMAGES) $(PY) -m pytest -m browser tests/browser $(ARGS)
 
 test-cli: environment environment-2.11 ## commands as processes: Airflow's own and python -m, on 3.3 and 2.11

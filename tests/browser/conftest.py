@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ui import Place
 
 # Only `make test-browser` installs Playwright.
-collect_ignore = [] if find_spec("playwright") else ["test_browser.py"]
+collect_ignore = [] if find_spec("playwright") else ["test_browser.py", "test_site.py"]
 DAGS = Path(__file__).with_name("dags")
 AIRFLOW_2 = Path(__file__).parents[2] / ".venv-2.11" / "bin" / "python"
 
@@ -29,18 +29,10 @@ AIRFLOW_2 = Path(__file__).parents[2] / ".venv-2.11" / "bin" / "python"
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A Chromium without a window."""
-    from playwright.sync_api import sync_playwright
-    from ui import ARGUMENTS, CHROMIUM
+    from chromium import chromium
 
-    if not Path(CHROMIUM).exists():
-        pytest.fail(
-            f"There is no Chromium at {CHROMIUM}. Install it (Debian and Ubuntu: apt-get install chromium), or name "
-            "another one: CHROMIUM=/path/to/chromium make test-browser."
-        )
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

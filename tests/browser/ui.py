@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -15,16 +14,6 @@ from airflow_provider_alloincognito.get_provider_info import CONNECTION_LABELS
 from airflow_provider_alloincognito.sandbox import Sandbox
 from services.standalone import Standalone
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # Of one step. The machine also runs Airflow's scheduler and its tasks.
 PATIENCE = 120_000
 

@@ -1,4 +1,4 @@
-"""What README.md quotes of the package's errors is what the package says."""
+"""What the documentation quotes of the package's errors is what the package says."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import pytest
 import airflow_provider_alloincognito
 
 PACKAGE = Path(airflow_provider_alloincognito.__file__).parent
-README = PACKAGE.parent / "README.md"
+TROUBLESHOOTING = PACKAGE.parent / "docs" / "troubleshooting.md"
+OWN = "## No error, but"
 
 
 def quotes() -> list[str]:
-    """Return what the first column of the troubleshooting table quotes."""
-    table = README.read_text(encoding="utf-8").partition("| text in the error |")[2].partition("\n\n")[0]
-    return re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+    """Return what the first columns of the tables of errors quote."""
+    tables = TROUBLESHOOTING.read_text(encoding="utf-8").partition(OWN)[0]
+    return re.findall(r"^\| `([^`]+)`", tables, re.MULTILINE)
 
 
 def texts() -> str:
@@ -33,7 +34,7 @@ def texts() -> str:
     return "\n".join(found)
 
 
-def test_the_table_is_found() -> None:
+def test_the_tables_are_found() -> None:
     assert len(quotes()) > 20
 
 
@@ -42,4 +43,4 @@ def test_a_quoted_error_exists(quote: str) -> None:
     # Some words of a quote are values in the code: a method, a status, a verb, a variable.
     parts = re.split(r"\.\.\.|getcalllist|error 40\d|write|AIRFLOW_VAR_", quote.removeprefix("...,"))
     pattern = r"[^\n]*".join(re.escape(part.strip(" :,")) for part in parts if part.strip(" :,"))
-    assert re.search(pattern, texts()), "README quotes an error that does not exist"
+    assert re.search(pattern, texts()), "it quotes an error that does not exist"

@@ -1,0 +1,73 @@
+"""The documentation's pages: both languages have the same code, and what is not run is valid at least."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import cli_page
+import pytest
+from blocks import DOCS, REPOSITORY, TRANSLATED, Block, blocks, pages
+
+EVERY = [block for page in pages() for block in blocks(page)]
+IN_BOTH = ["index.md", "tutorial.md", *(str(page.relative_to(DOCS)) for page in sorted(DOCS.glob("howto/*.md")))]
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def of(language: str) -> list[Block]:
+    return [block for block in EVERY if block.language == language]
+
+
+@pytest.mark.parametrize("page", pages("ru"), ids=lambda page: page.name)
+def test_both_languages_have_the_same_code(page: Path) -> None:
+    english = page.with_name(page.name.removesuffix(TRANSLATED) + ".md")
+    assert [(one.language, one.how, one.text) for one in blocks(page)] == [
+        (one.language, one.how, one.text) for one in blocks(english)
+    ]
+
+
+@pytest.mark.parametrize("page", pages("ru"), ids=lambda page: page.name)
+def test_both_languages_have_the_same_sections_links_and_pictures(page: Path) -> None:
+    english = page.with_name(page.name.removesuffix(TRANSLATED) + ".md")
+    for pattern in (r"^#+ ", r"\]\([^)]*\)"):
+        found = [re.findall(pattern, one.read_text(encoding="utf-8"), re.MULTILINE) for one in (page, english)]
+        assert sorted(found[0]) == sorted(found[1])
+
+
+@pytest.mark.parametrize("page", [page for page in IN_BOTH if not page.endswith(TRANSLATED)])
+def test_tutorial_and_how_to_pages_are_translated(page: str) -> None:
+    assert (DOCS / page).with_suffix(".ru.md").exists()
+
+
+def test_the_readme_links_to_files_that_exist() -> None:
+    links = LINK.findall((REPOSITORY / "README.md").read_text(encoding="utf-8"))
+    assert len(links) > 10
+    assert [link for link in links if not link.startswith("https://") and not (REPOSITORY / link).exists()] == []
+
+
+@pytest.mark.parametrize("block", of("bash"), ids=str)
+def test_commands_are_valid(block: Block) -> None:
+    checked = subprocess.run(["bash", "-n"], input=block.text, capture_output=True, text=True, check=False)
+    assert checked.stderr == ""
+
+
+@pytest.mark.parametrize("block", of("json"), ids=str)
+def test_json_is_valid(block: Block) -> None:
+    json.loads(block.text)
+
+
+@pytest.mark.parametrize("block", of("ini"), ids=str)
+def test_configuration_is_valid(block: Block) -> None:
+    configparser.ConfigParser(interpolation=None).read_string(block.text)
+
+
+def test_the_page_of_commands_is_up_to_date() -> None:
+    assert cli_page.PAGE.read_text(encoding="utf-8") == cli_page.page(), "run python tests/docs/cli_page.py"
+
+
+def test_every_block_says_what_it_is() -> None:
+    known = {"bash", "python", "json", "ini", "dockerfile", "text", "console"}
+    assert [str(block) for block in EVERY if block.language not in known] == []
