@@ -178,6 +178,7 @@ def machine(
             {
                 "https://webapi.alloincognito.ru:4431": sandbox.url,
                 "http://localhost:8080": f"http://127.0.0.1:{port}",
+                "--constraint constraints.txt": f"--constraint {REPOSITORY}/constraints/airflow-3.3.txt",
                 "'airflow-provider-alloincognito[": f"'{REPOSITORY}[",
                 "https://storage.yandexcloud.net": f"http://127.0.0.1:{s3.port}",
                 "AWS_KEY=YCAJ...": f"AWS_KEY={ACCESS_KEY}",
