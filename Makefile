@@ -77,7 +77,7 @@ bench-recordings: environment ## recordings onto disk, likewise
 bench-imports: environment ## what parsing a DAG file costs, likewise
 	@$(PY) -m benchmarks.imports --write docs/performance.md $(ARGS)
 
-.PHONY: bench-rotation bench-triggers environment-browser test-browser test-dialects test-faults matrix test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz
+.PHONY: bench-rotation bench-triggers environment-browser test-browser test-cli test-dialects test-discover test-faults matrix test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz
 
 bench-rotation: environment ## one pair, hammered by many processes; ARGS="--mode naive|protocol|redis|airflow"
 	@$(PY) -m benchmarks.rotation $(ARGS)
@@ -116,6 +116,13 @@ environment-browser: environment environment-2.11
 
 test-browser: environment-browser docs ## Airflow's UI, and the built documentation, in a real Chromium; IMAGES=docs/images keeps the screenshots
 	IMAGES=$(IMAGES) $(PY) -m pytest -m browser tests/browser $(ARGS)
+
+test-cli: environment environment-2.11 ## commands as processes: Airflow's own and python -m, on 3.3 and 2.11
+	$(PY) -m pytest -m cli tests/cli $(ARGS)
+
+test-discover: environment environment-2.11 ## the daily DAG after discover alone, for servers of every kind, on 3.3 and 2.11; minutes
+	$(PY) -m pytest -m discover tests/cli $(ARGS)
+	.venv-2.11/bin/python -m pytest -m discover tests/cli -o filterwarnings=ignore $(ARGS)
 
 soak: MINUTES ?= 60
 soak: environment ## Airflow under a failing API and with killed tasks, for MINUTES=60; then all that landed is counted

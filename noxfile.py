@@ -36,6 +36,7 @@ EXAMPLES = "tests/operators/test_example_dags.py"
 TOKENS = "tests/hooks/test_variable_store.py"
 WAITS = "tests/operators/test_deferring.py::test_a_result_that_is_not_ready_is_awaited"
 CORE_SUITE = [
+    "tests/cli/test_commands.py",
     "tests/test_provider_info.py::test_airflow_knows_the_hook",
     "tests/test_provider_info.py::test_the_documentation_is_where_the_description_says",
     f"{TOKENS}::test_the_first_run_makes_a_pair_and_later_runs_use_it",

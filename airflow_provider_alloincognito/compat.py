@@ -55,6 +55,8 @@ DAG_TEST_TAKES_ASSETS = AIRFLOW_VERSION != (3, 0)
 """Whether ``dag.test()`` runs tasks with outlets that no scheduler has seen yet."""
 TASKS_ALONE_SET_VARIABLES = AIRFLOW_VERSION >= (3, 0)
 """Whether ``Variable.set`` fails outside a task or a trigger."""
+DATABASE_IS_FOR_TASKS_ALONE = AIRFLOW_VERSION == (3, 0)
+"""Whether :func:`outside_a_task` has no effect."""
 
 # Where each name is, the newest version of Airflow first.
 _PLACES: dict[str, tuple[str, ...]] = {
@@ -94,6 +96,7 @@ _PLACES: dict[str, tuple[str, ...]] = {
 __all__ = [
     "AIRFLOW_VERSION",
     "DAG_TEST_TAKES_ASSETS",
+    "DATABASE_IS_FOR_TASKS_ALONE",
     "TASKS_ALONE_SET_VARIABLES",
     "add_hook_lineage",
     "add_partitions",

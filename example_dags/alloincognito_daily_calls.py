@@ -3,8 +3,8 @@
 
 Needs the Connection `alloincognito_default`. Set the names of your server's fields in `FIELDS`.
 
-A run covers one whole day, Moscow time. Running it again gives the same rows, in the files and in the table. To fetch
-another day, trigger the DAG and fill in *Period start* and *Period end*.
+A run covers one whole day, in the zone `ZONE`. Running it again gives the same rows, in the files and in the table. To
+fetch another day, trigger the DAG and fill in *Period start* and *Period end*.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from airflow_provider_alloincognito.operators.alloincognito import (
 )
 from airflow_provider_alloincognito.operators.period import period_params
 
-# Column of the table: field of a row. Put your server's names on the right; its /docs page lists them. You may add
-# columns, and remove those that your server has no field for, except started_at and record_file_id.
+# Column of the table: field of a row. Put your server's names on the right: `airflow alloincognito discover --write`
+# does it by the server's /docs page, `airflow alloincognito sample --write` by its rows. You may add columns, and
+# remove those that your server has no field for, except started_at and record_file_id.
 FIELDS = {
     "call_id": "callId",
     "started_at": "startTime",
@@ -50,6 +51,7 @@ FIRST_DAY = os.environ.get("ALLOINCOGNITO_FIRST_DAY")
 # Some calls end after midnight, and recordings are available some time after their calls.
 SETTLING_TIME = timedelta(hours=4)
 
+# Where the day begins at midnight: in the zone of the API's times, the Connection's setting timezone.
 ZONE = "Europe/Moscow"
 
 

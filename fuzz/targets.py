@@ -29,6 +29,7 @@ from airflow_provider_alloincognito.api.answer.head import AnswerHead
 from airflow_provider_alloincognito.api.answer.recording import RecordingContentReader
 from airflow_provider_alloincognito.api.answer.rows import RowBatch, RowReader
 from airflow_provider_alloincognito.api.backoff import retry_after
+from airflow_provider_alloincognito.api.mapping import ApiMapping
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.times import parse_api_time
 from airflow_provider_alloincognito.api.tokens.pair import TokenPair, jwt_expiry, read_pair
@@ -42,7 +43,18 @@ NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 HTTP_DATE = "Tue, 03 Mar 2026 12:00:00 GMT"
 ZONE = ZoneInfo("Europe/Moscow")
 SETTINGS = Settings()
-STATUSES = (200, 200, 200, 202, 401, 404, 503)
+# Other places, of which some lead through others, in the same words.
+MAPPED = Settings(
+    api_mapping=ApiMapping(
+        answer={
+            "rowset": ["", "rowset", "result.a"],
+            "fileContent": ["rowset", "error.a.b"],
+            "requestHash": ["a", "a.b"],
+            "errorCode": ["error", "result.errorCode", "b"],
+        }
+    )
+)
+STATUSES = (200, 200, 200, 202, 400, 401, 404, 422, 503)
 IN_WORDS = b"\xff"
 """The first byte of an input whose other bytes each stand for a word: it is JSON much more often."""
 WORDS = (
@@ -91,17 +103,18 @@ def envelope(data: bytes) -> None:
 
 
 def head(data: bytes) -> None:
-    """A whole response, with a status, a charset (in a first line ``charset=...``) and a date, and what they mean."""
+    """A whole response, with a status, a charset (in a first line ``charset=...``), a date, and what they mean."""
     data = _written_out(data)
     choice = random.Random(zlib.crc32(data))
     status, is_small = choice.choice(STATUSES), choice.random() < 0.3
+    settings = choice.choice((SETTINGS, MAPPED))
     headers = {"Date": data[:40].decode("latin-1")}
     if charset := CHARSET.match(data):
         headers["Content-Type"] = f"application/json; {charset[1].decode('latin-1')}"
         data = data[charset.end() :]
 
     def read(chunks: Iterable[bytes], block: int | None) -> Outcome:
-        answer = AnswerHead("getcalllist", status, headers, SETTINGS, is_small=is_small)
+        answer = AnswerHead("getcalllist", status, headers, settings, is_small=is_small)
         try:
             for chunk in chunks:
                 answer.feed(chunk)
@@ -306,11 +319,11 @@ def _read_pieces(pieces: list[Any]) -> tuple[list[bytes], bytes]:
 
 def _judge(answer: AnswerHead) -> None:
     """Do what the transports do with a head."""
-    verdict.token_is_rejected(answer, SETTINGS)
+    verdict.token_is_rejected(answer, answer.settings)
     verdict.may_lack_right(answer)
     try:
-        verdict.raise_for_error("getcalllist", answer, SETTINGS, [SECRET])
-        verdict.is_ready(answer, SETTINGS)
+        verdict.raise_for_error("getcalllist", answer, answer.settings, [SECRET])
+        verdict.is_ready(answer, answer.settings)
     except AlloincognitoError as error:
         _check_text(error)
     if answer.server_time is not None:

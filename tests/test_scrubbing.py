@@ -8,7 +8,7 @@ import traceback
 import pytest
 from hypothesis import given, strategies as st
 
-from airflow_provider_alloincognito.scrubbing import LONGEST_MESSAGE, scrub, scrub_hash, without_locals
+from airflow_provider_alloincognito.scrubbing import LONGEST_MESSAGE, redact, scrub, scrub_hash, without_locals
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJwX3Rva2VuX2lkIjoiNzYifQ.sYkMTWqxC2o_nZ1v-7w"
 NUMBERS = [
@@ -141,3 +141,51 @@ def test_a_message_is_one_line_of_limited_length(text: str) -> None:
     assert len(scrubbed) <= LONGEST_MESSAGE + 3
     assert "\n" not in scrubbed
     assert "\r" not in scrubbed
+
+
+# What a command prints
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://127.0.0.1:43329 answers",
+        "2001:db8::7 and 203.0.113.77",
+        "valid until 2027-01-15 12:00 UTC",
+        "2025-06-02 00:00:00",
+        "2025-06-02T00:00:00.123456+03:00",
+        "6d621781-95c4-4cae-8a1c-ac4757ad8540",
+        "12345678-1234-1234-1234-123456789012",
+        "file:///data/calls/date=2026-11-25/calls.parquet",
+        "s3://conn_id@bucket.example/calls.csv",
+        "Wrote 1,234,567,890 rows",
+        "1aebfdcc66107005abd2b118827014c7e5139f86578ebdbaf2084c202f781828",
+        "twbfdoEhUI6kPSgOpPXT7Q==QUY5ODU=",
+        "first line\nsecond line",
+        "7916*****67",
+    ],
+)
+def test_what_is_no_phone_number_is_printed(text: str) -> None:
+    assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["79161234567", "+79161234567", "8 (916) 123-45-67", "+7 916 123 45 67", "8-916-123-45-67", "9161234567"],
+)
+def test_a_phone_number_is_not_printed(number: str) -> None:
+    for text in (number, f"a call of {number}.", f"calls_{number}.csv", f"'{number}'", f"тел{number}"):
+        assert "<number>" in redact(text)
+        assert number not in redact(text)
+
+
+def test_tokens_and_addresses_are_not_printed() -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2lnbmF0dXJl"
+    assert redact(f"{token} of ivan.petrov@mail.example") == "<token> of <email>"
+    assert redact("opaque-word and opaque", ["opaque", "opaque-word"]) == "<token> and <token>"
+    assert redact("\x1b[31mred\x1b[0m \x07") == "red  "
+
+
+@given(st.text())
+def test_whatever_is_printed_keeps_its_lines(text: str) -> None:
+    assert redact(text).count("\n") == text.count("\n")

@@ -30,7 +30,7 @@ DEFAULT_VERBS: dict[str, Literal["GET", "POST"]] = {
     "create": "GET",
     "refresh": "GET",
 }
-REQUEST_FIELDS = {
+REQUEST_FIELDS: dict[str, tuple[str, ...]] = {
     "getcalllist": (
         "periodStart",
         "periodEnd",
@@ -141,27 +141,31 @@ class RequestMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         table = self.values.get(name)
         return value if table is None else table.get("null" if value is None else str(value), value)
 
-    def problem(self, fields: Iterable[str]) -> str | None:
+    def problem(self, fields: tuple[str, ...]) -> str | None:
         """
         Return what is wrong, if anything, beginning with the key.
 
         :param fields: the names of the method's fields.
         """
-        fields = tuple(fields)
         if self.verb == "GET" and self.place != "query":
             return "body must be 'query', or left out, with the verb 'GET': a GET has no body"
         if self.list_format is not None and self.list_format not in LIST_FORMATS[self.place]:
             return f"list_format must be {ALLOWED['list_format']}"
         if not _is_time_format(self.time_format):
             return f"time_format must be {ALLOWED['time_format']}"
+        return self._names_problem(fields) or self._values_problem(fields)
+
+    def _names_problem(self, fields: tuple[str, ...]) -> str | None:
         for name, sent in self.names.items():
             if unknown := unknown_key("names", name, fields):
                 return unknown
             if sent is not None and not _is_name(sent):
                 return f"names.{name} must be the name of a field, or null if the server has none"
-        sent_names = [self.names.get(name, name) or name for name in fields]
-        if repeated := next((name for name in sent_names if sent_names.count(name) > 1), None):
-            return f"names must not have {repeated!r} for two fields"
+        sent_names = [sent for name in fields if (sent := self.names.get(name, name)) is not None]
+        repeated = next((name for name in sent_names if sent_names.count(name) > 1), None)
+        return None if repeated is None else f"names must not have {repeated!r} for two fields"
+
+    def _values_problem(self, fields: tuple[str, ...]) -> str | None:
         for name, table in self.values.items():
             if unknown := unknown_key("values", name, [one for one in fields if one in VALUES]):
                 return unknown
@@ -185,7 +189,7 @@ class ApiMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     :raises ValueError: if something does not fit together. It names the key and what is allowed.
     """
 
-    getcalllist: RequestMapping = RequestMapping(verb="POST")
+    getcalllist: RequestMapping = RequestMapping(verb=DEFAULT_VERBS["getcalllist"])
     getcallrecordfile: RequestMapping = RequestMapping()
     getrequestresultbyhash: RequestMapping = RequestMapping()
     create: RequestMapping = RequestMapping()
@@ -264,7 +268,7 @@ def read_mapping(given: Any) -> ApiMapping:
     if isinstance(given, str):
         try:
             given = msgspec.json.decode(given)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             raise ValueError("it must be a JSON object, and is not valid JSON") from None
     if not isinstance(given, Mapping):
         raise ValueError('it must be a JSON object, such as {"getcalllist": {"verb": "GET"}}')

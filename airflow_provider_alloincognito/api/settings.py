@@ -79,7 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     What a client must know about a server. "Assumed" marks what the API's text does not say.
 
     :param server: scheme, host and port of the server, and the path of a gateway. From the API's text.
-    :param call_list_path: path of the call list, requested by POST. Assumed: missing in the text.
+    :param call_list_path: path of the call list. Assumed: missing in the text.
     :param create_path: path that makes a token pair. From the API's text.
     :param refresh_path: path that renews a token pair. The prefix ``/api/v1`` is assumed: the text omits it.
     :param record_file_path: path of a recording. From the API's text.

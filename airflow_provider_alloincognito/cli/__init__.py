@@ -20,7 +20,7 @@ def get_cli_commands() -> list[CLICommand]:
         """All arguments of a command, which adds them itself: so they are the same for both parsers."""
 
         def __init__(self, name: str) -> None:
-            super().__init__(flags=("--all",))  # Airflow sorts by it
+            self.flags = ("--all",)  # Airflow sorts by it
             self.name = name
 
         def add_to_parser(self, parser: argparse.ArgumentParser) -> None:

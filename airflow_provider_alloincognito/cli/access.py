@@ -12,7 +12,11 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_alloincognito.errors import AlloincognitoQueryError, AlloincognitoSettingsError
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoQueryError,
+    AlloincognitoSecretsBackendError,
+    AlloincognitoSettingsError,
+)
 from airflow_provider_alloincognito.scrubbing import without_locals
 
 if TYPE_CHECKING:
@@ -93,13 +97,14 @@ def read_access(options: argparse.Namespace, output: Output) -> Access:
     from airflow_provider_alloincognito.hooks.connection import naming_the_connection, read_connection
 
     changes = dict(options.set)
-    if options.host is None:
-        with naming_the_connection(options.conn_id):
-            access = read_connection(_of_airflow(options.conn_id), changes)
-    else:
-        access = read_connection(_of_arguments(options.host, _token(options.token_file)), changes)
-    output.hide(access.authorization_token)
-    return access
+    if options.host is not None:
+        connection = _of_arguments(options.host, _token(options.token_file))
+        output.hide(*(connection.password or "").split())
+        return read_connection(connection, changes)
+    with naming_the_connection(options.conn_id):
+        connection = _of_airflow(options.conn_id)
+        output.hide(*(connection.password or "").split())
+        return read_connection(connection, changes)
 
 
 def open_hook(
@@ -122,26 +127,26 @@ def open_hook(
     from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 
     access = use_pair(read_access(options, output), output, makes_pair=options.make_pair)
-    hook = AlloincognitoHook(options.conn_id, start_time_field=start_time_field, ready_check=ready_check)
+    name = options.conn_id if options.host is None else "--host"  # for errors
+    hook = AlloincognitoHook(name, start_time_field=start_time_field, ready_check=ready_check)
     hook.access = access
     return hook
 
 
-def connection_name(options: argparse.Namespace) -> str:
-    """Return what to call the Connection."""
-    return f"Connection {options.conn_id}" if options.host is None else "no Connection"
-
-
 def _of_airflow(conn_id: str) -> Connection:
     from airflow_provider_alloincognito.cli.airflow_command import database_problem
+    from airflow_provider_alloincognito.compat import DATABASE_IS_FOR_TASKS_ALONE
     from airflow_provider_alloincognito.hooks.connection import find_connection
 
     try:
         return find_connection(conn_id)
-    except AlloincognitoSettingsError as error:  # Airflow says "not found" also where it could not ask
-        if problem := database_problem():
-            raise type(error)(f"There is no Connection with this id. {problem}") from None
+    except AlloincognitoSecretsBackendError:
         raise
+    except AlloincognitoSettingsError:  # Airflow says "not found" also where it could not ask
+        hint = database_problem() or "Create it, of the type AlloIncognito, or name another one with --conn-id."
+        if DATABASE_IS_FOR_TASKS_ALONE:
+            hint = f"This Airflow finds only those of the environment here: set AIRFLOW_CONN_{conn_id.upper()}."
+        raise AlloincognitoSettingsError(f"There is no Connection with this id. {hint.rstrip('.')}.") from None
 
 
 def _of_arguments(host: str, token: str) -> Connection:

@@ -53,8 +53,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
 
     hook = access.open_hook(options, output, start_time_field=options.start_time_field, ready_check=options.ready_check)
     query = _query(options, hook)
-    body = query.body(hook.settings)
-    period = {"period_start": body["periodStart"], "period_end": body["periodEnd"]}
+    period = dict(zip(("period_start", "period_end"), query.sent_period(hook.settings), strict=True))
     hashes: list[str | None] = []
     document = write_or_show(
         _batches(hook, query, options, output, hashes),

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_provider_alloincognito.hooks.findings import Finding
 
 PACKAGE = __name__.partition(".")[0]
+SHORTEST_SECRET = 6
+"""What is shorter is no token, and may be part of any word."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,10 +74,11 @@ class Output:
         self._secrets: set[str] = set()
         self._sources: list[Callable[[], Iterable[str]]] = []
         self._has_result = False
+        self._has_progress = False
 
     def hide(self, *secrets: str) -> None:
         """Show ``<token>`` in place of these from now on; what has a token's form is hidden anyway."""
-        self._secrets.update(filter(None, secrets))
+        self._secrets.update(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
 
     def hide_all_of(self, source: Callable[[], Iterable[str]]) -> None:
         """Hide also what ``source`` returns now and later, such as the tokens of a pair that is replaced."""
@@ -131,19 +134,25 @@ class Output:
     @contextmanager
     def progress(self, description: str, total: float | None = None) -> Iterator[Callable[[float], None]]:
         """
-        Show a progress bar on stderr, if that is a terminal, until the ``with`` block ends.
+        Show a progress bar on stderr, if that is a terminal, until the ``with`` block ends. One at a time is shown.
 
         :param description: what is going on, such as ``Fetching recordings``.
         :param total: how much there is to do; None if that is not known.
         :return: a function that advances the bar by an amount.
         """
+        if self._has_progress or not self._errors.is_terminal:
+            yield lambda amount: None
+            return
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-        console = _console(self._stderr)
         parts = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()]
-        with Progress(*parts, console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task(self.redacted(description), total=total)
-            yield lambda amount: bar.advance(task, amount)
+        self._has_progress = True
+        try:
+            with Progress(*parts, console=self._errors, transient=True, redirect_stdout=False) as bar:
+                task = bar.add_task(self.redacted(description), total=total)
+                yield lambda amount: bar.advance(task, amount)
+        finally:
+            self._has_progress = False
 
     # For scripts
 
@@ -206,7 +215,7 @@ class Output:
             self.result({"ok": False, "error": {"type": type(error).__name__, "message": message}})
 
     def _print_error(self, text: str) -> None:
-        _console(self._stderr).print(self.redacted(text), style="red")
+        self._errors.print(self.redacted(text), style="red")
 
     @contextmanager
     def logging(self) -> Iterator[None]:
@@ -226,11 +235,15 @@ class Output:
 
     def log_line(self, level: str, message: str) -> None:
         """Print a line of the log."""
-        _console(self._stderr).print(self.redacted(f"{level.capitalize()}: {message}"), style="dim")
+        self._errors.print(self.redacted(f"{level.capitalize()}: {message}"), style="dim")
 
     @cached_property
     def _console(self) -> Console:
-        return _console(self._stderr if self.is_json else self._stdout)
+        return self._errors if self.is_json else _console(self._stdout)
+
+    @cached_property
+    def _errors(self) -> Console:
+        return _console(self._stderr)
 
 
 class _LogHandler(logging.Handler):
@@ -265,8 +278,8 @@ def _stdout_to_stderr() -> Iterator[TextIO]:
     os.dup2(errors, number)
     try:
         with (
+            suppress(BrokenPipeError),  # whoever read it has seen enough
             open(kept, "w", encoding=stdout.encoding, errors="backslashreplace", closefd=False) as file,
-            suppress(BrokenPipeError),
         ):
             yield file
     finally:

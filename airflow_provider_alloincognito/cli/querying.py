@@ -105,12 +105,14 @@ def _counted(batches: Iterator[RowBatch], advance: Callable[[float], None]) -> I
 
 
 def _show(batches: Iterator[RowBatch], most: int, output: Output) -> dict[str, Any]:
-    from airflow_provider_alloincognito.cli.sample.masking import mask
+    from airflow_provider_alloincognito.cli.sample.masking import is_enumeration, mask
 
-    rows = list(islice((row for batch in batches for row in batch.decode()), most + 1))
+    with output.progress("Fetching calls"):
+        rows = list(islice((row for batch in batches for row in batch.decode()), most + 1))
     is_all, rows = len(rows) <= most, rows[:most]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    masked = [{name: mask(value) for name, value in row.items()} for row in rows]
+    words = {name for name in names if is_enumeration(name, [row[name] for row in rows if row.get(name) is not None])}
+    masked = [{name: mask(value, is_enumeration=name in words) for name, value in row.items()} for row in rows]
     if rows:
         output.table("", names, [[row.get(name) for name in names] for row in masked])
     more = "That is all." if is_all else "There are more: write them to a file with --output-path."

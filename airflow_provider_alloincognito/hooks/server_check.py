@@ -23,7 +23,7 @@ from airflow_provider_alloincognito.api.transport.failures import causes, no_res
 from airflow_provider_alloincognito.api.transport.in_flight import InFlight
 from airflow_provider_alloincognito.api.transport.network import Network
 from airflow_provider_alloincognito.api.transport.session import ServerSession
-from airflow_provider_alloincognito.errors import AlloincognitoConnectionError, AlloincognitoError
+from airflow_provider_alloincognito.errors import AlloincognitoError
 from airflow_provider_alloincognito.hooks.findings import Finding, Outcome
 
 LONGEST = 10.0
@@ -131,7 +131,7 @@ class _Response:
 
     status: int | None = None
     error: requests.RequestException | None = None
-    failure: AlloincognitoConnectionError | None = None
+    failure: AlloincognitoError | None = None
 
 
 def _request_docs(settings: Settings, reached: Network, longest: float) -> _Response:

@@ -40,8 +40,11 @@ def to_bytes(settings: SandboxSettings, document: Any) -> bytes:
 
 def without_error(settings: SandboxSettings, head: Head) -> bytes:
     """Return a response without an error that has neither rows nor a recording."""
-    document = _document(settings, _no_error(settings), _head(settings, head))
-    return to_bytes(settings, _placed(settings, head.api_name, document))
+    document = _placed(settings, head.api_name, _document(settings, _no_error(settings), _head(settings, head)))
+    if settings.answer_fields:
+        # There is a result, and it has no rows: what would hold them is there.
+        _parent(document, str(settings.place_of("rowset", head.api_name)))
+    return to_bytes(settings, document)
 
 
 def null_rowset(settings: SandboxSettings, head: Head) -> bytes:
@@ -108,7 +111,7 @@ def _head(settings: SandboxSettings, head: Head) -> dict[str, Any]:
     return {**values, "requestHash": head.request_hash} if head.request_hash else values
 
 
-def _placed(settings: SandboxSettings, method: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
+def _placed(settings: SandboxSettings, method: str, document: dict[str, Any]) -> dict[str, Any]:
     """Return a response with its fields in the places that the settings give them."""
     if not settings.answer_fields:
         return document
@@ -129,12 +132,15 @@ def _placed(settings: SandboxSettings, method: str, document: Mapping[str, Any])
 
 
 def _put(document: dict[str, Any], place: str | None, value: Any) -> None:
-    if place is None:
-        return
-    *parents, name = place.split(".")
-    for parent in parents:
-        document = document.setdefault(parent, {})
-    document.setdefault(name, value)
+    if place is not None:
+        _parent(document, place).setdefault(place.rpartition(".")[2], value)
+
+
+def _parent(document: dict[str, Any], place: str) -> dict[str, Any]:
+    """Return the object that holds the value of a place; it and those around it are made if there are none."""
+    for name in place.split(".")[:-1]:
+        document = document.setdefault(name, {})
+    return document
 
 
 def _document(settings: SandboxSettings, error: Mapping[str, Any], result: Any) -> dict[str, Any]:

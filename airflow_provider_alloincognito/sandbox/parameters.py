@@ -12,18 +12,17 @@ from typing import Any, Literal
 from uuid import UUID
 
 from airflow_provider_alloincognito.sandbox.faults import Method
-from airflow_provider_alloincognito.sandbox.names import PARAMETERS, REQUIRED
+from airflow_provider_alloincognito.sandbox.names import REQUIRED
 from airflow_provider_alloincognito.sandbox.requests import CallQuery, HttpRequest, same_number
 from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 
 MEDIA_TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
-# As people write them, and as strptime reads them, which alone would take fewer digits as well.
 PERIOD_FORMATS = {
-    "naive": ("yyyy-mm-dd hh:mm:ss", "%Y-%m-%d %H:%M:%S"),
-    "iso": ("yyyy-mm-ddThh:mm:ss", "%Y-%m-%dT%H:%M:%S"),
-    "iso_offset": ("yyyy-mm-ddThh:mm:ss+hh:mm", "%Y-%m-%dT%H:%M:%S%z"),
-    "iso_z": ("yyyy-mm-ddThh:mm:ssZ", "%Y-%m-%dT%H:%M:%S%z"),
-    "dotted": ("dd.mm.yyyy hh:mm:ss", "%d.%m.%Y %H:%M:%S"),
+    "naive": "yyyy-mm-dd hh:mm:ss",
+    "iso": "yyyy-mm-ddThh:mm:ss",
+    "iso_offset": "yyyy-mm-ddThh:mm:ss+hh:mm",
+    "iso_z": "yyyy-mm-ddThh:mm:ssZ",
+    "dotted": "dd.mm.yyyy hh:mm:ss",
 }
 _PLACES: dict[str, Literal["query", "body", "path"]] = {
     "query": "query",
@@ -45,7 +44,7 @@ def _pattern(shape: str) -> re.Pattern[str]:
     return re.compile("".join(parts), re.ASCII)
 
 
-_PERIODS = {style: _pattern(shape) for style, (shape, _) in PERIOD_FORMATS.items()}
+_PERIODS = {style: _pattern(shape) for style, shape in PERIOD_FORMATS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +87,8 @@ def read_parameters(settings: SandboxSettings, method: Method, request: HttpRequ
     :raises BadRequest: it is not as the settings say
     """
     place = "path" if request.in_path else settings.place_of_parameters(method)
-    names = {name: settings.parameter_name(name) for name in PARAMETERS[method]}
-    expected = {str(name): parameter for parameter, name in names.items() if name is not None}
-    given = _given(place, request, names)
+    expected = settings.parameters[method]
+    given = _given(settings, place, request)
     problems = [] if settings.allow_unknown_fields else _unknown(place, request, given, expected)
     for name, parameter in expected.items():
         if parameter in REQUIRED and given.get(name) in (None, "", [""]):
@@ -137,10 +135,10 @@ def read_query(settings: SandboxSettings, request: HttpRequest) -> CallQuery:
     )
 
 
-def _given(place: str, request: HttpRequest, names: Mapping[str, str | None]) -> Mapping[str, Any]:
+def _given(settings: SandboxSettings, place: str, request: HttpRequest) -> Mapping[str, Any]:
     """Return the parameters as they were received, by the server's names; all but those of JSON as lists of texts."""
     if place == "path":
-        return {str(names[name]): [text] for name, text in request.in_path.items()}
+        return {str(settings.parameter_name(name)): [text] for name, text in request.in_path.items()}
     if place == "query":
         return request.query
     expected = MEDIA_TYPES[place]
@@ -213,15 +211,16 @@ class _Reader:
                 except (ValueError, OverflowError, OSError):
                     pass
             raise ValueError("ожидается целое число от 01.01.1970")
-        shape, written = PERIOD_FORMATS[style]
         if isinstance(value, str) and _PERIODS[style].fullmatch(value):
             try:
-                moment = datetime.strptime(value, written)
+                # Stricter than either of these is the pattern.
+                is_iso = style != "dotted"
+                moment = datetime.fromisoformat(value) if is_iso else datetime.strptime(value, "%d.%m.%Y %H:%M:%S")
             except ValueError:
                 pass
             else:
                 return moment if moment.tzinfo is None else moment.astimezone(zone).replace(tzinfo=None)
-        raise ValueError(f"ожидается {shape}")
+        raise ValueError(f"ожидается {PERIOD_FORMATS[style]}")
 
     def _numbers(self, value: Any) -> frozenset[str] | None:
         if self._settings.list_format == "comma":

@@ -31,6 +31,7 @@ RENAMED: Mapping[str, Any] = {
     },
     "period_format": "iso",
     "answer_fields": {
+        "error": "status",
         "result": "data",
         "apiName": None,
         "apiVersion": None,

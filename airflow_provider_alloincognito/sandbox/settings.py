@@ -364,6 +364,14 @@ class SandboxSettings(StrictModel):
         """
         return self.numbers_field if parameter == "numbers" else self.request_fields.get(parameter, parameter)
 
+    @cached_property
+    def parameters(self) -> dict[Method, dict[str, str]]:
+        """The parameters of each method: the server's name and the one in the API's text."""
+        return {
+            method: {server: name for name in names if (server := self.parameter_name(name)) is not None}
+            for method, names in PARAMETERS.items()
+        }
+
     def place_of(self, field: str, method: str) -> str | None:
         """
         Return the dotted path of a response's field; None: it is left out.

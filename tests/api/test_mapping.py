@@ -85,6 +85,7 @@ def test_the_default_is_the_apis_text_and_is_false() -> None:
     assert mapping(getcalllist={"verb": "POST"}) == ApiMapping()
     assert mapping(getcalllist={"body": "form"}).getcalllist.verb == "POST", "what is not given is as in the text"
     assert mapping(create={"verb": "POST"})
+    assert mapping(getcalllist={"names": {"direction": None, "isRead": "direction"}}), "a name that is free again"
 
 
 def test_an_object_and_the_text_of_the_form_are_the_same() -> None:
@@ -98,6 +99,7 @@ def test_an_object_and_the_text_of_the_form_are_the_same() -> None:
     ("given", "said"),
     [
         ("{", "it must be a JSON object, and is not valid JSON"),
+        ("[" * 100_000, "it must be a JSON object, and is not valid JSON"),
         ([], "it must be a JSON object, such as"),
         ({"getcallist": {}}, "unknown key 'getcallist'; did you mean 'getcalllist'?"),
         ({"getcalllist": []}, "getcalllist must be an object"),

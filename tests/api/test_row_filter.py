@@ -67,6 +67,13 @@ def test_a_row_without_a_readable_start_is_an_error_that_names_the_setting(row: 
     assert "916" not in str(caught.value)
 
 
+def test_a_row_without_the_field_names_those_that_it_has() -> None:
+    with pytest.raises(AlloincognitoResponseError) as caught:
+        kept({"nachalo": "2025-06-02 00:00:00", "79161234567": 1, "dlitelnost": None})
+    assert "A row has no field 'startTime', but nachalo, <number>, dlitelnost, so" in str(caught.value)
+    assert "airflow alloincognito sample" in str(caught.value)
+
+
 @pytest.mark.parametrize("value", [20250602100000, "20250602100000", 20250602, "1970-01-01 00:00:00"])
 def test_a_time_far_from_the_period_is_an_error_and_not_dropped(value: Any) -> None:
     with pytest.raises(AlloincognitoResponseError, match="is not a readable time"):

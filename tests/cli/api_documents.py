@@ -14,6 +14,8 @@ from typing import Any
 
 from other_operations import with_other_operations
 
+from airflow_provider_alloincognito.sandbox.presets import RENAMED
+
 FOLDER = Path(__file__).parent / "documents"
 NO_FIELDS = {"apiName": None, "apiVersion": None, "callTime": None, "responseDuration": None, "code": None}
 
@@ -24,7 +26,7 @@ class ApiDocument:
     A document, and the server that it describes.
 
     :param name: what it is.
-    :param file: it, in the folder ``documents``.
+    :param file: it, in the folder ``documents``; empty if the sandbox describes itself.
     :param docs: where the server has it: the sandbox's settings ``docs``.
     :param sandbox: how the server speaks: the sandbox's other settings.
     :param arguments: more arguments for ``discover``.
@@ -50,7 +52,7 @@ class ApiDocument:
     @property
     def settings(self) -> dict[str, Any]:
         """The sandbox's."""
-        return {**self.sandbox, "docs": {**self.docs, "text": self.text}}
+        return {**self.sandbox, "docs": {**self.docs, **({"text": self.text} if self.file else {})}}
 
     @property
     def expected(self) -> dict[str, Any]:
@@ -431,6 +433,7 @@ API_DOCUMENTS = {
             code=3,
         ),
         ApiDocument("cyclic", "cyclic.json", {"page": "address", "path": "/graph.json"}, CYCLIC),
+        ApiDocument("renamed", "", dict(RENAMED["docs"]), dict(RENAMED)),
         ApiDocument(
             "many_operations",
             "fastapi.json",

@@ -189,3 +189,17 @@ def test_any_names_are_written_as_they_are(columns: dict[str, str], name: str) -
     fields = {"started_at": name, "record_file_id": name + "2"}
     proposal = Proposal(fields=fields, types=columns)
     assert assigned(mapping_source(proposal).encode("utf-8", "surrogatepass")) == {"FIELDS": fields, "TYPES": columns}
+
+
+def test_an_installed_wheel_has_the_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pip lays it out: beside site-packages, and named in the wheel's RECORD."""
+    packages = tmp_path / "lib" / "python3" / "site-packages"
+    share = tmp_path / "share" / "doc" / "airflow-provider-alloincognito" / "example_dags"
+    info = packages / "airflow_provider_alloincognito-9.dist-info"
+    for folder in (info, share):
+        folder.mkdir(parents=True)
+    (share / "alloincognito_daily_calls.py").write_bytes(b"# of the wheel\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: airflow-provider-alloincognito\nVersion: 9\n")
+    (info / "RECORD").write_text(f"{os.path.relpath(share, packages)}/alloincognito_daily_calls.py,,\n")
+    monkeypatch.syspath_prepend(packages)
+    assert example_dag() == b"# of the wheel\n"

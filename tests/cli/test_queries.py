@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from canary import IN_ERRORS, assert_no_leak
+from plain_server import CALL_LIST_PATH, Said
 
 from airflow_provider_alloincognito.sandbox import Sandbox
 
@@ -197,6 +199,17 @@ def test_no_error_shows_a_token_or_a_number(kind: str, more: tuple[str, ...], cl
     if "json" in more:
         assert ran.document["ok"] is False
     assert_no_leak(stored, START, END, ran.out, ran.err)
+
+
+@pytest.mark.parametrize("more", [(), ("-v",), ("-o", "json")])
+def test_tokens_are_known_by_their_value(more: tuple[str, ...], cli: Cli, connect: Cli, plain_server: Cli) -> None:
+    """These do not look like tokens."""
+    says = b'{"error": {"errorCode": 7, "errorMessage": "the-access-token, the-refresh-token, an-authorization-token"}}'
+    connect(plain_server({CALL_LIST_PATH: Said(says)}))
+    ran = cli("calls", *DAY, "--make-pair", *more)
+    assert ran.code == 1
+    assert "<token>" in ran.err + ran.out
+    assert not re.search("the-access-token|the-refresh-token|an-authorization-token", ran.err + ran.out)
 
 
 def test_not_even_an_error_that_nobody_thought_of(cli: Cli, stored: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

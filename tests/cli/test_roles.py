@@ -382,3 +382,19 @@ def test_the_type_of_values(samples: list[Any], expected: str) -> None:
 
 def test_personal_data_is_not_in_a_repr() -> None:
     assert "79161234567" not in repr(RowField("x", samples=["79161234567"]))
+
+
+@pytest.mark.parametrize(("incoming", "outgoing"), [("in", "out"), ("Входящий", "Исходящий"), ("INBOUND", "OUTBOUND")])
+@pytest.mark.parametrize("is_swapped", [False, True])
+def test_the_direction_tells_the_caller_from_the_called(incoming: str, outgoing: str, is_swapped: bool) -> None:
+    chance = random.Random("parties")
+    rows = []
+    for index in range(COUNT):
+        own, other = chance.choice(["74951234567", "74951234568"]), phone(index, chance)
+        way = chance.choice([incoming, outgoing])
+        caller, called = (other, own) if way == incoming else (own, other)
+        rows.append({"t": text_time(index, chance), "w": way, "p1": caller, "p2": called})
+    if is_swapped:
+        rows = [{**row, "p1": row["p2"], "p2": row["p1"]} for row in rows]
+    found = sure(guess_roles(row_fields(rows)))
+    assert (found["caller"], found["called"]) == (("p2", "p1") if is_swapped else ("p1", "p2"))

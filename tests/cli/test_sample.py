@@ -17,6 +17,7 @@ from conftest import Ran
 from dag_runs import CONNECTION, run_dag
 from plain_server import Said
 
+from airflow_provider_alloincognito.cli.sample import question
 from airflow_provider_alloincognito.compat import DAG
 from airflow_provider_alloincognito.sandbox import Sandbox
 
@@ -52,12 +53,11 @@ def _airflow_ready(airflow_database: None) -> None:
 
 
 @pytest.fixture
-def no_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Forget the Connection that a test saves; Airflow's command line makes a Fernet key for itself if none is set."""
+def no_connection() -> Iterator[None]:
+    """Forget the Connection that a test saves."""
     from airflow.models.connection import Connection
     from airflow.utils.session import create_session
 
-    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "")
     yield
     with create_session() as session:
         session.query(Connection).filter(Connection.conn_id == CONNECTION).delete()
@@ -192,6 +192,7 @@ def test_a_period_and_a_limit(cli: Cli, connected_sandbox: StartSandbox) -> None
         ("--period-start", "yesterday", "--period-end", "today"),
         ("--rows", "0"),
         ("--field", "started_at"),
+        ("--connection", "josn"),
         ("--field", "begin=x"),
         ("--field", "started_at=no_such_field"),
     ],
@@ -249,7 +250,7 @@ def test_a_file_of_connections(cli: Cli, connected_sandbox: StartSandbox, tmp_pa
             {"rowset": "data.items", "requestHash": "meta.query_hash"},
             {"rowset": "data.items", "requestHash": "meta.query_hash"},
         ),
-        ({"rowset": "result.calls"}, {"rowset": "result.calls", "requestHash": "result.requestHash"}),
+        ({"rowset": "result.calls"}, {"rowset": "result.calls"}),
         ({"rowset": ""}, {"rowset": ""}),
     ],
 )
@@ -284,3 +285,44 @@ def test_an_answer_without_rows_is_shown_in_its_shape(
     assert "name: text" in ran.out
     assert "Anna" not in ran.out + ran.err
     assert "79161234567" not in ran.out + ran.err
+
+
+def test_numbers_as_texts(cli: Cli, connected_sandbox: StartSandbox) -> None:
+    connected_sandbox({}, **BUSY, row_fields=RENAMED, numbers_as_text=True)
+    found = cli("sample", *PRINT, "-o", "json").document["proposal"]
+    assert found["fields"] == FIELDS
+    assert found["types"] == {"started_at": "timestamp", "talk_seconds": "int64"}, "codes stay texts"
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        {"call_list_answer": "hash_only"},
+        {"call_list_answer": "pending", "pending_polls": 2},
+        {"call_list_answer": "pending", "pending_polls": 1, "pending_style": "no_rowset"},
+    ],
+)
+def test_rows_that_are_not_ready_yet(
+    cli: Cli, connected_sandbox: StartSandbox, monkeypatch: pytest.MonkeyPatch, late: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(question, "POLL_INTERVAL", 0.05)
+    connected_sandbox({}, **BUSY, **late, retry_after=None)
+    ran = cli("sample", *PRINT, "-o", "json")
+    assert ran.code == 0, ran.err
+    assert ran.document["answer"]["rows"] > 50
+
+
+def test_a_wrong_path_names_its_setting(cli: Cli, connected_sandbox: StartSandbox) -> None:
+    connected_sandbox({}, **BUSY, call_list_path="/calls")
+    ran = cli("sample", *PRINT)
+    assert ran.code == 1
+    assert "call_list_path" in ran.err
+
+
+def test_what_the_user_sets_is_not_overridden(cli: Cli, connected_sandbox: StartSandbox, tmp_path: Path) -> None:
+    connected_sandbox({}, **BUSY)
+    path = tmp_path / "calls.py"
+    ran = cli("sample", *PRINT, "--set", "timezone=Asia/Omsk", "--write", "--dag", path, "-o", "json")
+    assert ran.document["timezone"]["timezone"] == "Europe/Moscow", "it is said"
+    assert ran.document["connection"]["extra"]["timezone"] == "Asia/Omsk"
+    assert 'ZONE = "Asia/Omsk"' in path.read_text()

@@ -9,7 +9,8 @@ from allpairspy import AllPairs
 from dialect_runs import Dialect
 from switches import COMBINATIONS, SWITCHES, Answer
 
-_CHOICES = [[answer for answer in switch.answers if not answer.final] for switch in SWITCHES]
+# Without a hash, nothing else can be tried but the call list.
+_CHOICES = [[answer for answer in switch.answers if answer.has_hash] for switch in SWITCHES]
 
 
 def dialects() -> list[Dialect]:
@@ -28,8 +29,6 @@ def _is_possible(answers: Sequence[Answer]) -> bool:
     said = {name: value for answer in answers for name, value in answer.sandbox.items()}
     null_is_pending = any(answer.extra.get("null_rowset") == "pending" for answer in answers)
     if null_is_pending and said.get("empty_rowset") == "null":
-        return False
-    if "call_list_answer" in said and not all(answer.has_hash for answer in answers):
         return False
     # By the text each response has a requestHash; without it nobody could ask again.
     style, result = said.get("pending_style"), said.get("error_result", "envelope")

@@ -44,8 +44,6 @@ def _row(switch: Switch) -> str:
 
 def _text(answer: Answer) -> str:
     settings = [*answer.extra, *(["FIELDS"] if answer.fields else [])]
-    if answer.final:
-        return f"{answer.name} (an error: not offered)"
     return f"{answer.name} ({', '.join(f'`{name}`' for name in settings)})" if settings else answer.name
 
 

@@ -46,7 +46,6 @@ class Answer:
     :param has_hash: a call list's response has a requestHash.
     :param names: what an error names if Connection and DAG keep their defaults: one of these. Empty: the truth lands.
     :param warns: as ``names``, in a warning, where an error would be wrong as often as right.
-    :param final: not even a setting helps: an error names one of ``names``.
     """
 
     name: str
@@ -58,7 +57,6 @@ class Answer:
     has_hash: bool = True
     names: Sequence[str] = ()
     warns: Sequence[str] = ()
-    final: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,7 +264,11 @@ SWITCHES: list[Switch] = [
                 {"answer_fields": {"result": "data"}},
                 {
                     "answer": {
-                        name: f"data.{name}" for name in ("rowset", "fileContent", "requestHash", "file_NAME", "code")
+                        **{
+                            name: f"data.{name}"
+                            for name in ("rowset", "fileContent", "requestHash", "file_NAME", "code")
+                        },
+                        **{name: [name, f"data.{name}"] for name in PAIR},
                     }
                 },
             ),

@@ -296,7 +296,7 @@ def test_a_day_without_calls_has_no_recording_ids(tmp_path: Path, suffix: str) -
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_column_that_does_not_exist_is_named(tmp_path: Path, suffix: str) -> None:
     path = landed(tmp_path / f"calls.{suffix}", CALLS)
-    with pytest.raises(AlloincognitoFormatError, match="no column 'recording'"):
+    with pytest.raises(AlloincognitoFormatError, match=r"no column 'recording', but recordFileId.*discover` and"):
         list(read_record_file_ids(path, "recording"))
 
 

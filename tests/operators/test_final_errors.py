@@ -83,6 +83,15 @@ def test_a_path_that_the_server_does_not_have(sandbox: Sandbox, tmp_path: Path, 
     assert run.tries == {"calls": 1}
 
 
+@pytest.mark.parametrize("status", [400, 422])
+def test_fields_that_the_server_does_not_take(sandbox: Sandbox, tmp_path: Path, status: int) -> None:
+    sandbox.add_fault("status", method="getcalllist", status=status, times=None)
+    run = land(tmp_path)
+    assert isinstance(run.error, errors.AlloincognitoBadRequestError)
+    assert "numbers_field and api_mapping" in str(run.error)
+    assert run.tries == {"calls": 1}
+
+
 def test_a_path_that_only_the_server_itself_does_not_know(connected_sandbox: StartSandbox, tmp_path: Path) -> None:
     connected_sandbox({"call_list_path": "/api/v1/request/getcalls"})
     run = land(tmp_path)

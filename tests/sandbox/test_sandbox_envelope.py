@@ -165,3 +165,11 @@ def test_rows_without_an_envelope(client: PlainClient, recorded: dict[str, Any])
     assert client.call_list(periodEnd=MONDAY["periodStart"]).json() == []
     assert client.call_list(direction=9).json()["error"]["errorCode"] == 1000
     assert client.record_file(recorded["recordFileId"]).json()["result"]["fileContent"]
+
+
+@pytest.mark.parametrize("style", ["202", "no_rowset"])
+def test_a_result_without_rows_is_a_result(client: PlainClient, style: str) -> None:
+    client.sandbox.configure(answer_fields={"rowset": "data.items"}, call_list_answer="pending", pending_style=style)
+    document = client.call_list().json()
+    assert document["data"] == {}
+    assert document["result"]["requestHash"]

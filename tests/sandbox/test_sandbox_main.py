@@ -14,7 +14,9 @@ import pytest
 import requests
 from sandbox_client import CALL_LIST, CREATE, MONDAY
 
-from airflow_provider_alloincognito.sandbox import Sandbox
+from airflow_provider_alloincognito.sandbox import METHODS, ROW_FIELDS, Sandbox, SandboxSettings
+from airflow_provider_alloincognito.sandbox.names import ANSWER_FIELDS, PARAMETERS
+from airflow_provider_alloincognito.sandbox.presets import RENAMED
 
 PROGRAM = [sys.executable, "-m", "airflow_provider_alloincognito.sandbox"]
 
@@ -57,6 +59,26 @@ def test_the_truth_is_written_to_a_file(tmp_path: Path, zone: str | None) -> Non
     rows = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
     shift = "T03:00:00" if zone else ""
     assert rows == Sandbox(calls_per_day=20).truth(f"2025-06-02{shift}", f"2025-06-03{shift}")
+
+
+def test_a_preset_can_be_changed_by_other_settings(tmp_path: Path) -> None:
+    target = tmp_path / "truth.jsonl"
+    command = [*PROGRAM, "--preset", "renamed", "--set", "calls_per_day=20"]
+    subprocess.run([*command, "truth", "2025-06-02", "2025-06-03", str(target)], check=True, capture_output=True)
+    rows = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
+    assert rows == Sandbox(**{**RENAMED, "calls_per_day": 20}).truth("2025-06-02", "2025-06-03")
+    assert {"begin_time", "audio_id"} < set(rows[0])
+
+
+def test_a_preset_has_another_name_for_everything() -> None:
+    usual, renamed = SandboxSettings(), SandboxSettings(**RENAMED)
+    assert not set(usual.paths.values()) & set(renamed.paths.values())
+    for parameter in (name for names in PARAMETERS.values() for name in names):
+        assert renamed.parameter_name(parameter) != usual.parameter_name(parameter)
+    for field in ANSWER_FIELDS:
+        for method in METHODS:
+            assert renamed.place_of(field, method) != usual.place_of(field, method)
+    assert set(RENAMED["row_fields"]) == set(ROW_FIELDS)
 
 
 def test_an_unknown_setting_ends_the_program_with_a_hint(tmp_path: Path) -> None:

@@ -240,7 +240,10 @@ class EnvelopeFacts:
         self.expected = place
 
     def _process_value(self, place: Path, event: str, value: Any) -> None:
-        places, nested = self._places, event in ("start_map", "start_array")
+        places = self._places
+        if place not in places.known and place[:1] != ERROR:
+            return
+        nested = event in ("start_map", "start_array")
         if place in places.results and event == "start_map":
             self.attributes["has_result"] = True
         if place in places.large:

@@ -50,6 +50,7 @@ GONE = frozenset({404, 410})
 FOR_GOOD = GONE | {301, 308, 405, 501}
 # What a server says to fields that it does not have, or does not take so.
 BAD_REQUEST = frozenset({400, 415, 422})
+CODES = 'If the code means "token not valid" or "not ready yet", set auth_error_codes or pending_error_codes'
 ALLOW = re.compile(r"[A-Z]{3,7}(, ?[A-Z]{3,7}){0,8}")
 
 
@@ -169,7 +170,7 @@ def raise_api_error(
         code if shown == str(code) or code is None else shown,
         scrub(envelope.error_message or "", secrets),
         envelope.request_hash,
-        _remedy(method, status, settings),
+        _remedy_of_code(method, status, settings),
     )
 
 
@@ -186,9 +187,13 @@ def _remedy(method: str, status: int, settings: Settings, allow: str | None = No
             f"method's fields on the server's /docs page, and that {_path_setting(method)} is its path. {DISCOVER}"
         )
     fields = "; check numbers_field" if method == "getcalllist" else ""
-    return (
-        f'If the code means "token not valid" or "not ready yet", set auth_error_codes or pending_error_codes{fields}.'
-    )
+    return f"{CODES}{fields}."
+
+
+def _remedy_of_code(method: str, status: int, settings: Settings) -> str:
+    """As :func:`_remedy`, for the API's own error: whatever its status is, its code may mean something else."""
+    remedy = _remedy(method, status, settings)
+    return f"{CODES}. {remedy}" if status in BAD_REQUEST else remedy
 
 
 def _requested(method: str, settings: Settings, allow: str | None) -> str:

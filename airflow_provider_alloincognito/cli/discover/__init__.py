@@ -52,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=_choice,
         metavar="METHOD=OPERATION",
-        help=f"the operation of a method, where several may be it; may be repeated. METHOD is one of {', '.join(METHODS)}",
+        help="the operation of a method, where several may be it; may be repeated. METHOD is one of "
+        f"{', '.join(METHODS)}",
     )
     writing.add_arguments(parser)
     output_module.add_arguments(parser)

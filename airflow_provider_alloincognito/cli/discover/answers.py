@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from airflow_provider_alloincognito.cli.discover.openapi import Schema, walk
+from airflow_provider_alloincognito.cli.discover.schemas import Schema, walk
 from airflow_provider_alloincognito.cli.discover.words import Said
 from airflow_provider_alloincognito.cli.proposal import NEEDED
 from airflow_provider_alloincognito.cli.roles import Guess, RowField, guess_roles
@@ -213,7 +213,13 @@ def error_code(said: Said, schema: Schema) -> float:
         return 0
     if said.names("error"):
         return 4
-    return 3 if said.names("status") and " " in said.name else 2 if said.has("error", "status") or " " not in said.name else 0
+    return (
+        3
+        if said.names("status") and " " in said.name
+        else 2
+        if said.has("error", "status") or " " not in said.name
+        else 0
+    )
 
 
 def error_message(said: Said, schema: Schema) -> float:

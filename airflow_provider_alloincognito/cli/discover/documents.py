@@ -53,8 +53,10 @@ MOST_REQUESTS = 60
 MOST_SCRIPTS = 8
 LOGIN_PATH = re.compile(r"log-?in|sign-?in|/auth\b|/sso\b|account", re.IGNORECASE)
 LINK_HEADER = re.compile(r"<([^>]+)>\s*;[^,]*rel=\"?(?:service-desc|describedby)", re.IGNORECASE)
-IS_PAGE = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype|html|head|body|div|script|meta|link|title|redoc|rapi-doc)", re.IGNORECASE | re.DOTALL)
-SAVED = "Open the page in a browser, save the document that it shows (the link under its title), and use --file."
+IS_PAGE = re.compile(
+    r"\s*(?:<!--.*?-->\s*)*<(?:!doctype|html|head|body|div|script|meta|link|title|redoc|rapi-doc)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class Finder:
         :raises AlloincognitoConnectionError: if the server does not respond at all.
         """
         server = self._fetcher.server
-        self._want(server + start if start.startswith("/") else start)
+        self._want(start if "://" in start else f"{server}/{start.lstrip('/')}")
         self._look()
         root = "{0.scheme}://{0.netloc}".format(urlsplit(server))
         for base in dict.fromkeys((server, root)):
@@ -244,10 +246,10 @@ def read_file(path: Path) -> Search:
         search.add(value, str(path), "", "the API's document, ")
         return search
     if value is not None and not isinstance(value, str | int | float):
-        raise AlloincognitoDocumentError(f"The file {path} is {_why_no_document(value)}. {SAVED}")
+        raise _unreadable(path, f"is {_why_no_document(value)}")
     if not IS_PAGE.match(text) and path.suffix != ".js":
         what = "neither JSON nor YAML nor HTML" if text.strip() else "empty"
-        raise AlloincognitoDocumentError(f"The file {path} is {what}. {SAVED}")
+        raise _unreadable(path, f"is {what}")
     page = read_page(text) if IS_PAGE.match(text) else read_script(text)
     scripts = [path.parent / unquote(script.partition("?")[0]) for script in page.scripts if "://" not in script]
     inside = [script for script in scripts if script.resolve().is_relative_to(path.parent.resolve())]
@@ -257,7 +259,7 @@ def read_file(path: Path) -> Search:
     for document in found:
         search.add(document, str(path), "", "a page that holds the API's document, ")
     if not found:
-        raise AlloincognitoDocumentError(_no_document_in_page(path, page))
+        raise _unreadable(path, _why_no_document_in(page))
     return search
 
 
@@ -268,12 +270,19 @@ def _text_of(path: Path) -> str:
     except OSError as error:
         raise AlloincognitoDocumentError(f"The file {path} cannot be read: {error.strerror}.") from None
     if len(data) > LARGEST:
-        raise AlloincognitoDocumentError(f"The file {path} is larger than {LARGEST // 1_000_000} MB. {SAVED}")
+        raise _unreadable(path, f"is larger than {LARGEST // 1_000_000} MB")
     return decode(data)
 
 
-def _no_document_in_page(path: Path, page: Page) -> str:
+def _why_no_document_in(page: Page) -> str:
     if page.is_login:
-        return f"The file {path} is a login page. Log in with the browser first. {SAVED}"
-    where = f" It names the address {shown(page.addresses[0])}: save what is there." if page.addresses else ""
-    return f"The file {path} is a page in HTML that does not hold the API's document.{where} {SAVED}"
+        return "is a login page"
+    where = f", which is at {shown(page.addresses[0])} of its server" if page.addresses else ""
+    return f"is a page in HTML that does not hold the API's document{where}"
+
+
+def _unreadable(path: Path, problem: str) -> AlloincognitoDocumentError:
+    return AlloincognitoDocumentError(
+        f"The file {path} {problem}. Open the server's page in a browser, log in there if it asks for it, save the "
+        "document that it shows (the link under its title), and name that file with --file."
+    )

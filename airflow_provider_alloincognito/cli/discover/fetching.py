@@ -140,7 +140,9 @@ class Fetcher:
                     if fetched.status != UNAUTHORIZED:
                         return response, fetched
                     self._authorization = None
-                    return response, Fetched(url, UNAUTHORIZED, problem=f"HTTP 401: the {scheme.title()} login is refused")
+                    return response, Fetched(
+                        url, UNAUTHORIZED, problem=f"HTTP 401: the login ({scheme.title()}) is refused"
+                    )
         wants = f": wants a login ({', '.join(map(str.title, wanted))})" if wanted else ": wants a login"
         return response, Fetched(url, UNAUTHORIZED, problem=f"HTTP 401{wants}")
 

@@ -65,9 +65,8 @@ def look(options: argparse.Namespace, output: Output) -> Seen:
         return _read(options, Seen(search, settings, token), chosen, lambda _: None)
     fetcher = Fetcher(settings, _login(options, output, token))
     try:
-        with output.progress("Looking for the API's document"):
-            finder = Finder(fetcher, lambda found: _has_methods(found))
-            search = finder.find(options.docs_url)
+        # Without a progress bar, which would draw over the prompts for a login.
+        search = Finder(fetcher, _has_methods).find(options.docs_url)
         return _read(options, Seen(search, settings, token), chosen, _referred(fetcher))
     finally:
         fetcher.close()
@@ -85,16 +84,17 @@ def _access(options: argparse.Namespace, output: Output) -> tuple[Settings, str 
 
 def _login(options: argparse.Namespace, output: Output, token: str | None) -> Login:
     def user() -> tuple[str, str] | None:
-        name = options.docs_user or os.environ.get(USER_VARIABLE)
         may_ask = sys.stdin.isatty() and options.output != "json"
+        name = options.docs_user or os.environ.get(USER_VARIABLE)
         if not name and may_ask:
-            print("The documentation wants a login. User: ", end="", file=sys.stderr, flush=True)
+            sys.stderr.write("The documentation wants a login. User: ")
+            sys.stderr.flush()
             name = sys.stdin.readline().strip()
-        password = _password(options) or (getpass("Password (it is not shown): ", sys.stderr) if may_ask and name else "")
-        if not name or not password:
-            return None
+        password = _password(options)
+        if not password and name and may_ask:
+            password = getpass("Password (it is not shown): ", sys.stderr)
         output.hide(password)
-        return name, password
+        return (name, password) if name and password else None
 
     return Login(options.docs_login, lambda: token, user)
 
@@ -142,9 +142,7 @@ def _operations(documents: Sequence[Document]) -> list[Operation]:
     return list(by_name.values())
 
 
-def _read(
-    options: argparse.Namespace, seen: Seen, chosen: Mapping[Method, str], fetch: Callable[[str], Any]
-) -> Seen:
+def _read(options: argparse.Namespace, seen: Seen, chosen: Mapping[Method, str], fetch: Callable[[str], Any]) -> Seen:
     seen.documents = [Document(one, fetch) for one in seen.search.documents]
     if not seen.documents:
         return seen

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.cli.discover import answers
 from airflow_provider_alloincognito.cli.discover.answers import Rows, Spot, find
 from airflow_provider_alloincognito.cli.discover.openapi import Operation, Parameter
@@ -24,9 +25,19 @@ Method = Literal["create", "refresh", "getcalllist", "getcallrecordfile", "getre
 METHODS: tuple[Method, ...] = ("create", "refresh", "getcalllist", "getcallrecordfile", "getrequestresultbyhash")
 Confidence = Literal["certain", "likely", "unsure"]
 
+PATH_SETTINGS: dict[Method, str] = {
+    "create": "create_path",
+    "refresh": "refresh_path",
+    "getcalllist": "call_list_path",
+    "getcallrecordfile": "record_file_path",
+    "getrequestresultbyhash": "request_result_path",
+}
+DEFAULTS = Settings()
+
 POSSIBLE, LIKELY, CERTAIN = 4.0, 6.0, 8.0
 """Points from which on an operation is a candidate, a likely one, a certain one."""
 CLEAR_LEAD = 1.5
+MOST_REASONS = 3
 CERTAIN_LEAD = 2.5
 FEWEST_CALL_FIELDS = 2.0
 AUDIO = re.compile(r"audio/|application/octet-stream|mpeg|mp3|wav", re.IGNORECASE)
@@ -62,8 +73,9 @@ class Candidate:
 
     @property
     def why(self) -> str:
-        """The reasons for it, the best first."""
-        return "; ".join(one.text for one in sorted(self.reasons, key=lambda one: -one.points) if one.points > 0)
+        """The best reasons for it."""
+        best = sorted((one for one in self.reasons if one.points > 0), key=lambda one: -one.points)
+        return "; ".join(one.text for one in best[:MOST_REASONS])
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,11 @@ class Features:
         return self.spot(answers.request_hash, 2.5)
 
     @cached_property
+    def is_described(self) -> bool:
+        """Whether the document says what the answer holds."""
+        return any(answers.leaves(self.operation.answer)) or self.rows is not None
+
+    @cached_property
     def path(self) -> Said:
         """What the path and the name say. Tags come last, and say what all of a group has in common."""
         path = re.sub(r"\{[^}]*\}", " ", self.operation.path)
@@ -171,12 +188,14 @@ def match(operations: Sequence[Operation], chosen: Mapping[Method, str] | None =
             return
         candidates = []
         for one in features:
-            reasons = [reason for reason in score(one) if reason.points]
+            reasons = [reason for reason in (*_usual_place(method, one), *score(one)) if reason.points]
             if reasons and sum(reason.points for reason in reasons) >= POSSIBLE:
                 candidates.append(_candidate(method, one, reasons))
         found[method] = _choice(method, candidates)
 
-    judge("getcalllist", _call_list)
+    # What a call list that answers with a handle alone leads to.
+    results = [one.key.name for one in features if one.key is not None and one.call_likeness >= FEWEST_CALL_FIELDS]
+    judge("getcalllist", lambda one: _call_list(one, results))
     listed = found["getcalllist"].best
     rows = find_rows_of(listed.operation) if listed is not None else None
     judge("getcallrecordfile", lambda one: _recording(one, rows))
@@ -188,10 +207,15 @@ def match(operations: Sequence[Operation], chosen: Mapping[Method, str] | None =
     return _without_doubles(found)
 
 
+def _usual_place(method: Method, one: Features) -> list[Reason]:
+    path = getattr(DEFAULTS, PATH_SETTINGS[method])
+    return [Reason(4, "it is where the API's text has it")] if one.operation.path.endswith(path) else []
+
+
 def _candidate(method: Method, one: Features, reasons: list[Reason]) -> Candidate:
     roles: Mapping[str, Parameter] = {}
     if method == "getcalllist":
-        roles = dict(one.roles)
+        roles = {str(role): parameter for role, parameter in one.roles.items()}
     elif method == "getcallrecordfile" and one.key is not None:
         roles = {"recordFileId": one.key}
     elif method == "getrequestresultbyhash" and one.key is not None:
@@ -238,8 +262,12 @@ def _without_doubles(found: dict[Method, Choice]) -> dict[Method, Choice]:
             theirs = found[other]
             if method == other or mine.best is None or theirs.best is None or mine.chosen:
                 continue
-            if mine.best.operation is theirs.best.operation and (theirs.chosen or theirs.best.points > mine.best.points):
-                found[method] = mine = _choice(method, [one for one in mine.candidates if one.operation is not theirs.best.operation])
+            if mine.best.operation is theirs.best.operation and (
+                theirs.chosen or theirs.best.points > mine.best.points
+            ):
+                found[method] = mine = _choice(
+                    method, [one for one in mine.candidates if one.operation is not theirs.best.operation]
+                )
     return {method: found[method] for method in METHODS}
 
 
@@ -253,7 +281,7 @@ def _common(one: Features, needed: Sequence[Parameter]) -> list[Reason]:
     return against + ([Reason(-2, "it is deprecated")] if one.operation.is_deprecated else [])
 
 
-def _call_list(one: Features) -> list[Reason]:
+def _call_list(one: Features, results: Sequence[str]) -> list[Reason]:
     roles, path = one.roles, one.path
     period = [role for role in ("periodStart", "periodEnd") if role in roles]
     has_calls = one.call_likeness >= FEWEST_CALL_FIELDS
@@ -274,8 +302,15 @@ def _call_list(one: Features) -> list[Reason]:
     if path.has("call"):
         reasons.append(Reason(1, "its words speak of calls"))
     if one.hash is not None:
-        reasons.append(Reason(0.5, f"its answer has a handle of the request ({'.'.join(one.hash.path)})"))
-    for meaning, what in (("stats", "statistics"), ("live", "calls that go on or were missed"), ("other", "other things")):
+        leads = not has_calls and any(_same_name(one.hash.path[-1], name) for name in results)
+        to_what = ", which another operation takes and answers with calls" if leads else ""
+        handle = ".".join(one.hash.path)
+        reasons.append(Reason(3.5 if leads else 0.5, f"its answer has a handle of the request ({handle}){to_what}"))
+    for meaning, what in (
+        ("stats", "statistics"),
+        ("live", "calls that go on or were missed"),
+        ("other", "other things"),
+    ):
         if path.names(meaning):
             reasons.append(Reason(-2, f"its path speaks of {what}"))
     if path.names("export"):
@@ -284,23 +319,32 @@ def _call_list(one: Features) -> list[Reason]:
 
 
 def _pair(one: Features, *, is_refresh: bool) -> list[Reason]:
-    if one.access is None or one.refresh is None or one.access.path == one.refresh.path:
+    has_tokens = one.access is not None and one.refresh is not None and one.access.path != one.refresh.path
+    if not has_tokens and (one.is_described or one.parameters or not one.path.names("token")):
         return []
-    wanted = [parameter for parameter in one.required if not parameter.where == "path"]
+    wanted = [parameter for parameter in one.required if parameter.where != "path"]
     names = " ".join(parameter.name for parameter in wanted)
     if Said(names).names("password"):
         return []  # the login of a person
-    path = ".".join(one.access.path), ".".join(one.refresh.path)
-    reasons = [Reason(4, f"its answer has two tokens ({path[0]}, {path[1]})"), *_common(one, [])]
+    reasons = _common(one, [])
+    if one.access is not None and one.refresh is not None:
+        paths = ".".join(one.access.path), ".".join(one.refresh.path)
+        reasons.append(Reason(4, f"its answer has two tokens ({paths[0]}, {paths[1]})"))
+    else:
+        reasons.append(Reason(1, "its path speaks of tokens, and its answer is not described"))
     if one.spot(answers.expiry_of("access"), 3):
         reasons.append(Reason(1, "and says when they end"))
-    renews = 2 * one.path.names("refresh") + ("refresh" in one.path.in_text) + 2 * Said(names).names("refresh")
+    renews = 3 * one.path.names("refresh") + ("refresh" in one.path.in_text) + 2 * Said(names).names("refresh")
     makes = 2 * one.path.names("create") + ("create" in one.path.in_text)
     difference = renews - makes if is_refresh else makes - renews
     if difference > 0:
-        reasons.append(Reason(min(2 + difference, 4), f"its words speak of {'renewing' if is_refresh else 'making'} them"))
+        reasons.append(
+            Reason(min(2 + difference, 4), f"its words speak of {'renewing' if is_refresh else 'making'} them")
+        )
     elif difference < 0:
-        reasons.append(Reason(max(-2 + difference, -4), f"its words speak of {'making' if is_refresh else 'renewing'} them"))
+        reasons.append(
+            Reason(max(-2 + difference, -4), f"its words speak of {'making' if is_refresh else 'renewing'} them")
+        )
     return reasons
 
 
@@ -312,20 +356,26 @@ def _create(one: Features, renewing: Operation | None) -> list[Reason]:
 
 
 def _recording(one: Features, rows: Rows | None) -> list[Reason]:
-    if one.key is None or (one.content is None and not one.is_audio):
+    if one.key is None or (one.content is None and not one.is_audio and one.is_described):
         return []
     said = Said(one.key.name, one.key.description)
     if said.names("hash") or one.path.names("upload"):
         return []
     reasons = _common(one, [one.key])
     if one.content is not None:
-        reasons.append(Reason(min(one.content.points, 4), f"its answer has a file in base64 ({'.'.join(one.content.path)})"))
-    else:
+        reasons.append(
+            Reason(min(one.content.points, 4), f"its answer has a file in base64 ({'.'.join(one.content.path)})")
+        )
+    elif one.is_audio:
         reasons.append(Reason(3, f"it answers with sound ({one.operation.good[0].media or 'a file'})"))
     if said.has("recording", "file"):
-        reasons.append(Reason(2 if said.names("recording", "file") else 1, f"it takes the id of a recording ({one.key.name})"))
-    if rows is not None and one.key.name.lower() in [guess.field.lower() for guess in rows.guesses if guess.role == "record_file_id"]:
-        reasons.append(Reason(2, f"the rows of the call list have a field {one.key.name}"))
+        reasons.append(
+            Reason(2 if said.names("recording", "file") else 1, f"it takes the id of a recording ({one.key.name})")
+        )
+    if rows is not None and one.key.name.lower() in [
+        guess.field.lower() for guess in rows.guesses if guess.role == "record_file_id"
+    ]:
+        reasons.append(Reason(2, f"the rows of calls have a field {one.key.name}"))
     if one.path.has("recording"):
         reasons.append(Reason(2 if one.path.names("recording") else 1, "its words speak of recordings"))
     if one.path.has("call"):
@@ -347,13 +397,15 @@ def _result(one: Features, handle: Spot | None) -> list[Reason]:
         return []
     reasons = [*_common(one, [one.key]), Reason(points, f"it takes the handle of a request ({one.key.name})")]
     if is_handle:
-        reasons.append(Reason(3, f"the answer of the call list has a field {one.key.name}"))
+        reasons.append(Reason(3, f"the answer with the calls has a field {one.key.name}"))
     if one.call_likeness >= FEWEST_CALL_FIELDS:
         reasons.append(Reason(2, "its answer has rows that look like calls"))
     elif one.content is not None:
         reasons.append(Reason(1, "its answer may be a file"))
     if one.path.has("result") or one.path.has("request"):
-        reasons.append(Reason(1.5 if one.path.names("result", "request") else 1, "its words speak of a request's result"))
+        reasons.append(
+            Reason(1.5 if one.path.names("result", "request") else 1, "its words speak of a request's result")
+        )
     if one.path.has("hash"):
         reasons.append(Reason(0.5, "and of a hash"))
     if one.path.names("other") and not is_handle:

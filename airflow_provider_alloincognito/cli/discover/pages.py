@@ -85,13 +85,14 @@ def read_page(text: str) -> Page:
     parser.close()
     page = parser.page
     for script in parser.inline:
-        value = parse(script) if parser.inline[script] else None
-        page.documents += [value] if is_document(value) else []
+        page.documents += _whole(script) if parser.inline[script] else []
         page.pages += MOVED.findall(script)
         _add(page, read_script(script))
     page.addresses += _likely(text)
     page.addresses = _unique(page.addresses)
-    page.scripts = sorted(_unique(page.scripts), key=lambda one: (bool(LIBRARY.search(one)), not INITIALIZER.search(one)))
+    page.scripts = sorted(
+        _unique(page.scripts), key=lambda one: (bool(LIBRARY.search(one)), not INITIALIZER.search(one))
+    )
     page.is_login = parser.has_password_field
     page.viewer = next((name for name, pattern in VIEWERS.items() if pattern.search(text)), "")
     return page
@@ -120,6 +121,12 @@ def read_config(value: Any) -> list[str]:
     return _unique(found)
 
 
+def _whole(text: str) -> list[dict[str, Any]]:
+    """Return the document that a text is, if it is one."""
+    value = parse(text)
+    return [value] if is_document(value) else []
+
+
 def _add(page: Page, other: Page) -> None:
     page.documents += other.documents
     page.addresses += other.addresses
@@ -131,7 +138,9 @@ def _unique(texts: Iterable[str]) -> list[str]:
 
 def _can_be_address(text: str) -> bool:
     path = text.partition("?")[0].partition("#")[0]
-    return bool(path) and not ENDING.search(path.rpartition("/")[2]) and not path.startswith(("#", "data:", "javascript:"))
+    return (
+        bool(path) and not ENDING.search(path.rpartition("/")[2]) and not path.startswith(("#", "data:", "javascript:"))
+    )
 
 
 def _likely(text: str) -> Iterator[str]:
@@ -173,8 +182,7 @@ class _Parser(HTMLParser):
 
     def _attribute(self, name: str, value: str) -> None:
         if "openapi" in value or "swagger" in value:
-            document = parse(value) if value.lstrip().startswith("{") else None
-            self.page.documents += [document] if is_document(document) else []
+            self.page.documents += _whole(value) if value.lstrip().startswith("{") else []
         if value and ADDRESS_NAME.fullmatch(name) and _can_be_address(value) and not re.search(r"[\s{]", value):
             self.page.addresses.append(value)
 

@@ -11,7 +11,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -35,6 +35,7 @@ SCRIPT_TOKEN = re.compile(
     )
   | (?P<text>"(?:[^"\\\n]|\\.)*"? | '(?:[^'\\\n]|\\.)*'? | `(?:[^`\\]|\\.)*`?)
   | (?P<comment>//[^\n]* | /\*(?:.*?\*/|.*))
+  | (?<![\w$.])(?P<key>[A-Za-z_$][\w$]*)\s*:(?=\S)
   | (?P<open>\{) | (?P<close>\})
     """,
     re.VERBOSE | re.DOTALL,
@@ -49,7 +50,7 @@ LARGEST_YAML = 8 << 20
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Plain values as JSON has them: dates stay texts, only true and false are booleans, every key is a text."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
     def flatten_mapping(self, node: Any) -> None:
         if len(node.value) > MOST_MERGED_KEYS:  # merges of merges
@@ -161,7 +162,14 @@ def _literal(text: str) -> Any:
     try:
         return json.loads(text, strict=False)
     except (ValueError, RecursionError):
-        return _yaml(SCRIPT_TOKEN.sub(lambda token: "" if token["comment"] else token[0], text))
+        return _yaml(SCRIPT_TOKEN.sub(_as_yaml, text))
+
+
+def _as_yaml(token: re.Match[str]) -> str:
+    """Return a token of JavaScript as YAML has it: without comments, and with a space after a name's colon."""
+    if token["version"] is not None:
+        return re.sub(r":\s*", ": ", token[0], count=1)
+    return "" if token["comment"] else f"{token['key']}: " if token["key"] else token[0]
 
 
 def _in_text(literal: str) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -13,11 +13,15 @@ from airflow_provider_alloincognito.api.mapping import ANSWER_PATHS, DEFAULT_VER
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.times import API_FORMAT
 from airflow_provider_alloincognito.cli.discover import answers
-from airflow_provider_alloincognito.cli.discover.answers import Rows, Spot, find
+from airflow_provider_alloincognito.cli.discover.answer_places import find_places, success_codes
+from airflow_provider_alloincognito.cli.discover.answers import Rows, find
 from airflow_provider_alloincognito.cli.discover.fetching import origin
 from airflow_provider_alloincognito.cli.discover.methods import (
     AUDIO,
+    DEFAULTS,
+    FEWEST_CALL_FIELDS,
     METHODS,
+    PATH_SETTINGS,
     Candidate,
     Choice,
     Method,
@@ -30,19 +34,9 @@ from airflow_provider_alloincognito.cli.discover.words import Said
 from airflow_provider_alloincognito.cli.proposal import NEEDED, ROLES, Proposal
 from airflow_provider_alloincognito.cli.roles import Guess, mapping, schema_type
 
-PATH_SETTINGS: dict[Method, str] = {
-    "create": "create_path",
-    "refresh": "refresh_path",
-    "getcalllist": "call_list_path",
-    "getcallrecordfile": "record_file_path",
-    "getrequestresultbyhash": "request_result_path",
-}
 NEEDED_METHODS: tuple[Method, ...] = ("create", "getcalllist", "getcallrecordfile")
 """The methods without which the daily DAG cannot run."""
-DEFAULTS = Settings()
-FEWEST_CALL_FIELDS = 2.0
 OTHER_SOUNDS = re.compile(r"\b(wav|ogg)\b", re.IGNORECASE)
-SUCCESS_CODES = ("", "0", "ok", "none", "null")
 KINDS = Literal["differs", "agrees", "unknown", "unsupported"]
 
 
@@ -236,7 +230,9 @@ class _Proposer:
     def _add_zone(self, period: list[Parameter], text: str) -> None:
         descriptions = [one.description for one in period]
         starts = [guess.field for guess in self._guesses if guess.role == "started_at"]
-        descriptions += [one.description or "" for one in (self._rows.fields if self._rows else ()) if one.name in starts]
+        descriptions += [
+            one.description or "" for one in (self._rows.fields if self._rows else ()) if one.name in starts
+        ]
         has_offset = "%:z" in text or "%z" in text or "%s" in text
         if text.endswith("Z"):
             self._set("timezone", "UTC", "its times end in Z")
@@ -255,11 +251,13 @@ class _Proposer:
         if (direction := roles.get("direction")) is not None:
             table = direction_values(direction)
             if table is None:
-                is_number = direction.schema.type in ("integer", "number")
                 assumed = "0 for all, 1 for outgoing and 2 for incoming calls are assumed."
                 self._note("unknown", "direction", f"The values of {direction.name}. {assumed}")
-                table = {"0": "0", "1": "1", "2": "2"} if not is_number and direction.where == "json" else None
-            if table is not None and table != {"0": 0, "1": 1, "2": 2}:
+                is_text = direction.schema.type == "string" and direction.where == "json"
+                table = {key: key if is_text else int(key) for key in "012"}
+                if direction.schema.values and "0" not in map(str, direction.schema.values):
+                    table["0"] = None
+            if table != {"0": 0, "1": 1, "2": 2}:
                 values["direction"] = table
         for ours, is_filter in (("isCallRecord", True), ("isRead", False)):
             if ours in roles and (table := flag_values(roles[ours], is_filter=is_filter)) is not None:
@@ -286,7 +284,9 @@ class _Proposer:
             has_commas = re.search(r"запят|comma", numbers.description, re.IGNORECASE)
             written = numbers.list_format if is_list else "comma" if has_commas else "repeat"
         if written not in ("list", "repeat", "comma"):
-            self._note("unsupported", "numbers_field", f"Numbers in the style {written!r}. Ask for one number at a time.")
+            self._note(
+                "unsupported", "numbers_field", f"Numbers in the style {written!r}. Ask for one number at a time."
+            )
         elif written == "comma":
             self._map("getcalllist", "list_format", "comma", "several numbers are one text")
 
@@ -295,18 +295,17 @@ class _Proposer:
         known = list(candidate.roles.values())
         where = [one for one in operation.parameters if one not in known and one.where not in ("header", "cookie")]
         if extra := [one.name for one in where if one.required and one.schema.default is None]:
-            self._note(
-                "unsupported",
-                method,
-                f"It wants {', '.join(extra)}, which the package does not send. If the value is always the same, put it "
-                f"into {PATH_SETTINGS[method]} as a query: ...?{extra[0]}=VALUE.",
-            )
+            is_secret = any(Said(name).names("token", "password", "access", "refresh") for name in extra)
+            fix = f" If its value never changes, add it to {PATH_SETTINGS[method]}: ...?{extra[0]}=VALUE."
+            what = f"It wants {', '.join(extra)}, which the package does not send."
+            self._note("unsupported", method, what + (fix if not is_secret else ""))
         if paging := [one.name for one in where if Said(one.name).names("page") and method == "getcalllist"]:
             self._note(
                 "unsupported",
                 method,
                 f"It may answer page by page ({', '.join(paging)}), and only the first page is fetched. If it has an "
-                f"upper limit, put it into {PATH_SETTINGS[method]} as a query, and split periods with the operator's window.",
+                f"upper limit, put it into {PATH_SETTINGS[method]} as a query, and split periods with the "
+                "operator's window.",
             )
         if problem := _security_problem(operation):
             self._note("unsupported", method, problem)
@@ -317,76 +316,26 @@ class _Proposer:
             self._note(
                 "unknown",
                 "host",
-                f"The document says that the API is at {operation.host}, the Connection's is {self._settings.server}. If "
-                "requests fail with 404, try the other as the Connection's host.",
+                f"The document says that the API is at {operation.host}, the Connection's is {self._settings.server}. "
+                "If requests fail with 404, try the other as the Connection's host.",
             )
 
     # Answers
 
     def add_answers(self) -> None:
         """Propose where the answers' fields are."""
-        pair: list[Method] = ["create", "refresh"]
-        data: list[Method] = ["getcalllist", "getcallrecordfile", "getrequestresultbyhash"]
-        rows = {method: self._rows_path(method) for method in ("getcalllist", "getrequestresultbyhash")}
-        found: dict[str, list[answers.Path]] = {"rowset": [path for path in rows.values() if path is not None]}
-        for name, judge, enough, methods in (
-            ("requestHash", answers.request_hash, 2.5, data),
-            ("fileContent", answers.file_content, 2.0, data[1:]),
-            ("file_NAME", answers.file_name, 2.5, data[1:]),
-            ("errorCode", answers.error_code, 3.0, data),
-            ("errorMessage", answers.error_message, 3.0, data),
-            ("accessToken", answers.access_token, 1.5, pair),
-            ("refreshToken", answers.refresh_token, 2.0, pair),
-            ("accessTokenExpiredIn", answers.expiry_of("access"), 3.0, pair),
-            ("refreshTokenExpiredIn", answers.expiry_of("refresh"), 3.0, pair),
-        ):
-            spots = list(self._spots(methods, judge, enough))
-            found[name] = [spot.path for spot in spots]
-            if name == "errorCode":
-                self._add_success_codes(spots)
-        self._add_top_level_errors(found, data)
-        self._add_answer_paths(found)
-        self._add_recording()
-
-    def _rows_path(self, method: str) -> answers.Path | None:
-        candidate = self.taken.get(method)  # type: ignore[call-overload]
-        rows = find_rows_of(candidate.operation) if candidate is not None else None
-        return rows.path if rows is not None and rows.likeness >= FEWEST_CALL_FIELDS else None
-
-    def _spots(self, methods: Iterable[Method], judge: answers.Judge, enough: float) -> Iterator[Spot]:
-        for method in methods:
-            if method in self.taken:
-                operation = self.taken[method].operation
-                for answer in (operation.answer, *_errors(operation, judge)):
-                    if (spot := find(answer, judge, enough)) is not None:
-                        yield spot
-
-    def _add_top_level_errors(self, found: dict[str, list[answers.Path]], methods: Iterable[Method]) -> None:
-        """A code beside a message at the top is an envelope's, such as ``{"code": 0, "message": "", "data": {}}``."""
-        if found["errorCode"]:
-            return
-        codes = list(self._spots(methods, answers.error_code, 2.0))
-        messages = list(self._spots(methods, answers.error_message, 2.0))
-        if any(len(code.path) == 1 for code in codes) and any(len(one.path) == 1 for one in messages):
-            found["errorCode"] = [code.path for code in codes if len(code.path) == 1]
-            found["errorMessage"] = [one.path for one in messages if len(one.path) == 1]
-            self._add_success_codes(codes)
-
-    def _add_success_codes(self, spots: Iterable[Spot]) -> None:
-        codes = {str(spot.schema.example) for spot in spots if isinstance(spot.schema.example, int | str)}
-        good = sorted(code for code in codes if re.fullmatch(r"20\d|1|success", code, re.IGNORECASE))
-        if good:
-            self._set("success_codes", (*good,), "the example of a success has this code")
-
-    def _add_answer_paths(self, found: Mapping[str, list[answers.Path]]) -> None:
-        for name in ANSWER_PATHS:
-            paths = list(dict.fromkeys(found.get(name, ())))
-            if not paths or set(paths) <= set(ANSWER_PATHS[name]):
-                if paths:
-                    self._note("agrees", f"answer: {name}", ".".join(paths[0]))
-                continue
+        taken = {method: candidate.operation for method, candidate in self.taken.items()}
+        found = find_places(taken)
+        for name, usual in ANSWER_PATHS.items():
+            paths = found.get(name, [])
             texts = [".".join(path) for path in paths]
-            self._map("answer", name, texts[0] if len(texts) == 1 else texts, "where the answers have it")
+            if set(paths) - set(usual):
+                self._map("answer", name, texts[0] if len(texts) == 1 else texts, "where the answers have it")
+            elif paths:
+                self._note("agrees", f"answer: {name}", texts[0])
+        if codes := success_codes(taken):
+            self._set("success_codes", (*codes,), "the example of a success has this code")
+        self._add_recording()
 
     def _add_recording(self) -> None:
         candidate = self.taken.get("getcallrecordfile")
@@ -440,10 +389,17 @@ class _Proposer:
         for method in METHODS:
             if method not in self.taken and method in self._choices:
                 setting = PATH_SETTINGS[method]
-                what = "several operations may be it" if self._choices[method].candidates else "no operation looks like it"
+                what = (
+                    "several operations may be it" if self._choices[method].candidates else "no operation looks like it"
+                )
                 self._note("unknown", method, f"{what}, so {setting} stays {getattr(DEFAULTS, setting)}.")
+        if "getcalllist" not in self.taken:
+            self._note("unknown", "timezone", f"The zone of the server's times. {DEFAULTS.timezone} is assumed.")
         for subject, text in (
-            ("period_end", "Whether a call that starts exactly at the end of a period is listed. Both are taken for possible."),
+            (
+                "period_end",
+                "Whether a call that starts exactly at the end of a period is listed. Both are taken for possible.",
+            ),
             ("pending_error_codes", 'Whether an error\'s code can mean "not ready yet". None is assumed.'),
             ("requests_per_second", "How many requests the server allows. No limit is assumed."),
         ):
@@ -458,14 +414,6 @@ def _takes_null(parameter: Parameter) -> bool:
     return parameter.schema.is_nullable or bool(re.search(r"\bnull\b", parameter.description, re.IGNORECASE))
 
 
-def _errors(operation: Operation, judge: answers.Judge) -> Iterator[Any]:
-    """Yield the answers of failures, where errors are looked for."""
-    if judge in (answers.error_code, answers.error_message):
-        for one in operation.answers:
-            if one.status[:1] in "45d" and "json" in (one.media or "json") and one not in operation.good:
-                yield one.schema
-
-
 def _security_problem(operation: Operation) -> str:
     """Return what the package cannot do for an operation's security, if it can do none of the ways in."""
     ways = [_is_bearer(scheme) for scheme in operation.security]
@@ -473,9 +421,10 @@ def _security_problem(operation: Operation) -> str:
         return ""
     scheme = operation.security[0]
     kind = str(scheme.get("type", "?"))
-    detail = {"apiKey": f"the key {scheme.get('name')} in the {scheme.get('in')}", "basic": "a user and a password"}.get(
-        kind, str(scheme.get("scheme") or kind)
-    )
+    detail = {
+        "apiKey": f"the key {scheme.get('name')} in the {scheme.get('in')}",
+        "basic": "a user and a password",
+    }.get(kind, str(scheme.get("scheme") or kind))
     return f"It wants {detail} ({kind}). The package sends its tokens only as Authorization: Bearer."
 
 

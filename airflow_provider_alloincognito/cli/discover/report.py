@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 MOST_SHOWN = 4
 LONGEST_TEXT = 100
 WHAT_ELSE = (
-    "Open the server's page in a browser, log in there if it asks for it, save the document that it shows (the link under "
-    "its title), and run this with --file FILE. If there is no document, 'airflow alloincognito sample' learns from an answer."
+    "Open the server's page in a browser, log in there if it asks for it, save the document that it shows (the link "
+    "under its title), and run this with --file FILE. If there is no document, 'airflow alloincognito sample' learns "
+    "from an answer."
 )
 
 
@@ -82,7 +83,9 @@ def report(options: argparse.Namespace, output: Output, seen: Seen) -> int:
 
 def _is_incomplete(seen: Seen) -> bool:
     outcome = seen.outcome
-    unsure = [one for one in NEEDED_METHODS if seen.choices[one].best is not None and seen.choices[one].confidence == "unsure"]
+    unsure = [
+        one for one in NEEDED_METHODS if seen.choices[one].best is not None and seen.choices[one].confidence == "unsure"
+    ]
     return bool(unsure) or outcome is None or bool(outcome.missing)
 
 
@@ -94,7 +97,7 @@ def _print_attempts(output: Output, seen: Seen) -> None:
 
 
 def _print_methods(output: Output, choices: Iterable[Choice]) -> None:
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for choice in choices:
         if choice.best is not None:
             sure = "chosen by you" if choice.chosen else choice.confidence
@@ -156,7 +159,9 @@ def _findings(seen: Seen) -> list[Finding]:
             found.append(Finding(Grade.WARNING, f"{guess.field} is a guess, and left out.", fix, subject=guess.role))
     if outcome.missing:
         text = f"Not found, and the daily DAG needs it: {', '.join(outcome.missing)}."
-        found.append(Finding(Grade.WARNING, text, "'airflow alloincognito sample' learns it from an answer.", "Missing"))
+        found.append(
+            Finding(Grade.WARNING, text, "'airflow alloincognito sample' learns it from an answer.", "Missing")
+        )
     return found
 
 

@@ -11,9 +11,12 @@ from airflow_provider_alloincognito.cli.discover.parameters import zip_names
 from airflow_provider_alloincognito.cli.discover.words import Said
 
 # "1 - outgoing", "in: входящие", "`OUT` = исходящие"
-VALUE_FIRST = re.compile(r"[\"'`«]?([\w-]+)[\"'`»]?\s*(?:[-–—=:→]+)\s*([^\W\d_][^,;.\n|/]{1,60})")
+VALUE_FIRST = re.compile(r"[\"'`«]?([\w-]+)[\"'`»]?\s*(?:[-–—=:→|]+)\s*([^\W\d_][^,;.\n|/]{1,60})")
 # "исходящие (1)", "outgoing = 1"
 VALUE_LAST = re.compile(r"([^\W\d_][\w ]{1,40}?)\s*(?:\(|[-–—=:→]+\s*)[\"'`«]?(\d|[A-Za-z_]{1,20})[\"'`»]?\)?")
+# "1 исходящие, 2 входящие"
+DIGIT_FIRST = re.compile(r"\b(\d)\s+([^\W\d_]{3,20})")
+WORD = re.compile(r"[A-Za-z_-]{1,12}")
 YES = re.compile(r"\b(?:true|yes|y|with|only|да|есть|has|1|on|recorded)\b", re.IGNORECASE)
 NO = re.compile(r"\b(?:false|no|n|without|нет|без|0|off|none)\b", re.IGNORECASE)
 ALL = re.compile(r"\b(?:all|any|both|every|все|любы\w*)\b", re.IGNORECASE)
@@ -49,6 +52,8 @@ def flag_values(parameter: Parameter, *, is_filter: bool) -> dict[str, Any] | No
     if schema.type == "boolean":
         unset = schema.default if isinstance(schema.default, bool) else False if parameter.required else None
         return {"0": unset if is_filter else False, "1": True}
+    if {str(value) for value in schema.values} == {"1"}:
+        return {"0": None, "1": schema.values[0]}
     if not schema.values or {str(value) for value in schema.values} <= {"0", "1"}:
         is_text = schema.type == "string" and bool(schema.values)
         return {"0": "0", "1": "1"} if is_text else None
@@ -66,13 +71,14 @@ def _described(parameter: Parameter) -> Iterator[tuple[Any, str]]:
     schema = parameter.schema
     by_text = {str(value).lower(): value for value in schema.values}
     pairs = [(found[1], found[2]) for found in VALUE_FIRST.finditer(parameter.description)]
+    pairs += [(found[1], found[2]) for found in DIGIT_FIRST.finditer(parameter.description)]
     pairs += [(found[2], found[1]) for found in VALUE_LAST.finditer(parameter.description)]
     for written, text in pairs:
         if by_text and written.lower() in by_text:
             yield by_text[written.lower()], text
         elif not by_text and re.fullmatch(r"\d", written):
             yield (int(written) if schema.type in ("integer", "number") else written), text
-        elif not by_text and schema.type == "string" and not Said(text).names("all") and len(written) <= 12:
+        elif not by_text and schema.type == "string" and WORD.fullmatch(written):
             yield written, text
     for value, name in zip_names(schema.values, schema.value_names):
         yield value, f"{value} {name}" if not isinstance(value, int) else name

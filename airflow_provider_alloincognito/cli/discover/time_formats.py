@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from airflow_provider_alloincognito.cli.discover.openapi import Schema
+from airflow_provider_alloincognito.cli.discover.schemas import Schema
 from airflow_provider_alloincognito.cli.discover.words import Said
 
 ISO = "%Y-%m-%dT%H:%M:%S%:z"
@@ -36,7 +36,9 @@ MASK = re.compile(
     r"(?P<fraction>\.[sSfF]{1,6})?(?P<zone>\s?(?:'?Z'?|XXX|ZZ|zzz|K))?)?"
 )
 PATTERN_DIGITS = re.compile(r"\\d\{(\d)(?:,\d)?\}|\[0-9\]\{(\d)\}|((?:\\d|\[0-9\])+)(?!\{)")
-ZONE = re.compile(r"\b(?:Europe|Asia|America|Africa|Australia|Pacific|Atlantic|Etc)/[A-Z][A-Za-z_+-]+(?:/[A-Z][A-Za-z_]+)?")
+ZONE = re.compile(
+    r"\b(?:Europe|Asia|America|Africa|Australia|Pacific|Atlantic|Etc)/[A-Z][A-Za-z_+-]+(?:/[A-Z][A-Za-z_]+)?"
+)
 UTC_OFFSET = re.compile(r"\b(?:UTC|GMT)\s?([+-])\s?0?(\d{1,2})(?::?00)?\b")
 MOSCOW_HOURS = 3
 LONGEST_OFFSET = 12
@@ -102,12 +104,14 @@ def of_example(text: str) -> str | None:
     clock = "%H:%M" if ":" in found["time"] else "%H%M"
     clock += (":%S" if ":" in found["time"] else "%S") if found["seconds"] else ""
     fraction = f".{'0' * (len(found['fraction']) - 1)}" if found["fraction"] else ""
-    return f"{date}{found['between'] or ''}{clock}{fraction}{_zone(found['zone'] or '')}"
+    return f"{date}{found['between'] or ''}{clock}{fraction}{_zone(found['zone'] or '', clock)}"
 
 
-def _zone(written: str) -> str:
+def _zone(written: str, clock: str) -> str:
     """Return the format of an offset. A Z is one of many that RFC 3339 allows; only a pattern demands it."""
-    return "" if not written else "%:z" if written == "Z" or ":" in written else "%z"
+    if not written:
+        return ""
+    return "%:z" if ":" in (clock if written == "Z" else written) else "%z"
 
 
 def of_mask(text: str) -> str | None:
@@ -148,13 +152,13 @@ def named_zone(text: str) -> str | None:
     for found in ZONE.finditer(text):
         with suppress(ZoneInfoNotFoundError, ValueError, OSError):
             return ZoneInfo(found[0]).key
-    if found := UTC_OFFSET.search(text):
-        hours = int(found[2])
+    if (offset := UTC_OFFSET.search(text)) is not None:
+        sign, hours = offset[1], int(offset[2])
         if not hours:
             return "UTC"
-        if found[1] == "+" and hours == MOSCOW_HOURS:
+        if sign == "+" and hours == MOSCOW_HOURS:
             return "Europe/Moscow"
-        return f"Etc/GMT{'-' if found[1] == '+' else '+'}{hours}" if hours <= LONGEST_OFFSET else None
+        return f"Etc/GMT{'-' if sign == '+' else '+'}{hours}" if hours <= LONGEST_OFFSET else None
     said = Said("", text)
     if said.has("moscow"):
         return "Europe/Moscow"

@@ -1,8 +1,8 @@
 """
 What the words of an operation, a parameter or an answer's field mean, in English, Russian and transliterated.
 
-``cli/roles/words.py`` has the words of a row's fields, which are other ones: there ``from`` is who calls, here it is when
-a period begins.
+``cli/roles/words.py`` has the words of a row's fields, which are other ones: there ``from`` is who calls, here it is
+when a period begins.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _MEANINGS = {
     "in": "in inc inbound incoming vhod~ vh",
     "out": "out outg outbound outgoing ishod~ ish",
     "all": "all any both every vse lyub~ oba",
-    "phone": "phone* number numbers num nums msisdn* tel telephone* telefon~ extension* ext nomer~ abonent~ subscriber* "
-    "did ani dnis",
+    "phone": "phone* number numbers num nums msisdn* tel telephone* telefon~ extension* ext nomer~ abonent~ "
+    "subscriber* did ani dnis",
     "call": "call calls callee caller cdr cdrs zvon~ vyzov~ vizov~ razgov~ conversation*",
     "recording": "record* recording* audio* voice* sound* mp wav zapis~ audiozap~ listen* proslush~",
     "file": "filename file* fayl~ fail fails attachment* blob media",
@@ -41,8 +41,8 @@ _MEANINGS = {
     "access": "access* dostup~ jwt bearer",
     "token": "token* jwt tokin",
     "refresh": "refresh* renew* reissue* prolong* rotate* obnov~ prodl~ pereizd~ perevyp~",
-    "create": "create* new issue* make generate* obtain get login signin sozd~ poluch~ vyd~ vypusk~ vypust~ novy~ novo~ "
-    "authorize* avtoriz~",
+    "create": "create* new issue* make generate* obtain get login signin sozd~ poluch~ vyd~ vypusk~ vypust~ novy~ "
+    "novo~",
     "expiry": "exp expir~ ttl valid* until lifetime life lives srok~ istek~ istech~ deystv~ godn~ ends",
     "error": "error* err errors fault* fail failure oshib~ exception problem",
     "status": "status* state sostoyan~",
@@ -59,7 +59,7 @@ _MEANINGS = {
     "password": "password* passwd pwd secret login username user parol~ email",
     "utc": "utc gmt grinvich~",
     "moscow": "msk moscow moskov~ moskv~",
-    "milliseconds": "ms msec millis* millisek~",
+    "milliseconds": "ms msec millis millisecond* millisek~",
     "upload": "upload* delete* remove* import* zagruz~ udal~",
     "export": "export* download* csv xlsx excel vygruz~",
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from airflow_provider_alloincognito.cli.proposal import ROLES, Role
-from airflow_provider_alloincognito.cli.roles import values, words
+from airflow_provider_alloincognito.cli.roles import parties, values, words
 
 Confidence = Literal["certain", "likely", "unsure"]
 
@@ -25,6 +25,7 @@ SPEAKING = 3
 MOST_OF_DESCRIPTION = 3
 MOST_CODES = 4
 """Outgoing, incoming, internal, and one more."""
+PARTIES: tuple[Role, Role] = ("caller", "called")
 CAN_BE: dict[Role, tuple[str, ...]] = {
     "call_id": ("string", "integer"),
     "started_at": ("string", "integer", "number"),
@@ -103,7 +104,26 @@ def guess_roles(fields: Sequence[RowField]) -> list[Guess]:
         if role in chosen and chosen[role].points >= POSSIBLE:
             rivals = [one for one in candidates if one.role == role and one.field not in taken]
             guesses.append(_guess(chosen[role], max(rivals, key=lambda one: one.points, default=None)))
-    return guesses
+    return _with_parties(guesses, fields)
+
+
+def _with_parties(guesses: list[Guess], fields: Sequence[RowField]) -> list[Guess]:
+    """Tell caller and called by the direction, where both are unsure."""
+    samples = {guess.role: one.samples for guess in guesses for one in fields if one.name == guess.field}
+    unsure = [guess for guess in guesses if guess.role in PARTIES and guess.confidence == "unsure"]
+    if len(unsure) < 2 or "direction" not in samples:
+        return guesses
+    told = parties.caller_and_called(samples["direction"], samples["caller"], samples["called"])
+    if told is None:
+        return guesses
+    names = {one.role: one.field for one in unsure}
+    own = PARTIES if told[0] is samples["caller"] else PARTIES[::-1]
+    why = {"caller": "it varies most in incoming calls", "called": "it varies most in outgoing calls"}
+    settled: dict[str, Guess] = {
+        role: Guess(role, names[before], "likely", f"its values are phone numbers; {why[role]}")
+        for role, before in zip(PARTIES, own, strict=True)
+    }
+    return [settled.get(one.role, one) for one in guesses]
 
 
 def _guess(best: _Candidate, rival: _Candidate | None) -> Guess:
@@ -149,7 +169,7 @@ def _with_only_ones(candidates: list[_Candidate]) -> list[_Candidate]:
     raised = []
     for one in candidates:
         others = [other for other in candidates if other.role == one.role and other is not one]
-        is_party = one.role in ("caller", "called")  # a lone number may be either
+        is_party = one.role in PARTIES  # a lone number may be either
         if one.reasons[0].startswith("its values") and not others and not is_party:
             one = _Candidate(one.role, one.field, one.points + 2, (*one.reasons, "and no other field's do"))
         raised.append(one)

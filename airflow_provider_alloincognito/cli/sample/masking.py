@@ -50,7 +50,7 @@ def mask(value: Any, *, is_enumeration: bool = False) -> str:
         return f"{{{len(value)} fields}}"
     if isinstance(value, list):
         return f"[{len(value)} values]"
-    text = str(value)
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
     if is_enumeration or _SMALL_NUMBER.fullmatch(text) or _TIME.fullmatch(text):
         return text
     if values.is_phone_number(text) or not isinstance(value, str):

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
 from airflow_provider_alloincognito.api.query import CallListQuery
+from airflow_provider_alloincognito.api.times import parse_moment
 from airflow_provider_alloincognito.api.tokens.steps import Send
-from airflow_provider_alloincognito.errors import AlloincognitoResponseError, AlloincognitoWaitTimeout
+from airflow_provider_alloincognito.errors import (
+    AlloincognitoQueryError,
+    AlloincognitoResponseError,
+    AlloincognitoWaitTimeout,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.answer.envelope import Envelope
+    from airflow_provider_alloincognito.api.settings import Settings
     from airflow_provider_alloincognito.api.transport.client import Client, StreamedAnswer
+    from airflow_provider_alloincognito.cli.output import Output
 
 GROWING = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 7 * 24, 31 * 24))
 Period = tuple[datetime, datetime]
@@ -87,9 +95,46 @@ def ask(client: Client, period: Period, most_rows: int, *, waits: bool = True) -
         answer.close()
 
 
-def periods(now: datetime) -> Iterator[Period]:
-    """Yield the last hour, and longer periods that end now."""
-    return ((now - length, now) for length in GROWING)
+def ask_growing(options: argparse.Namespace, output: Output, client: Client, *, waits: bool) -> Asked:
+    """
+    Ask for the calls of each period until there are some, and say so.
+
+    :param options: the command's arguments.
+    :param output: where to say so.
+    :param client: of the Connection.
+    :param waits: see :func:`ask`.
+    """
+    for period in periods(options, client.settings):
+        asked = ask(client, period, options.rows, waits=waits)
+        if asked.rows:
+            break
+        start, end = (moment.astimezone(client.settings.zone) for moment in period)
+        output.text(f"No calls from {start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} ({client.settings.timezone}).")
+    return asked
+
+
+def periods(options: argparse.Namespace, settings: Settings) -> list[Period]:
+    """
+    Return the period of the arguments, or the last hour and longer ones that end now.
+
+    :param options: the command's arguments.
+    :param settings: the Connection's.
+    :raises AlloincognitoQueryError: if the arguments are not a period.
+    """
+    given = options.period_start, options.period_end
+    if not any(given):
+        now = datetime.now(UTC)
+        return [(now - length, now) for length in GROWING]
+    if not all(given):
+        raise AlloincognitoQueryError("Give both --period-start and --period-end, or none of them.")
+    try:
+        start, end = (parse_moment(text, settings.zone) for text in given)
+    except ValueError:
+        raise AlloincognitoQueryError(
+            "--period-start or --period-end is not a valid time. Give a text such as '2026-03-01 00:00:00' or "
+            "'2026-03-01T00:00:00+03:00'."
+        ) from None
+    return [(start, end)]
 
 
 def body_of_answer(client: Client, access_token: str, period: Period) -> bytes:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_alloincognito.cli import writing
 from airflow_provider_alloincognito.cli.exit_codes import INCOMPLETE, OK
 from airflow_provider_alloincognito.cli.proposal import NEEDED, ROLES
+from airflow_provider_alloincognito.cli.sample.masking import mask
 from airflow_provider_alloincognito.cli.sample.profile import profile
 from airflow_provider_alloincognito.hooks.findings import Finding, Outcome
 from airflow_provider_alloincognito.scrubbing import scrub, scrub_hash
@@ -35,7 +36,9 @@ def report(options: argparse.Namespace, output: Output, seen: Seen) -> int:
         f"{answer['period_end']} ({answer['timezone']}), the first after {answer['seconds_to_first_row']} s, "
         f"all after {answer['seconds']} s."
     )
-    output.text("; ".join(f"{name} {answer[name]}" for name in _OF_ENVELOPE if answer[name] is not None))
+    output.text(
+        "; ".join(f"{label} {answer[name]}" for name, label in _OF_ENVELOPE.items() if answer[name] is not None)
+    )
     _print_fields(output, seen)
     _print_guesses(output, seen)
     agrees = seen.verdict.timezone == hook.settings.timezone
@@ -57,7 +60,13 @@ def report(options: argparse.Namespace, output: Output, seen: Seen) -> int:
     return INCOMPLETE if seen.proposal.missing else OK
 
 
-_OF_ENVELOPE = ("request_hash", "api_name", "api_version", "code", "response_duration")
+_OF_ENVELOPE = {
+    "request_hash": "requestHash",
+    "api_name": "API",
+    "api_version": "version",
+    "code": "code",
+    "response_duration": "took by the server's own account",
+}
 
 
 def _answer(asked: Asked, hook: AlloincognitoHook) -> dict[str, Any]:
@@ -73,8 +82,17 @@ def _answer(asked: Asked, hook: AlloincognitoHook) -> dict[str, Any]:
         "seconds_to_first_row": round(asked.head_seconds, 2),
         "seconds": round(asked.seconds, 2),
         **{name: value if value is None else scrub(str(value)) for name, value in said.items()},
+        "response_duration": _duration(said["response_duration"]),
         "request_hash": scrub_hash(envelope.request_hash) if envelope and envelope.request_hash else None,
     }
+
+
+def _duration(value: Any) -> str | None:
+    """Return the response's ``responseDuration``, whose form the API's text does not tell."""
+    try:
+        return f"{float(value):.3f}"
+    except (TypeError, ValueError):
+        return None if value is None else mask(value)
 
 
 def _print_fields(output: Output, seen: Seen) -> None:

@@ -19,6 +19,8 @@ Path = tuple[str, ...]
 
 ITEM = "[]"
 """Stands for the elements of an array."""
+HIDDEN = "*"
+"""Stands for a name that may be personal data, such as a phone number."""
 DEEPEST = 8
 MOST_NAMES = 200
 MOST_LINES = 40
@@ -59,7 +61,7 @@ class Shape:
         """Return where there are arrays that look like rows of calls, the likeliest first."""
         found = []
         for path, kind in self.kinds.items():
-            if kind != "array" or ITEM in path or not self.counts.get(path):
+            if kind != "array" or not _is_plain(path) or not self.counts.get(path):
                 continue
             names = [
                 one[-1] for one in self.kinds if len(one) == len(path) + 2 and one[: len(path) + 1] == (*path, ITEM)
@@ -74,7 +76,7 @@ class Shape:
         return [
             path
             for path, kind in self.kinds.items()
-            if kind in ("text", "number") and ITEM not in path and path and _HASH.search(path[-1])
+            if kind in ("text", "number") and path and _is_plain(path) and _HASH.search(path[-1])
         ]
 
 
@@ -89,7 +91,7 @@ def shape_of(body: bytes) -> Shape:
     try:
         for event, value in _events(body):
             if event == "map_key":
-                path[-1] = str(value) if _NAME.fullmatch(str(value)) else "*"
+                path[-1] = str(value) if _NAME.fullmatch(str(value)) else HIDDEN
             elif event in ("end_map", "end_array"):
                 path.pop()
             else:
@@ -100,6 +102,11 @@ def shape_of(body: bytes) -> Shape:
     except (ijson.JSONError, ValueError, ArithmeticError, RecursionError):
         pass  # what has been read is what can be shown
     return shape
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether a path can be written down: it leads into no array, and all of its names can be shown."""
+    return ITEM not in path and HIDDEN not in path
 
 
 def _events(body: bytes) -> Iterator[tuple[str, object]]:

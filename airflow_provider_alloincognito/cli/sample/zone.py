@@ -149,28 +149,57 @@ class ZoneVerdict:
     text: str
 
 
-def judge(clues: Iterable[ZoneClue | None], configured: ZoneInfo, now: datetime) -> ZoneVerdict:
+def judge(
+    call_time: ZoneClue | None, newest: ZoneClue | None, period: ZoneClue | None, configured: ZoneInfo, now: datetime
+) -> ZoneVerdict:
     """
-    Return what clues say together.
+    Return what the comparisons say together.
 
-    :param clues: None where a comparison says nothing.
+    The newest call may have begun long ago: then the zone is farther ahead than it says, never less.
+
+    :param call_time: from :func:`clue_of_call_time`.
+    :param newest: from :func:`clue_of_newest`.
+    :param period: from :func:`clue_of_period`, which is about the very texts that requests send.
     :param configured: the setting ``timezone``.
     :param now: aware.
     """
-    found = [clue for clue in clues if clue is not None]
-    why = "; ".join(clue.why for clue in found)
-    if not found:
-        return ZoneVerdict(None, False, f"Nothing tells the zone of the server's times; {configured.key} is assumed.")
-    if len({clue.offset for clue in found}) > 1:
-        said = "; ".join(f"UTC{_hours(clue.offset)} by {clue.why}" for clue in found)
-        return ZoneVerdict(None, False, f"The zone of the server's times is not clear: {said}.")
-    offset = found[0].offset
-    zone = zone_at(offset, configured, now)
-    text = f"The server's times are in UTC{_hours(offset)} ({why})"
+    found = period or call_time
+    used = now.astimezone(configured).utcoffset() or timedelta(0)
+    if newest is not None and newest.offset > (found.offset if found is not None else used):
+        if found is not None:
+            return ZoneVerdict(
+                None,
+                False,
+                f"The zone of the server's times is not clear: UTC{_hours(found.offset)} by {found.why}, "
+                f"UTC{_hours(newest.offset)} by {newest.why}.",
+            )
+        found = newest
+    if found is None:
+        return _assumed(newest, used, configured, now)
+    agreeing = [one for one in (call_time, period, newest) if one is not None and one.offset == found.offset]
+    text = f"The server's times are in UTC{_hours(found.offset)} ({'; '.join(one.why for one in agreeing)})"
+    zone = zone_at(found.offset, configured, now)
     if zone is None:
         return ZoneVerdict(None, False, f"{text}. Set timezone to your IANA zone with that distance from UTC.")
     agrees = f"as timezone says: {zone}" if zone == configured.key else f"so timezone should be {zone}"
-    return ZoneVerdict(zone, len(found) > 1, f"{text}, {agrees}.")
+    return ZoneVerdict(zone, len(agreeing) > 1, f"{text}, {agrees}.")
+
+
+def _assumed(newest: ZoneClue | None, used: timedelta, configured: ZoneInfo, now: datetime) -> ZoneVerdict:
+    """Return what to say where no comparison tells the zone."""
+    if newest is None:
+        text = f"Nothing tells the zone of the server's times; {configured.key} is assumed."
+        return ZoneVerdict(None, False, text)
+    if newest.offset == used:
+        text = f"The server's times may well be in {configured.key}, as timezone says ({newest.why})."
+        return ZoneVerdict(configured.key, False, text)
+    other = zone_at(newest.offset, configured, now) or f"UTC{_hours(newest.offset)}"
+    return ZoneVerdict(
+        None,
+        False,
+        f"Either there were no calls lately, or the server's times are in {other} ({newest.why}); {configured.key} is "
+        f"assumed. Run this again when there are calls, or set it: --set timezone={other}.",
+    )
 
 
 def _hours(offset: timedelta) -> str:

@@ -5,6 +5,7 @@ What ``--write`` does, for the commands that propose something: the Connection, 
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,9 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--connection",
         default=SAVE,
+        type=_form,
         metavar="HOW",
         help="save: in Airflow's database (default). json, uri, add: print it instead, without the token; add is a "
-        "line for the shell. Anything else: a file for `airflow connections import`, with the token",
+        "line for the shell. FILE.json: to a file for `airflow connections import`, with the token",
     )
     group.add_argument(
         "--dag",
@@ -48,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which field of a row is a column of the daily DAG, where the command is not sure; may be repeated: "
         "--field started_at=calldate. An empty FIELD leaves the column out",
     )
+
+
+def _form(text: str) -> str:
+    if text not in (SAVE, *PRINTED) and not text.endswith(".json"):
+        raise argparse.ArgumentTypeError(f"it must be {SAVE}, {', '.join(PRINTED)}, or a file whose name ends in .json")
+    return text
 
 
 def _field(text: str) -> tuple[str, str]:
@@ -113,9 +121,12 @@ def write(
     """
     from airflow_provider_alloincognito.cli.writing.dag_file import mapping_source, plan_dag_file
 
+    changed = {name: value for name, value in proposal.extra.items() if connection.extra.get(name) != value}
     connection = connection.with_settings(proposal.extra)
     dag = None if proposal.missing else plan_dag_file(proposal, options.dag)
     done: dict[str, Any] = {"written": options.write, "connection": _connection(options, output, connection)}
+    for name, value in changed.items():
+        output.text(f"  {name}: {'the default' if value is None else value}")
     if dag is None:
         output.text(
             f"The DAG file is not written: no field is known for {' and '.join(proposal.missing)}. Name it with "
@@ -124,12 +135,13 @@ def write(
         return done
     if options.write:
         dag.write()
-    would = "" if options.write else "Would be "
-    what = "made" if dag.is_new else f"{' and '.join(dag.changed)} set" if dag.changed else "as it should be already"
-    output.text(f"DAG file {dag.path}: {would}{what}.")
+    would = "" if options.write else "would be "
+    what = f"{would}made" if dag.is_new else f"{' and '.join(dag.changed)} {would}set"
+    output.text(f"DAG file {dag.path}: {what if dag.is_new or dag.changed else 'is as it should be already'}.")
     for note in dag.notes:
         output.text(note)
     output.text(f"\n{mapping_source(proposal)}\n")
+    output.text(f"The argument schema of the operators, for all fields of a row:\n{_pretty(proposal.schema)}\n")
     done["dag"] = {
         "file": str(dag.path),
         "new": dag.is_new,
@@ -139,6 +151,10 @@ def write(
     if not options.write:
         output.text("Nothing was written. To write it, run this again with --write.")
     return done
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=4)
 
 
 def _connection(options: argparse.Namespace, output: Output, connection: ConnectionDraft) -> dict[str, Any]:

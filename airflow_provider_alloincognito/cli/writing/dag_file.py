@@ -158,7 +158,7 @@ class _Source:
     """A DAG file's source, and where the values of its assignments are."""
 
     def __init__(self, source: bytes, path: Path, proposal: Proposal) -> None:
-        self._how_to_paste = f"Paste this at its top yourself:\n\n{mapping_source(proposal)}"
+        paste = f"paste this at its top yourself:\n\n{mapping_source(proposal)}\n\n"
         self._path = path
         try:
             self._encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
@@ -167,7 +167,7 @@ class _Source:
             tree = ast.parse(self._text)
         except (SyntaxError, ValueError):
             raise AlloincognitoSetupError(
-                f"The DAG file {path} is not valid Python, so nothing was changed in it. {self._how_to_paste}"
+                f"The DAG file {path} is not valid Python. Correct it, or {paste}Nothing was changed in it."
             ) from None
         self._lines = _LINE.findall(self._text)
         self._nodes: dict[str, ast.expr] = {}
@@ -180,7 +180,7 @@ class _Source:
             if not isinstance(self.values.get(name), dict):
                 raise AlloincognitoSetupError(
                     f"The DAG file {path} has no {name} = {{...}} at its top, so it is not the daily DAG, or was "
-                    f"rewritten. Nothing was changed in it. Name another file with --dag. {self._how_to_paste}"
+                    f"rewritten. Name another file with --dag, or {paste}Nothing was changed in it."
                 )
 
     def own_columns(self, schema: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

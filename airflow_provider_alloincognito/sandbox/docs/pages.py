@@ -19,7 +19,9 @@ _PAGE = """<!doctype html>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
 h2 {{ font-size: 1.1rem; margin-top: 2rem; overflow-wrap: anywhere; }}
 table {{ border-collapse: collapse; }}
-td {{ border-top: 1px solid #ccc; padding: .3rem 1rem .3rem 0; vertical-align: top; overflow-wrap: anywhere; }}
+tr {{ border-top: 1px solid #ccc; }}
+td {{ padding: .3rem 1rem .3rem 0; vertical-align: top; }}
+@media (max-width: 40rem) {{ td {{ display: block; padding: 0; }} tr {{ display: block; padding: .3rem 0; }} }}
 </style>
 </head>
 <body>

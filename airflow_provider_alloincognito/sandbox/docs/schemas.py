@@ -9,7 +9,6 @@ from airflow_provider_alloincognito.sandbox.faults import Method
 from airflow_provider_alloincognito.sandbox.names import (
     ERROR_FIELDS,
     PAIR_FIELDS,
-    PARAMETERS,
     RECORDING_FIELDS,
     REQUIRED,
     RESULT_FIELDS,
@@ -112,10 +111,10 @@ def call_list_request(settings: SandboxSettings, place: str) -> Schema:
 
     :param place: ``json`` or ``form``
     """
-    names = {name: settings.parameter_name(name) for name in PARAMETERS["getcalllist"]}
+    names = settings.parameters["getcalllist"]
     return _object(
-        {server: parameter(settings, name, place) for name, server in names.items() if server},
-        required=[server for name, server in names.items() if server and name in REQUIRED],
+        {server: parameter(settings, name, place) for server, name in names.items()},
+        required=[server for server, name in names.items() if name in REQUIRED],
         closed=not settings.allow_unknown_fields,
     )
 
@@ -192,7 +191,7 @@ def _period(settings: SandboxSettings, title: str) -> Schema:
     if style in ("epoch_s", "epoch_ms"):
         unit = "секунды" if style == "epoch_s" else "миллисекунды"
         return {"type": "integer", "format": "int64", "description": f"{title}: {unit} с 01.01.1970 UTC"}
-    schema: Schema = {"type": "string", "description": f"{title}, {PERIOD_FORMATS[style][0]}{_zone(settings, style)}"}
+    schema: Schema = {"type": "string", "description": f"{title}, {PERIOD_FORMATS[style]}{_zone(settings, style)}"}
     return schema | ({"format": "date-time"} if style in _WITH_OFFSET else {"pattern": period_pattern(style)})
 
 
@@ -210,7 +209,7 @@ def _row_field(settings: SandboxSettings, name: str) -> Schema:
             schema["description"] += f": {unit} с 01.01.1970 UTC"
         else:
             schema["type"] = "string"
-            schema["description"] += f", {PERIOD_FORMATS[style][0]}{_zone(settings, style)}"
+            schema["description"] += f", {PERIOD_FORMATS[style]}{_zone(settings, style)}"
             schema |= {"format": "date-time"} if style in _WITH_OFFSET else {}
     if name == "direction":
         written = list(settings.row_directions.values())
