@@ -116,7 +116,8 @@ class Machine:
         elif block.how == "background":
             yield f"(\n{text}) > {self.home}/background-{number}.log 2>&1 &"
         elif block.how == "a server without a document":
-            yield f"(SERVER=$OTHER_SERVER ALLOINCOGNITO_TOKEN=$OTHER_TOKEN\n{text})"
+            yield f"(export AIRFLOW_HOME={self.home}/other SERVER=$OTHER_SERVER ALLOINCOGNITO_TOKEN=$OTHER_TOKEN"
+            yield f"airflow db migrate\n{text})"
         else:
             yield f"echo '== {block}' $(date +%T)"
             yield text
