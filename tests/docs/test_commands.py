@@ -190,12 +190,14 @@ def machine(
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_commands_of_a_page(machine: Machine, sandbox: Sandbox, tmp_path: Path, name: str) -> None:
+def test_the_commands_of_a_page(machine: Machine, sandbox: Sandbox, s3: S3, tmp_path: Path, name: str) -> None:
     began = time.monotonic()
     # The tutorial is read in a copy of the repository, the guides anywhere.
     is_tutorial = name == "tutorial.md"
     machine.run(DOCS / name, REPOSITORY if is_tutorial else tmp_path, then=THE_FIRST_NIGHT if is_tutorial else "")
     print(f"{name}: {len(commands(DOCS / name))} blocks in {time.monotonic() - began:.0f} s")
+    if name == "howto/s3.md":
+        assert s3.file_system().exists("bucket/alloincognito/calls/date=2026-03-03/calls.parquet")
     if is_tutorial:
         check_that_yesterday_has_landed(machine, sandbox)
 
