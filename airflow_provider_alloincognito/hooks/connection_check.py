@@ -49,7 +49,7 @@ STORE_CALLS = 20
 TRIAL = "connection_test"
 NOT_TRIED = (
     "The authorization token was not tried: that makes a new token pair, which invalidates the one in use.",
-    "Run a task to try it, or see test_makes_pair in docs/connection.md and --make-pair in docs/commands.md.",
+    "Run a task to try it, or see test_makes_pair in docs/connection.md and --make-pair in docs/cli.md.",
 )
 SAVED_TOKEN = (
     "If it is saved already, put it in again: Airflow 2's form does not pass a saved token to its Test button."

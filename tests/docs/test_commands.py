@@ -116,7 +116,8 @@ class Machine:
         elif block.how == "background":
             yield f"(\n{text}) > {self.home}/background-{number}.log 2>&1 &"
         elif block.how == "a server without a document":
-            yield f"(SERVER=$OTHER_SERVER ALLOINCOGNITO_TOKEN=$OTHER_TOKEN\n{text})"
+            yield f"(export AIRFLOW_HOME={self.home}/other SERVER=$OTHER_SERVER ALLOINCOGNITO_TOKEN=$OTHER_TOKEN"
+            yield f"airflow db migrate\n{text})"
         else:
             yield f"echo '== {block}' $(date +%T)"
             yield text
@@ -178,6 +179,7 @@ def machine(
             {
                 "https://webapi.alloincognito.ru:4431": sandbox.url,
                 "http://localhost:8080": f"http://127.0.0.1:{port}",
+                "--constraint constraints.txt": f"--constraint {REPOSITORY}/constraints/airflow-3.3.txt",
                 "'airflow-provider-alloincognito[": f"'{REPOSITORY}[",
                 "https://storage.yandexcloud.net": f"http://127.0.0.1:{s3.port}",
                 "AWS_KEY=YCAJ...": f"AWS_KEY={ACCESS_KEY}",
@@ -188,12 +190,14 @@ def machine(
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_commands_of_a_page(machine: Machine, sandbox: Sandbox, tmp_path: Path, name: str) -> None:
+def test_the_commands_of_a_page(machine: Machine, sandbox: Sandbox, s3: S3, tmp_path: Path, name: str) -> None:
     began = time.monotonic()
     # The tutorial is read in a copy of the repository, the guides anywhere.
     is_tutorial = name == "tutorial.md"
     machine.run(DOCS / name, REPOSITORY if is_tutorial else tmp_path, then=THE_FIRST_NIGHT if is_tutorial else "")
     print(f"{name}: {len(commands(DOCS / name))} blocks in {time.monotonic() - began:.0f} s")
+    if name == "howto/s3.md":
+        assert s3.file_system().exists("bucket/alloincognito/calls/date=2026-03-03/calls.parquet")
     if is_tutorial:
         check_that_yesterday_has_landed(machine, sandbox)
 
