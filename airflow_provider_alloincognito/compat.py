@@ -53,6 +53,8 @@ AIRFLOW_VERSION = tuple(map(int, airflow.__version__.split(".")[:2]))
 """Major and minor, such as ``(3, 3)``."""
 DAG_TEST_TAKES_ASSETS = AIRFLOW_VERSION != (3, 0)
 """Whether ``dag.test()`` runs tasks with outlets that no scheduler has seen yet."""
+MULTIPLE_OUTPUTS_TAKE_NONE = AIRFLOW_VERSION != (3, 0)
+"""Whether a task with ``multiple_outputs`` may return values that are None."""
 TASKS_ALONE_SET_VARIABLES = AIRFLOW_VERSION >= (3, 0)
 """Whether ``Variable.set`` fails outside a task or a trigger."""
 DATABASE_IS_FOR_TASKS_ALONE = AIRFLOW_VERSION == (3, 0)
@@ -97,6 +99,7 @@ __all__ = [
     "AIRFLOW_VERSION",
     "DAG_TEST_TAKES_ASSETS",
     "DATABASE_IS_FOR_TASKS_ALONE",
+    "MULTIPLE_OUTPUTS_TAKE_NONE",
     "TASKS_ALONE_SET_VARIABLES",
     "add_hook_lineage",
     "add_partitions",

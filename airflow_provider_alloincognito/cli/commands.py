@@ -8,7 +8,7 @@ its functions.
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -19,11 +19,7 @@ GROUP = "alloincognito"
 PROGRAM = "python -m airflow_provider_alloincognito"
 DESCRIPTION = "Check, explore and query AlloIncognito's integration API"
 CLI = "airflow_provider_alloincognito.cli"
-COMMANDS = {
-    name: f"{CLI}.{name}"
-    for name in ("check", "discover", "sample", "calls", "recording", "result")
-    if (spec := importlib.util.find_spec(f"{CLI}.{name}")) and spec.origin
-}
+COMMANDS = {name: f"{CLI}.{name}" for name in ("check", "discover", "sample", "calls", "recording", "result")}
 """The module of each command."""
 
 

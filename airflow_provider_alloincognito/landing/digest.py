@@ -21,7 +21,6 @@ class Digest:
         """Bytes so far."""
         self._digest = sha256()
         self._chunks: SimpleQueue[bytes | None] = SimpleQueue()
-        self._room = Semaphore(MOST_AHEAD)
         self._thread: Thread | None = None
 
     def __enter__(self) -> Self:
@@ -37,6 +36,7 @@ class Digest:
             self._digest.update(chunk)
             return
         if self._thread is None:
+            self._room = Semaphore(MOST_AHEAD)  # costs as much as the digest of a small file
             thread = Thread(target=self._hash, name="digest", daemon=True)
             thread.start()
             self._thread = thread  # only once it runs: a signal handler may raise before, and _finish joins it

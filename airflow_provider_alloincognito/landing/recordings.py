@@ -142,8 +142,7 @@ def _discard(opened: ExitStack) -> None:
 
 def _with_suffix(path: Target, suffix: str | None) -> Target:
     """Return the path for audio that is no mp3, where the path says that it would be."""
-    text = address(path)
-    if suffix in (None, "mp3") or not text.endswith(".mp3"):
+    if suffix in (None, "mp3") or not (text := address(path)).endswith(".mp3"):
         return path
     if isinstance(path, str):
         return f"{text[:-4]}.{suffix}"

@@ -16,6 +16,7 @@ from airflow_provider_alloincognito import __version__
 from airflow_provider_alloincognito.api.backoff import LONGEST_BACKOFF, SHORTEST_POLL
 from airflow_provider_alloincognito.api.wait_log import WaitLog
 from airflow_provider_alloincognito.compat import (
+    MULTIPLE_OUTPUTS_TAKE_NONE,
     AirflowTaskTerminated,
     AirflowTaskTimeout,
     conf,
@@ -95,7 +96,9 @@ class AlloincognitoOperator(StopOnSigterm, TemplatedArguments, AnnouncingOperato
         self.alloincognito_conn_id = alloincognito_conn_id
 
     def push_each(self, context: Context, returned: dict[str, Any]) -> dict[str, Any]:
-        """Make each value that the task returns an XCom of its own; Airflow 3.0 itself fails for one that is None."""
+        """Make each value that the task returns an XCom of its own, where Airflow itself fails for one that is None."""
+        if MULTIPLE_OUTPUTS_TAKE_NONE:
+            return returned
         self.multiple_outputs = False
         push: Any = getattr(context.get("ti"), "xcom_push", None)  # missing where execute is called without Airflow
         for key, value in returned.items() if push and self.do_xcom_push else ():

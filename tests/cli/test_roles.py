@@ -318,7 +318,7 @@ def test_the_order_of_fields_does_not_matter(table: str) -> None:
     assert sure(guess_roles(row_fields(reversed_rows))) == expected
 
 
-@pytest.mark.parametrize("table", set(TABLES) - {"names that say nothing", "one number and milliseconds"})
+@pytest.mark.parametrize("table", sorted(set(TABLES) - {"names that say nothing", "one number and milliseconds"}))
 def test_names_alone_are_no_more_than_likely(table: str) -> None:
     columns, expected = TABLES[table]
     guesses = guess_roles([RowField(name) for name in columns])
