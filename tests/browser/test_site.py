@@ -49,7 +49,7 @@ def test_every_page(browser: Browser, size: tuple[int, int], scheme: str) -> Non
 @pytest.mark.parametrize(
     ("start", "words", "expected"),
     [
-        ("index.html", "not a readable time", "Troubleshooting"),
+        ("index.html", "token pair", "One token pair for a whole deployment"),
         ("index.html", "AlloincognitoCallListOperator", "Operators"),
         ("ru/index.html", "песочниц", "Проверка DAG'а на песочнице"),
         ("ru/index.html", "сертификат", "Прокси, сертификаты, адреса"),
