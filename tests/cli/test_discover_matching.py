@@ -172,7 +172,7 @@ def test_formats_of_times(schema: dict[str, Any], text: str, expected: str | Non
 def notes_of(change: Callable[[dict[str, Any]], None]) -> str:
     """What is said that the package cannot do."""
     outcome = propose(changed(change), Settings())
-    return " ".join(note.text for note in outcome.notes if note.kind == "unsupported")
+    return " ".join(note.text for note in outcome.notes if note.kind in ("unsupported", "prevents"))
 
 
 def test_what_the_package_cannot_do_is_said() -> None:

@@ -29,13 +29,19 @@ FIELDS: tuple[tuple[str, answers.Judge, float, tuple[Method, ...]], ...] = (
     ("accessTokenExpiredIn", answers.expiry_of("access"), 3.0, PAIR),
     ("refreshTokenExpiredIn", answers.expiry_of("refresh"), 3.0, PAIR),
 )
-"""The API text's name of a field, how it is recognized, the points that it needs, and the methods that have it."""
+"""
+The API text's name of a field, how it is recognized, the points that it needs, and the methods that have it. A field of
+an answer has one meaning: the first.
+"""
 SUCCESS = re.compile(r"20\d|1|success", re.IGNORECASE)
 
 
 def find_places(taken: Taken) -> dict[str, list[Path]]:
     """Return the API text's names of the answers' fields with the paths at which the server has them."""
-    found = {name: _paths(_spots(taken, methods, judge, enough)) for name, judge, enough, methods in FIELDS}
+    found: dict[str, list[Path]] = {}
+    for name, judge, enough, methods in FIELDS:
+        known = [path for paths in found.values() for path in paths]
+        found[name] = [path for path in _paths(_spots(taken, methods, judge, enough)) if path not in known]
     found["rowset"] = list(dict.fromkeys(_rows_paths(taken)))
     if not found["errorCode"]:
         found |= _top_level_errors(taken)

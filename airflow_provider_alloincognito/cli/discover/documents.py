@@ -27,6 +27,7 @@ USUAL_PLACES = (
     "/swagger.json",
     "/openapi.json",
     "/swagger/v1/swagger.json",
+    "/swagger/docs/v1",
     "/v3/api-docs",
     "/v2/api-docs",
     "/api-docs",

@@ -117,6 +117,11 @@ class Schema:
             return [f"{raw.get('title') or ''} {raw.get('description') or ''}".strip() for raw in constants]
         return []
 
+    @property
+    def named_values(self) -> list[tuple[Any, str]]:
+        """The allowed values with their names, which may be empty."""
+        return list(zip(self.values, self.value_names or [""] * len(self.values), strict=True))
+
     @cached_property
     def is_nullable(self) -> bool:
         """Whether null is allowed."""
