@@ -40,11 +40,11 @@ def find_places(taken: Taken) -> dict[str, list[Path]]:
     """Return the API text's names of the answers' fields with the paths at which the server has them."""
     found: dict[str, list[Path]] = {}
     for name, judge, enough, methods in FIELDS:
-        known = [path for paths in found.values() for path in paths]
-        found[name] = [path for path in _paths(_spots(taken, methods, judge, enough)) if path not in known]
+        found[name] = _others(_paths(_spots(taken, methods, judge, enough)), found)
     found["rowset"] = list(dict.fromkeys(_rows_paths(taken)))
     if not found["errorCode"]:
-        found |= _top_level_errors(taken)
+        of_others = {name: paths for name, paths in found.items() if name != "errorMessage"}
+        found |= {name: _others(paths, of_others) for name, paths in _top_level_errors(taken).items()}
     return found
 
 
@@ -91,6 +91,11 @@ def _top_level_errors(taken: Taken) -> dict[str, list[Path]]:
 
 def _paths(spots: Iterator[Spot]) -> list[Path]:
     return list(dict.fromkeys(spot.path for spot in spots))
+
+
+def _others(paths: list[Path], known: Mapping[str, list[Path]]) -> list[Path]:
+    """Return the paths that are not those of another field."""
+    return [path for path in paths if all(path not in others for others in known.values())]
 
 
 def _shortest(paths: list[Path]) -> list[Path]:

@@ -420,7 +420,7 @@ class _Proposer:
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
 
 
 def _takes_null(parameter: Parameter) -> bool:

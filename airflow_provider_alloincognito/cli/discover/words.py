@@ -36,7 +36,7 @@ _MEANINGS = {
     "read": "read isread unread heard listened proslush~ prochit~ prochten~ seen viewed voicemail* golosov~",
     "hash": "hash* hesh~ digest checksum",
     "request": "request* query queries job jobs task tasks ticket operation* zapros~ zadan~ zadach~",
-    "handle": "ticket* job* task* query request",
+    "handle": "ticket* job*",
     "result": "result* rezult~ response* otvet~ outcome",
     "id": "id ids uuid guid uid key identifier* identif~ ident code handle kod klyuch nomer",
     "access": "access* dostup~ jwt bearer",

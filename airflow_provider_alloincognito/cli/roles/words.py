@@ -186,6 +186,8 @@ def _any(found: Concepts, names: str) -> bool:
 
 
 def _started_at(found: Concepts) -> int:
+    if "talk" in found and "start" in found:
+        return 2  # where there is no start of the call, that of the talk
     if _any(found, "end answer changed wait duration seconds milliseconds talk caller called recording size state"):
         return 0
     if "start" in found:
