@@ -93,6 +93,10 @@ PAGES: dict[str, dict[str, Said]] = {
     "rapidoc": {"/docs": html('<rapi-doc spec-url = "/somewhere/api.json"> </rapi-doc>'), **HERE},
     "scalar": {"/docs": html('<script id="api-reference" data-url="/somewhere/api.json"></script>'), **HERE},
     "scalar with the document": {"/docs": html(f'<div data-configuration="{attribute(COMPACT)}"></div>')},
+    "scalar with a configuration": {
+        "/docs": html(f'<div data-configuration="{attribute(json.dumps({"spec": {"url": "/somewhere/api.json"}}))}">'),
+        **HERE,
+    },
     "elements": {"/docs": html('<elements-api apiDescriptionUrl="/somewhere/api.json" router="hash" />'), **HERE},
     "a link tag": {"/docs": html('<link rel="service-desc" href="/somewhere/api.json">'), **HERE},
     "a header": {
@@ -126,7 +130,7 @@ PAGES: dict[str, dict[str, Said]] = {
         place: {place: Said(DOCUMENT.encode())}
         for place in (
             "/docs-json", "/docs/swagger.json", "/docs/openapi.json", "/swagger.json", "/openapi.json",
-            "/swagger/v1/swagger.json", "/v3/api-docs", "/v2/api-docs", "/api-docs",
+            "/swagger/v1/swagger.json", "/swagger/docs/v1", "/v3/api-docs", "/v2/api-docs", "/api-docs",
         )
     },
 }  # fmt: skip
@@ -159,7 +163,7 @@ NOTHING: dict[str, tuple[dict[str, Said], str]] = {
     ),
     "a text": ({"/docs": Said("Документация временно недоступна".encode())}, "neither JSON nor YAML nor HTML"),
     "another JSON": ({"/docs": Said(b'{"ok": true}')}, "JSON or YAML, but not an API's document"),
-    "broken JSON": ({"/docs": Said(DOCUMENT.encode()[:3000])}, "neither JSON nor YAML nor HTML"),
+    "broken JSON": ({"/docs": Said(DOCUMENT.encode()[:3000])}, "its JSON or YAML is broken"),
     "an old version": ({"/docs": Said(b'{"swaggerVersion": "1.2", "apis": []}')}, "Swagger 1.2, which is too old"),
     "50 MB": ({"/docs": Said(b"<html>" + b" " * 50_000_000)}, "larger than 20 MB"),
     "50 MB, compressed": (
@@ -175,7 +179,7 @@ NOTHING: dict[str, tuple[dict[str, Said], str]] = {
     "another scheme": ({"/docs": Said(b"", 302, {"Location": "https://127.0.0.1/docs"})}, "leads to another server"),
     "another port": ({"/docs": html('<redoc spec-url="http://127.0.0.1:1/api.json">')}, "it is on another server"),
     "deep JSON": ({"/docs": Said(b'{"openapi":' * 100_000)}, "neither JSON nor YAML nor HTML"),
-    "deep YAML": ({"/docs": Said(b"openapi: 3\npaths: " + b"[" * 100_000)}, "neither JSON nor YAML nor HTML"),
+    "deep YAML": ({"/docs": Said(b"openapi: 3\npaths: " + b"[" * 100_000)}, "its JSON or YAML is broken"),
     "forbidden": ({"/docs": Said(b"", 403)}, "HTTP 403"),
     "broken": ({"/docs": Said(b"Traceback", 500)}, "HTTP 500"),
 }
@@ -365,6 +369,7 @@ def test_a_page_saved_with_its_folder(cli: Cli, tmp_path: Path) -> None:
     [
         ("", "is empty"),
         ("hello", "is neither JSON nor YAML nor HTML"),
+        ("openapi: 3.0.0\npaths: {", "its JSON or YAML is broken"),
         ('{"a": 1}', "is JSON or YAML, but not an API's document"),
         ('<html><input type="password"></html>', "is a login page"),
         ('<html><redoc spec-url="/api/openapi.json"></html>', "which is at /api/openapi.json of its server"),

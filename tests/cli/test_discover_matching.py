@@ -19,9 +19,10 @@ from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.cli.discover.documents import Located
 from airflow_provider_alloincognito.cli.discover.methods import Choice, Method, match
 from airflow_provider_alloincognito.cli.discover.openapi import Document, Operation, Parameter
+from airflow_provider_alloincognito.cli.discover.parameters import assign
 from airflow_provider_alloincognito.cli.discover.proposing import propose
 from airflow_provider_alloincognito.cli.discover.request_values import direction_values
-from airflow_provider_alloincognito.cli.discover.schemas import Schema
+from airflow_provider_alloincognito.cli.discover.schemas import MOST_FIELDS, Schema, walk
 from airflow_provider_alloincognito.cli.discover.time_formats import time_format
 from airflow_provider_alloincognito.sandbox import Sandbox
 
@@ -172,7 +173,7 @@ def test_formats_of_times(schema: dict[str, Any], text: str, expected: str | Non
 def notes_of(change: Callable[[dict[str, Any]], None]) -> str:
     """What is said that the package cannot do."""
     outcome = propose(changed(change), Settings())
-    return " ".join(note.text for note in outcome.notes if note.kind == "unsupported")
+    return " ".join(note.text for note in outcome.notes if note.kind in ("unsupported", "prevents"))
 
 
 def test_what_the_package_cannot_do_is_said() -> None:
@@ -189,6 +190,7 @@ def test_what_the_package_cannot_do_is_said() -> None:
         answer["content"] = {"audio/mpeg": {"schema": {"type": "string", "format": "binary"}}}
 
     assert "come as audio/mpeg, not as base64 in JSON" in notes_of(sound)
+    assert propose(changed(sound), Settings()).is_prevented
 
     def key(content: dict[str, Any]) -> None:
         content["components"]["securitySchemes"]["HTTPBearer"] = {"type": "apiKey", "in": "query", "name": "api_key"}
@@ -199,7 +201,7 @@ def test_what_the_package_cannot_do_is_said() -> None:
         body = content["paths"]["/cdr/query"]["post"]["requestBody"]["content"]["application/json"]
         body["schema"] = {"type": "object", "properties": {"filter": body["schema"]}}
 
-    assert "Fields within another field of the body: filter.direction" in notes_of(nested)
+    assert "Fields within another field of the body cannot be sent: filter.direction" in notes_of(nested)
 
 
 def test_a_document_of_another_host_is_said() -> None:
@@ -233,3 +235,107 @@ def test_no_output_has_a_token_or_a_number(
         assert token not in ran.out + ran.err
         assert "\x1b" not in ran.out + ran.err
     assert not (tmp_path / "calls.py").exists()
+
+
+def parameter(text: str, **schema: Any) -> Parameter:
+    return Parameter("d", "query", Schema([(schema, None)]), description=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "expected"),
+    [
+        ("* `inbound` - Входящий * `outbound` - Исходящий", ["inbound", "outbound"], (None, "outbound", "inbound")),
+        (
+            "<ul><li><i>All</i> - 0</li><li><i>Outgoing</i> - 1</li><li><i>Incoming</i> - 2</li></ul>",
+            [0, 1, 2],
+            (0, 1, 2),
+        ),
+        ("1 - incoming 2 - outgoing 0 - incoming and outgoing", [0, 1, 2], (0, 2, 1)),
+        (
+            "FROM_CLIENT: incoming, TO_CLIENT: outgoing",
+            ["FROM_CLIENT", "TO_CLIENT"],
+            (None, "TO_CLIENT", "FROM_CLIENT"),
+        ),
+    ],
+)
+def test_values_of_a_direction_are_told_apart(text: str, values: list[Any], expected: tuple[Any, ...]) -> None:
+    assert direction_values(parameter(text, enum=values)) == dict(zip("012", expected, strict=True))
+
+
+def test_the_bound_in_a_name_decides() -> None:
+    names = ("started_at__gte", "started_at__lt", "duration__gte", "duration__lte")
+    found = assign([Parameter(name, "query", Schema([({"type": "string"}, None)])) for name in names])
+    assert {role: one.name for role, one in found.items()} == {
+        "periodStart": "started_at__gte",
+        "periodEnd": "started_at__lt",
+        "durationFrom": "duration__gte",
+        "durationTo": "duration__lte",
+    }
+
+
+def test_a_flag_in_words() -> None:
+    found = assign([Parameter("recorded", "json", Schema([({"type": "string", "enum": ["ANY", "YES"]}, None)]))])
+    assert found["isCallRecord"].name == "recorded"
+
+
+def test_a_field_of_an_answer_has_one_meaning() -> None:
+    def rename(content: dict[str, Any]) -> None:
+        schema = content["paths"]["/recordings"]["get"]["responses"]["200"]["content"]["application/json"]
+        fields = {"fail": {"type": "string", "description": "mp3 в base64"}, "tekst_oshibki": {"type": "string"}}
+        schema["schema"] = {"type": "object", "properties": fields}
+
+    answer = propose(changed(rename), Settings()).proposal.extra["api_mapping"]["answer"]
+    assert "fail" in answer["fileContent"]
+    assert "fail" not in answer["errorMessage"]
+
+
+def test_the_api_of_a_shop_has_none_of_the_methods() -> None:
+    order = {"type": "object", "properties": {"id": {"type": "integer"}, "shipDate": {"type": "string"}}}
+    answer = {"200": {"content": {"application/json": {"schema": order}}}}
+    key = {"name": "orderId", "in": "path", "required": True, "schema": {"type": "integer"}}
+    order_requests = {"get": {"parameters": [key], "responses": answer}}
+    found = match(operations_of({"openapi": "3.0.0", "paths": {"/store/order-requests/{orderId}": order_requests}}))
+    assert not any(choice.candidates for choice in found.values())
+
+
+def test_a_report_that_is_asked_for_first() -> None:
+    """Its answer has no rows, but a handle by which another operation answers with them."""
+
+    def split(content: dict[str, Any]) -> None:
+        listed = content["paths"]["/cdr/query"]["post"]["responses"]
+        key = {"name": "report_id", "in": "path", "required": True, "schema": {"type": "string"}}
+        content["paths"] = {
+            "/reports/calls": content["paths"]["/cdr/query"],
+            "/reports/{report_id}": {"get": {"parameters": [key], "responses": dict(listed)}},
+        }
+        handle = {"type": "object", "properties": {"report_id": {"type": "string"}}}
+        content["paths"]["/reports/calls"]["post"]["responses"] = {
+            "202": {"content": {"application/json": {"schema": handle}}}
+        }
+
+    found = changed(split)
+    assert str(found["getcalllist"].best.operation).endswith("/reports/calls")  # type: ignore[union-attr]
+    assert str(found["getrequestresultbyhash"].best.operation).endswith("/reports/{report_id}")  # type: ignore[union-attr]
+
+
+def test_a_list_with_commas_in_a_form() -> None:
+    schema = {"type": "object", "properties": {"numbers": {"type": "array", "items": {"type": "string"}}}}
+    form = {"schema": schema, "encoding": {"numbers": {"style": "form", "explode": False}}}
+    body = {"content": {"application/x-www-form-urlencoded": form}}
+    (operation,) = operations_of({"openapi": "3.0.0", "paths": {"/calls": {"post": {"requestBody": body}}}})
+    assert [one.list_format for one in operation.parameters] == ["comma"]
+
+
+def test_what_refers_to_everything_is_read_in_bounded_time() -> None:
+    schemas = {
+        f"N{i}": {"properties": {f"p{j}": {"$ref": f"#/components/schemas/N{(7 * i + j) % 60}"} for j in range(30)}}
+        for i in range(60)
+    }
+    (operation,) = operations_of(
+        {
+            "openapi": "3.0.0",
+            "components": {"schemas": schemas},
+            "paths": {"/n": {"get": {"responses": {"200": {"content": {"a/json": {"schema": schemas["N0"]}}}}}}},
+        }
+    )
+    assert len(list(walk(operation.answer))) < MOST_FIELDS + 30

@@ -398,3 +398,16 @@ def test_the_direction_tells_the_caller_from_the_called(incoming: str, outgoing:
         rows = [{**row, "p1": row["p2"], "p2": row["p1"]} for row in rows]
     found = sure(guess_roles(row_fields(rows)))
     assert (found["caller"], found["called"]) == (("p2", "p1") if is_swapped else ("p1", "p2"))
+
+
+def test_a_letter_beside_number_is_the_telephonist_s() -> None:
+    for caller, called in (("NumberA", "NumberB"), ("nomer_a", "nomer_b"), ("aNumber", "bNumber")):
+        found = {guess.role: guess for guess in guess_roles([RowField(caller, "string"), RowField(called, "string")])}
+        assert (found["caller"].field, found["called"].field) == (caller, called)
+        assert found["caller"].confidence != "unsure"
+
+
+def test_the_start_of_a_talk_is_no_more_than_a_makeshift() -> None:
+    talk, call = RowField("talk_begin", "string"), RowField("call_begin", "string")
+    assert [guess.field for guess in guess_roles([talk, call])] == ["call_begin"]
+    assert [(guess.field, guess.confidence) for guess in guess_roles([talk])] == [("talk_begin", "unsure")]

@@ -29,16 +29,22 @@ FIELDS: tuple[tuple[str, answers.Judge, float, tuple[Method, ...]], ...] = (
     ("accessTokenExpiredIn", answers.expiry_of("access"), 3.0, PAIR),
     ("refreshTokenExpiredIn", answers.expiry_of("refresh"), 3.0, PAIR),
 )
-"""The API text's name of a field, how it is recognized, the points that it needs, and the methods that have it."""
+"""
+The API text's name of a field, how it is recognized, the points that it needs, and the methods that have it. A field of
+an answer has one meaning: the first.
+"""
 SUCCESS = re.compile(r"20\d|1|success", re.IGNORECASE)
 
 
 def find_places(taken: Taken) -> dict[str, list[Path]]:
     """Return the API text's names of the answers' fields with the paths at which the server has them."""
-    found = {name: _paths(_spots(taken, methods, judge, enough)) for name, judge, enough, methods in FIELDS}
+    found: dict[str, list[Path]] = {}
+    for name, judge, enough, methods in FIELDS:
+        found[name] = _others(_paths(_spots(taken, methods, judge, enough)), found)
     found["rowset"] = list(dict.fromkeys(_rows_paths(taken)))
     if not found["errorCode"]:
-        found |= _top_level_errors(taken)
+        of_others = {name: paths for name, paths in found.items() if name != "errorMessage"}
+        found |= {name: _others(paths, of_others) for name, paths in _top_level_errors(taken).items()}
     return found
 
 
@@ -85,6 +91,11 @@ def _top_level_errors(taken: Taken) -> dict[str, list[Path]]:
 
 def _paths(spots: Iterator[Spot]) -> list[Path]:
     return list(dict.fromkeys(spot.path for spot in spots))
+
+
+def _others(paths: list[Path], known: Mapping[str, list[Path]]) -> list[Path]:
+    """Return the paths that are not those of another field."""
+    return [path for path in paths if all(path not in others for others in known.values())]
 
 
 def _shortest(paths: list[Path]) -> list[Path]:

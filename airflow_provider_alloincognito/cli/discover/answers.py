@@ -203,7 +203,8 @@ def request_hash(said: Said, schema: Schema) -> float:
         return 3 + last.names("request")
     if last.names("request") and last.names("id"):
         return 3
-    return 2.5 if {"request", "id"} <= last.in_text or "hash" in last.in_text else 0
+    is_handle = last.names("handle") or (last.names("stats", "export") and last.names("id"))
+    return 2.5 if is_handle or {"request", "id"} <= last.in_text or "hash" in last.in_text else 0
 
 
 def error_code(said: Said, schema: Schema) -> float:

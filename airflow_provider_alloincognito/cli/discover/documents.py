@@ -16,7 +16,7 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from airflow_provider_alloincognito.cli.discover.fetching import LARGEST, Fetched, Fetcher
 from airflow_provider_alloincognito.cli.discover.pages import Page, read_config, read_page, read_script
-from airflow_provider_alloincognito.cli.discover.parsing import decode, is_document, parse
+from airflow_provider_alloincognito.cli.discover.parsing import VERSIONED, decode, is_document, parse
 from airflow_provider_alloincognito.errors import AlloincognitoConnectionError, AlloincognitoDocumentError
 
 DOCS = "/docs"
@@ -27,6 +27,7 @@ USUAL_PLACES = (
     "/swagger.json",
     "/openapi.json",
     "/swagger/v1/swagger.json",
+    "/swagger/docs/v1",
     "/v3/api-docs",
     "/v2/api-docs",
     "/api-docs",
@@ -192,7 +193,7 @@ class Finder:
         elif IS_PAGE.match(fetched.text):
             self._follow(read_page(fetched.text), fetched.url, "a page in HTML")
         else:
-            self._note(fetched.url, "neither JSON nor YAML nor HTML" if fetched.text.strip() else "empty")
+            self._note(fetched.url, _what_is_not_read(fetched.text))
 
     def _follow(self, page: Page, url: str, what: str) -> None:
         for document in page.documents:
@@ -227,6 +228,12 @@ def _named(addresses: list[str]) -> str:
     return f"which names {len(addresses)} address{'es' if len(addresses) > 1 else ''}"
 
 
+def _what_is_not_read(text: str) -> str:
+    if VERSIONED.search(text):
+        return "an API's document, but its JSON or YAML is broken, or refers to itself too much to be read"
+    return "neither JSON nor YAML nor HTML" if text.strip() else "empty"
+
+
 def _why_no_document(value: Any) -> str:
     if isinstance(value, dict) and "swaggerVersion" in value:
         return f"Swagger {value['swaggerVersion']}, which is too old to be read"
@@ -248,8 +255,7 @@ def read_file(path: Path) -> Search:
     if value is not None and not isinstance(value, str | int | float):
         raise _unreadable(path, f"is {_why_no_document(value)}")
     if not IS_PAGE.match(text) and path.suffix != ".js":
-        what = "neither JSON nor YAML nor HTML" if text.strip() else "empty"
-        raise _unreadable(path, f"is {what}")
+        raise _unreadable(path, f"is {_what_is_not_read(text)}")
     page = read_page(text) if IS_PAGE.match(text) else read_script(text)
     scripts = [path.parent / unquote(script.partition("?")[0]) for script in page.scripts if "://" not in script]
     inside = [script for script in scripts if script.resolve().is_relative_to(path.parent.resolve())]

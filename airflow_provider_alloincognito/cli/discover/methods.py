@@ -395,9 +395,11 @@ def _result(one: Features, handle: Spot | None) -> list[Reason]:
     points = 4.0 if said.names("hash") else 3.0 if said.names("request", "result") else 2.0 if said.has("hash") else 0.0
     if not points and not is_handle and not one.path.names("result", "request"):
         return []
+    if one.is_described and one.rows is None and one.content is None and not is_handle:
+        return []
     reasons = [*_common(one, [one.key]), Reason(points, f"it takes the handle of a request ({one.key.name})")]
     if is_handle:
-        reasons.append(Reason(3, f"the answer with the calls has a field {one.key.name}"))
+        reasons.append(Reason(POSSIBLE, f"the answer with the calls has a field {one.key.name}"))
     if one.call_likeness >= FEWEST_CALL_FIELDS:
         reasons.append(Reason(2, "its answer has rows that look like calls"))
     elif one.content is not None:

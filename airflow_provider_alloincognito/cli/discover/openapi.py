@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import urldefrag, urljoin, urlsplit
@@ -114,14 +114,21 @@ class _Resolver:
     def __init__(self, resolver: Any, problems: list[str]) -> None:
         self._resolver = resolver
         self._problems = problems
+        self._known: dict[str, Part] = {}
 
     def resolve(self, reference: str) -> Part:
+        if reference not in self._known:
+            self._known[reference] = self._look_up(reference)
+        return self._known[reference]
+
+    def _look_up(self, reference: str) -> Part:
         try:
             found = self._resolver.lookup(reference)
         except (referencing.exceptions.Unresolvable, ValueError, TypeError, AttributeError):
             self._problems.append(f"The reference {reference} leads nowhere.")
             return {}, self
-        return found.contents, _Resolver(found.resolver, self._problems)
+        # Within one document, what was looked up before serves all.
+        return found.contents, self if reference.startswith("#") else _Resolver(found.resolver, self._problems)
 
 
 class Document:
@@ -259,7 +266,9 @@ class Document:
         if media := _best_media(_dict(body.get("content"))):
             form: Place = "form" if "urlencoded" in media else "multipart" if "multipart" in media else "json"
             content = _dict(body["content"][media])
-            yield from self._body_fields(self._content_schema(content, inner), form)
+            encoding = _dict(content.get("encoding"))
+            for one in self._body_fields(self._content_schema(content, inner), form):
+                yield replace(one, list_format=self._list_format(_dict(encoding.get(one.name))))
 
     def _is_multipart(self, raw: dict[str, Any]) -> bool:
         consumes = [str(one) for one in _list(raw.get("consumes")) or _list(self.content.get("consumes"))]

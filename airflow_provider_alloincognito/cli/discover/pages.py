@@ -181,8 +181,9 @@ class _Parser(HTMLParser):
             self._attribute(name.removeprefix("data-"), value)
 
     def _attribute(self, name: str, value: str) -> None:
-        if "openapi" in value or "swagger" in value:
-            self.page.documents += _whole(value) if value.lstrip().startswith("{") else []
+        if value.lstrip().startswith("{"):
+            self.page.documents += _whole(value)
+            self.page.addresses += read_script(value).addresses
         if value and ADDRESS_NAME.fullmatch(name) and _can_be_address(value) and not re.search(r"[\s{]", value):
             self.page.addresses.append(value)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 from airflow_provider_alloincognito.cli.discover.openapi import Parameter
+from airflow_provider_alloincognito.cli.discover.request_values import direction_values, flag_values
 from airflow_provider_alloincognito.cli.discover.time_formats import TimeFormat, time_format
 from airflow_provider_alloincognito.cli.discover.words import Said
 
@@ -27,6 +28,8 @@ ROLES: tuple[Role, ...] = (
 )
 ENOUGH = 3.0
 """Points from which on a parameter has a role."""
+MOST_OF_A_FLAG = 3
+BOUNDS = {"at least": "start", "at most": "end"}
 SCALARS = ("", "string", "integer", "number")
 
 
@@ -51,19 +54,14 @@ class Judged:
     @cached_property
     def values(self) -> list[Said]:
         """What the allowed values say, one by one: their names, or they themselves."""
-        schema = self.parameter.schema
-        return [Said(f"{value} {name}") for value, name in zip_names(schema.values, schema.value_names)]
+        return [Said(f"{value} {name}") for value, name in self.parameter.schema.named_values]
 
     @property
     def is_flag(self) -> bool:
         """Whether it may be one of two, or three, things."""
         few = {str(value).lower() for value in self.parameter.schema.values} <= {"0", "1", "true", "false", "null", ""}
-        return self.type == "boolean" or (self.type in SCALARS and (not self.values or few))
-
-
-def zip_names(values: Sequence[Any], names: Sequence[str]) -> list[tuple[Any, str]]:
-    """Return values with their names, which may be missing."""
-    return list(zip(values, names or [""] * len(values), strict=True))
+        in_words = len(self.values) <= MOST_OF_A_FLAG and flag_values(self.parameter, is_filter=True) is not None
+        return self.type == "boolean" or (self.type in SCALARS and (not self.values or few or in_words))
 
 
 def assign(parameters: Sequence[Parameter]) -> dict[Role, Parameter]:
@@ -100,6 +98,9 @@ def _fit(role: Role, one: Judged) -> float:
 
 
 def _edge(said: Said, edge: str, other: str) -> float:
+    bounds = said.in_name & BOUNDS.keys()
+    if len(bounds) == 1:  # of the two words of "started_at__lt", this one
+        return 3 if BOUNDS[min(bounds)] == edge else 0
     if edge in said.in_name or other in said.in_name:
         return 3 if edge in said.in_name and other not in said.in_name else 0
     order = [meaning for meaning in said.ordered_text if meaning in (edge, other)]
@@ -139,7 +140,7 @@ def _numbers(one: Judged) -> float:
 def _direction(one: Judged) -> float:
     if one.type not in SCALARS or one.format:
         return 0
-    speaks = any(value.has("in") for value in one.values) and any(value.has("out") for value in one.values)
+    speaks = bool(one.values) and direction_values(one.parameter) is not None
     points = one.said.points("direction", 4, 3) + (3 if speaks else 0)
     if not points and one.said.names("kind") and "in" in one.said.in_text and "out" in one.said.in_text:
         return ENOUGH

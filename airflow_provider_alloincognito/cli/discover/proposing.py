@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from airflow_provider_alloincognito.api.mapping import ANSWER_PATHS, DEFAULT_VERBS, REQUEST_FIELDS
 from airflow_provider_alloincognito.api.settings import Settings
@@ -37,7 +37,7 @@ from airflow_provider_alloincognito.cli.roles import Guess, mapping, schema_type
 NEEDED_METHODS: tuple[Method, ...] = ("create", "getcalllist", "getcallrecordfile")
 """The methods without which the daily DAG cannot run."""
 OTHER_SOUNDS = re.compile(r"\b(wav|ogg)\b", re.IGNORECASE)
-KINDS = Literal["differs", "agrees", "unknown", "unsupported"]
+KINDS = Literal["differs", "agrees", "unknown", "unsupported", "prevents"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Note:
     One thing that was found out, or was not.
 
     :param kind: ``differs``: a setting must differ from its default; ``agrees``: the document agrees with a default;
-        ``unknown``: the document does not say; ``unsupported``: the package cannot do what the document asks for.
+        ``unknown``: the document does not say; ``unsupported``: the package cannot do what the document asks for;
+        ``prevents``: nor can the daily DAG run without it.
     :param subject: a setting, or what is unknown.
     :param text: the value and why, or what to do.
     """
@@ -73,6 +74,11 @@ class Outcome:
     """Which fields of a row are the DAG's columns. Those that are unsure are not in the proposal."""
     missing: list[str] = field(default_factory=list)
     """What the daily DAG needs and is not known."""
+
+    @property
+    def is_prevented(self) -> bool:
+        """Whether the daily DAG needs what the package cannot do."""
+        return any(note.kind == "prevents" for note in self.notes)
 
 
 def propose(
@@ -118,6 +124,9 @@ class _Proposer:
         note = Note(kind, subject, text)
         if note not in self._notes:
             self._notes.append(note)
+
+    def _cannot(self, method: Method, text: str) -> None:
+        self._note("prevents" if method in NEEDED_METHODS else "unsupported", method, text)
 
     def _set(self, name: str, value: Any, why: str) -> None:
         """Propose a setting, if it differs from its default."""
@@ -185,7 +194,7 @@ class _Proposer:
         default = "json" if candidate.operation.verb == "POST" else "query"
         place = "form" if place == "multipart" else place
         if candidate.operation.verb == "GET" and place != "query":
-            self._note("unsupported", method, f"{candidate.operation} is a GET with a body, which is not offered.")
+            self._cannot(method, f"{candidate.operation} is a GET with a body, which is not offered.")
         elif place != default:
             self._map(method, "body", place, f"the parameters are in the {place}")
         if "multipart" in places:
@@ -199,19 +208,22 @@ class _Proposer:
             ours: one.name for ours, one in sent.items() if ours != one.name and ours in REQUEST_FIELDS[method]
         }
         if nested := [one.name for one in sent.values() if one.where == "json" and "." in one.name]:
-            self._note("unsupported", method, f"Fields within another field of the body: {', '.join(nested)}.")
+            self._cannot(method, f"Fields within another field of the body cannot be sent: {', '.join(nested)}.")
         if method == "getcalllist" and {"periodStart", "periodEnd"} <= sent.keys():
             lacking = [ours for ours in REQUEST_FIELDS[method] if ours not in sent]
             names |= dict.fromkeys(lacking)
             if lacking:
-                self._note("unknown", "filters", f"The server has no parameter for {', '.join(lacking)}; not sent.")
+                others = [one.name for one in candidate.operation.parameters if one not in candidate.roles.values()]
+                unused = f" Not recognized: {', '.join(others)}." if others else ""
+                text = f"No parameter was recognized as {', '.join(lacking)}; not sent.{unused}"
+                self._note("unknown", "filters", text)
         if names:
             self._map(method, "names", names, "the server's names of the parameters")
 
     def _add_period(self, candidate: Candidate) -> None:
         start, end = candidate.roles.get("periodStart"), candidate.roles.get("periodEnd")
         if start is None or end is None:
-            self._note("unsupported", "period", "The call list has no parameters for the start and end of a period.")
+            self._cannot("getcalllist", "No parameters were recognized as the start and end of a period.")
             return
         found = time_format(start.schema, start.description) or time_format(end.schema, end.description)
         if found is None:
@@ -274,7 +286,7 @@ class _Proposer:
 
     def _add_numbers(self, numbers: Parameter | None) -> None:
         if numbers is None:
-            self._note("unknown", "numbers_field", "The server has no filter by phone number.")
+            self._note("unknown", "numbers_field", "No parameter was recognized as the phone numbers to filter by.")
             return
         self._set("numbers_field", numbers.name, "the parameter with the phone numbers")
         is_list = numbers.schema.type == "array"
@@ -294,11 +306,13 @@ class _Proposer:
         operation = candidate.operation
         known = list(candidate.roles.values())
         where = [one for one in operation.parameters if one not in known and one.where not in ("header", "cookie")]
+        given = parse_qs(urlsplit(getattr(self._settings, PATH_SETTINGS[method])).query, keep_blank_values=True)
+        where = [one for one in where if one.name not in given]
         if extra := [one.name for one in where if one.required and one.schema.default is None]:
             is_secret = any(Said(name).names("token", "password", "access", "refresh") for name in extra)
             fix = f" If its value never changes, add it to {PATH_SETTINGS[method]}: ...?{extra[0]}=VALUE."
             what = f"It wants {', '.join(extra)}, which the package does not send."
-            self._note("unsupported", method, what + (fix if not is_secret else ""))
+            self._cannot(method, what + (fix if not is_secret else ""))
         if paging := [one.name for one in where if Said(one.name).names("page") and method == "getcalllist"]:
             self._note(
                 "unsupported",
@@ -347,8 +361,7 @@ class _Proposer:
             media = operation.good[0].media
             if AUDIO.search(media) or operation.answer.format == "binary" or operation.answer.type == "file":
                 what = media or "a file"
-                self._note(
-                    "unsupported",
+                self._cannot(
                     "getcallrecordfile",
                     f"Recordings come as {what}, not as base64 in JSON, which the package cannot read.",
                 )
@@ -407,7 +420,7 @@ class _Proposer:
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
 
 
 def _takes_null(parameter: Parameter) -> bool:

@@ -86,7 +86,7 @@ def _is_incomplete(seen: Seen) -> bool:
     unsure = [
         one for one in NEEDED_METHODS if seen.choices[one].best is not None and seen.choices[one].confidence == "unsure"
     ]
-    return bool(unsure) or outcome is None or bool(outcome.missing)
+    return bool(unsure) or outcome is None or bool(outcome.missing) or outcome.is_prevented
 
 
 # For people
@@ -153,6 +153,8 @@ def _findings(seen: Seen) -> list[Finding]:
     for note in outcome.notes:
         if note.kind == "unsupported":
             found.append(Finding(Grade.WARNING, note.text, subject=note.subject))
+        elif note.kind == "prevents":
+            found.append(Finding(Grade.FAILED, f"{note.text} The daily DAG needs it.", subject=note.subject))
     for guess in outcome.guesses:
         if guess.confidence == "unsure":
             fix = f"If it is right: --field {guess.role}={guess.field}"

@@ -30,7 +30,7 @@ COMPOSITIONS = ("allOf", "oneOf", "anyOf")
 MOST_PARTS = 60
 DEEPEST_EXAMPLE = 12
 DEEPEST = 9
-MOST_FIELDS = 3_000
+MOST_FIELDS = 1_500
 
 Part = tuple[dict[str, Any], Any]
 """A schema as it is written, and what resolves the references in it."""
@@ -117,6 +117,11 @@ class Schema:
             return [f"{raw.get('title') or ''} {raw.get('description') or ''}".strip() for raw in constants]
         return []
 
+    @property
+    def named_values(self) -> list[tuple[Any, str]]:
+        """The allowed values with their names, which may be empty."""
+        return list(zip(self.values, self.value_names or [""] * len(self.values), strict=True))
+
     @cached_property
     def is_nullable(self) -> bool:
         """Whether null is allowed."""
@@ -195,18 +200,18 @@ def schema_of_example(value: Any, depth: int = 0) -> dict[str, Any]:
 
 def walk(schema: Schema) -> Iterator[tuple[tuple[str, ...], Schema]]:
     """
-    Yield all that a value holds, with its path, the nearest first. An array's items are at the path of the array.
+    Yield all that a value holds, with its path, the nearest first; not what its arrays hold.
 
     :param schema: the value. It comes first itself. Cycles end where a schema would lie in itself.
     """
     waiting: deque[tuple[tuple[str, ...], Schema, frozenset[int]]] = deque([((), schema, frozenset())])
-    seen = 0
-    while waiting and seen < MOST_FIELDS:
+    seen = 1
+    while waiting:
         path, one, above = waiting.popleft()
-        seen += 1
         yield path, one
         here = {id(raw) for raw, _ in one.parts}
-        if len(path) >= DEEPEST or here & above:
+        if len(path) >= DEEPEST or here & above or seen >= MOST_FIELDS:
             continue
         within = above | {id(raw) for raw, _ in one.parts if "properties" in raw or "items" in raw}
         waiting.extend(((*path, name), inner, within) for name, inner in one.properties.items())
+        seen += len(one.properties)

@@ -20,7 +20,7 @@ _MEANINGS = {
     "start": "start* begin* began since nachal~ nachat~",
     "end": "end ends ended ending finish* until till konets~ konec~ konts~ konca okonch~",
     "time": "time* date* day days period period~ timestamp ts dt moment* when interval* data daty datu vrem~",
-    "duration": "duration* dur length sec secs second* billsec talktime dlit~ prodolzh~ prodolj~ sekund~",
+    "duration": "duration* dur len length sec secs second* billsec talktime dlit~ prodolzh~ prodolj~ sekund~",
     "direction": "direction* dir inout napravl~",
     "kind": "type kind tip vid",
     "in": "in inc inbound incoming vhod~ vh",
@@ -35,7 +35,8 @@ _MEANINGS = {
     "name": "name* imya imeni nazv~ naimen~ filename title",
     "read": "read isread unread heard listened proslush~ prochit~ prochten~ seen viewed voicemail* golosov~",
     "hash": "hash* hesh~ digest checksum",
-    "request": "request* query queries job jobs task tasks ticket operation* zapros~ zadan~ zadach~ order",
+    "request": "request* query queries job jobs task tasks ticket operation* zapros~ zadan~ zadach~",
+    "handle": "ticket* job*",
     "result": "result* rezult~ response* otvet~ outcome",
     "id": "id ids uuid guid uid key identifier* identif~ ident code handle kod klyuch nomer",
     "access": "access* dostup~ jwt bearer",
@@ -63,10 +64,14 @@ _MEANINGS = {
     "upload": "upload* delete* remove* import* zagruz~ udal~",
     "export": "export* download* csv xlsx excel vygruz~",
 }
+_AT_LEAST = "from after min gte gt ge low lower ot"
+_AT_MOST = "to before max lte lt le high upper do po"
 # Too short, or too usual, to say this in a sentence.
 _IN_NAMES = {
-    "start": "from after min gte gt ge low lower ot s",
-    "end": "to before max lte lt le high upper thru through do po kon",
+    "start": f"{_AT_LEAST} s",
+    "end": f"{_AT_MOST} thru through kon",
+    "at least": _AT_LEAST,
+    "at most": _AT_MOST,
     "all": "none",
     "in": "i",
     "out": "o",

@@ -134,8 +134,9 @@ def say_nothing(found: Concepts) -> bool:
 
 def split(text: str) -> Iterator[str]:
     """Yield the words of a name in any case style, or of a sentence: in small Latin letters."""
-    # One letter before "number" is the telephonist's A or B number: aNumber, b_number.
+    # One letter beside "number" is the telephonist's A or B number: aNumber, b_number, NumberA, nomer_b.
     text = re.sub(r"(?i)\b([ab])[_ -]?(?=num|nomer|phone|msisdn)", r"\1party ", text.strip())
+    text = re.sub(r"(?<![A-Za-z])((?i:num|number|nomer|phone|msisdn))(?:[_ -]([abAB])|([AB]))$", r"\1 \2\3party", text)
     for found in _WORD.finditer(text):
         word = found[0].lower()
         if not word.isascii():
@@ -185,6 +186,8 @@ def _any(found: Concepts, names: str) -> bool:
 
 
 def _started_at(found: Concepts) -> int:
+    if "talk" in found and "start" in found:
+        return 2  # where there is no start of the call, that of the talk
     if _any(found, "end answer changed wait duration seconds milliseconds talk caller called recording size state"):
         return 0
     if "start" in found:

@@ -126,7 +126,7 @@ def write(
     dag = None if proposal.missing else plan_dag_file(proposal, options.dag)
     done: dict[str, Any] = {"written": options.write, "connection": _connection(options, output, connection)}
     for name, value in changed.items():
-        output.text(f"  {name}: {'the default' if value is None else value}")
+        output.text(f"  {name}: {'the default' if value is None else _as_setting(value)}")
     if dag is None:
         output.text(
             f"The DAG file is not written: no field is known for {' and '.join(proposal.missing)}. Name it with "
@@ -151,6 +151,10 @@ def write(
     if not options.write:
         output.text("Nothing was written. To write it, run this again with --write.")
     return done
+
+
+def _as_setting(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _pretty(value: Any) -> str:
