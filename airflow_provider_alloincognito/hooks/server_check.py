@@ -33,6 +33,7 @@ SOON = timedelta(days=30)
 EXPIRED = 10
 OTHER_HOST = (62, 64)
 """OpenSSL's X509_V_ERR codes."""
+UNCHECKED = "With verify set to false the token would go to whoever answers."
 
 
 def check_server(settings: Settings) -> list[Finding]:
@@ -211,9 +212,9 @@ def _tls_fix(error: requests.RequestException) -> str:
     if code is None:
         return "Check the port, and whether the host of the Connection must begin with http:// or https://."
     if code == EXPIRED:
-        return "Check the clock of this machine; if it is right, tell those who run the server."
+        return f"Check the clock of this machine; if it is right, tell those who run the server. {UNCHECKED}"
     if code in OTHER_HOST:
-        return "Check the Connection's host: it must be the name that the certificate is for."
+        return f"Check the Connection's host: it must be the name that the certificate is for. {UNCHECKED}"
     return (
         "If that authority is your company's own, or your proxy's, name its certificate in the setting verify, as a "
         "PEM file: see docs/network.md. If you do not know it, do not send it a token."

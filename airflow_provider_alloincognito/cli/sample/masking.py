@@ -88,8 +88,9 @@ def _mask_digits(text: str) -> str:
     for one in text:
         if one.isdigit():
             count += 1
-            one = one if count <= first or count > max(digits - LAST, first + HIDDEN_DIGITS) else "*"
-        shown += one
+            shown += one if count <= first or count > max(digits - LAST, first + HIDDEN_DIGITS) else "*"
+        else:
+            shown += _shape(one)
     return _shortened(shown)
 
 
