@@ -17,6 +17,11 @@ def bytes_text(size: int) -> str:
     return f"{amount:,.1f} {units[-1]}"
 
 
+def rows_text(count: int) -> str:
+    """Return a number of rows as a text such as ``1 row`` or ``12,345 rows``."""
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
 def seconds_text(seconds: float) -> str:
     """Return a time in seconds as a text such as ``1.2 s``, ``14 s``, ``4 min 10 s``, ``2 h 5 min`` or ``7 d``."""
     if seconds < 9.95:

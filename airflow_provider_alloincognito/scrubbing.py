@@ -37,15 +37,24 @@ DATE_OR_NUMBER = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-# What a command prints holds numbers of other kinds as well, so this takes only what has a phone number's form.
+# What a command prints holds numbers of other kinds as well, so this takes only what has a phone number's form, in any
+# word (a file's name, a host's, a field's), and the logins in URLs. Digests, ids and times are kept.
 KEPT_OR_PERSONAL = re.compile(
     r"""
     (?P<kept>
-        \b (?:19|20)\d\d-[01]\d-[0-3]\d (?:[T ][0-2]\d:[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:[+-]\d\d:?\d\d)?)?
-      | \b [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} \b
+        (?<![0-9a-z]) (?:
+            (?:19|20)\d\d-[01]\d-[0-3]\d (?:[T ][0-2]\d:[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:[+-]\d\d:?\d\d)?)?
+          | \d{4}-[01]\d-[0-3]\d[ ][0-2]\d:[0-5]\d (?!\d)
+          | [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} (?![0-9a-z])
+          | [0-9a-f]{32,} (?![0-9a-z])
+        )
+      | (?<=://) (?-i:[A-Z_]*:[A-Z_]+@)  # placeholders
     )
-  | (?P<email> (?<![\w/.+-]) [\w.+-]+ @ [\w-]+ (?:\.[\w-]+)+ )
-  | (?<![0-9a-z.]) \+? \d (?: [ ()\u00a0-]{0,3} \d ){9,14} (?![0-9a-z])
+  | (?P<login> (?:(?<=://)|(?<=%3A%2F%2F)) (?:(?!%2F)[^\s/&"'])*? (?::|%3A) (?:(?!%2F)[^\s/&"'])* (?=@|%40) )
+  | (?P<email> (?<![\w.+-]) (?<!://) [\w.+-]+ (?:@|%40) [\w-]+ (?:\.[\w-]+)+ )
+  | (?<!\d) (?<!\d\.) \+? \d (?: (?:[^\S\n]|[()\u2010-\u2015-]){0,3} \d ){9,14} (?!\d)
+        (?: (?:[^\S\n]|[()\u2010-\u2015-]){1,3} \+? \d+ (?!\d|[.:]\d) )*  # numbers side by side
+  | (?<!\d) (?<!\d\.) \+? [78] (?=\d*\.\d+\.) (?:\.?\d){10} (?!\.?\d)
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -76,14 +85,14 @@ def scrub_hash(request_hash: str | None) -> str:
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """
-    Return ``text``, as long as it is and with its lines, without tokens, phone numbers and e-mail addresses.
+    Return ``text``, as long as it is and with its lines, without tokens, phone numbers, e-mail addresses and logins.
 
     For what a command prints: texts of the server in it were scrubbed before.
 
     :param secrets: tokens to remove besides all that look like one.
     """
     text = TOKEN.sub("<token>", _replaced(ANSI_SEQUENCE.sub("", text), sorted(filter(None, secrets), key=len)[::-1]))
-    text = KEPT_OR_PERSONAL.sub(lambda found: found["kept"] or ("<email>" if found["email"] else "<number>"), text)
+    text = KEPT_OR_PERSONAL.sub(lambda found: found["kept"] or f"<{found.lastgroup or 'number'}>", text)
     return "".join(one if one.isprintable() or one in "\n\t" else " " for one in text)
 
 

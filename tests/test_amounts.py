@@ -1,10 +1,10 @@
-"""Bytes and seconds as people read them; code: amounts.py."""
+"""Bytes, rows and seconds as people read them; code: amounts.py."""
 
 from __future__ import annotations
 
 import pytest
 
-from airflow_provider_alloincognito.amounts import bytes_text, seconds_text
+from airflow_provider_alloincognito.amounts import bytes_text, rows_text, seconds_text
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,8 @@ def test_bytes(size: int, text: str) -> None:
 )
 def test_seconds(seconds: float, text: str) -> None:
     assert seconds_text(seconds) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 rows"), (1, "1 row"), (12_345, "12,345 rows")])
+def test_rows(count: int, text: str) -> None:
+    assert rows_text(count) == text

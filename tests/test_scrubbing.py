@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import traceback
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, strategies as st
@@ -158,6 +159,10 @@ def test_a_message_is_one_line_of_limited_length(text: str) -> None:
         "12345678-1234-1234-1234-123456789012",
         "file:///data/calls/date=2026-11-25/calls.parquet",
         "s3://conn_id@bucket.example/calls.csv",
+        "alloincognito://:AUTHORIZATION_TOKEN@test-webapi.alloincognito.ru:4431",
+        "http://USER:PASSWORD@proxy.example:3128",
+        "valid until 3000-01-01 00:00 UTC",
+        "of 192.168.100.200, in 12.3456789012 s",
         "Wrote 1,234,567,890 rows",
         "1aebfdcc66107005abd2b118827014c7e5139f86578ebdbaf2084c202f781828",
         "twbfdoEhUI6kPSgOpPXT7Q==QUY5ODU=",
@@ -171,10 +176,14 @@ def test_what_is_no_phone_number_is_printed(text: str) -> None:
 
 @pytest.mark.parametrize(
     "number",
-    ["79161234567", "+79161234567", "8 (916) 123-45-67", "+7 916 123 45 67", "8-916-123-45-67", "9161234567"],
+    [
+        *("79161234567", "+79161234567", "8 (916) 123-45-67", "+7 916 123 45 67", "8-916-123-45-67", "9161234567"),
+        *("8.916.123.45.67", "8\u2013916\u2013123\u201345\u201367", "+7\t916\u2009123-45-67"),
+    ],
 )
 def test_a_phone_number_is_not_printed(number: str) -> None:
-    for text in (number, f"a call of {number}.", f"calls_{number}.csv", f"'{number}'", f"тел{number}"):
+    texts = number, f"a call of {number}.", f"calls_{number}.csv", f"'{number}'", f"тел{number}", f"tel{number}"
+    for text in (*texts, f"calls.{number}.csv", f"%2B{number}", f"d{number}.example", f"{number}x"):
         assert "<number>" in redact(text)
         assert number not in redact(text)
 
@@ -183,7 +192,21 @@ def test_tokens_and_addresses_are_not_printed() -> None:
     token = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2lnbmF0dXJl"
     assert redact(f"{token} of ivan.petrov@mail.example") == "<token> of <email>"
     assert redact("opaque-word and opaque", ["opaque", "opaque-word"]) == "<token> and <token>"
+    assert redact("ivan%40mail.example and /ivan@mail.example") == "<email> and /<email>"
     assert redact("\x1b[31mred\x1b[0m \x07") == "red  "
+
+
+def test_numbers_side_by_side_are_not_printed() -> None:
+    assert redact("7 916 123 45 67 8 916 123 45 68") == "<number>"
+
+
+@pytest.mark.parametrize("login", ["user:pass", "user:pa!s.w", ":pass", "user:p%40ss", "user:p@ss"])
+def test_the_login_in_a_url_is_not_printed(login: str) -> None:
+    url = f"http://{login}@proxy:3128"
+    assert redact(f"{url}, {url}") == "http://<login>@proxy:3128, http://<login>@proxy:3128"
+    assert "<login>" in (shown := redact(f"?proxies={quote(url, safe='')}&timeout=5"))
+    assert shown.endswith("%40proxy%3A3128&timeout=5")
+    assert not {"user", "pass"} & set(re.findall("[a-z]+", shown))
 
 
 @given(st.text())

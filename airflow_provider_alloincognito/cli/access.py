@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --host: a file with the authorization token, - for stdin; without it the environment variable "
         f"{TOKEN_VARIABLE}, or a prompt",
     )
-    group.add_argument("--token", action=_RefuseToken, nargs="?", help=argparse.SUPPRESS)
+    group.add_argument("--token", "--password", action=_RefuseToken, nargs="?", help=argparse.SUPPRESS)
     group.add_argument(
         "--set",
         action="append",
@@ -98,7 +98,7 @@ def read_access(options: argparse.Namespace, output: Output) -> Access:
 
     changes = dict(options.set)
     if options.host is not None:
-        connection = _of_arguments(options.host, _token(options.token_file))
+        connection = _of_arguments(options.host, _token(options.token_file, output))
         output.hide(*(connection.password or "").split())
         return read_connection(connection, changes)
     with naming_the_connection(options.conn_id):
@@ -155,7 +155,7 @@ def _of_arguments(host: str, token: str) -> Connection:
     return Connection(conn_id=DEFAULT_CONN_ID, conn_type="alloincognito", host=host, password=token)
 
 
-def _token(file: str | None) -> str:
+def _token(file: str | None, output: Output) -> str:
     if file == "-":
         return sys.stdin.read()
     if file is not None:
@@ -174,10 +174,4 @@ def _token(file: str | None) -> str:
             f"There is no token. Name a file with it (--token-file), or put it into the environment variable "
             f"{TOKEN_VARIABLE}."
         )
-    return _prompt("Authorization token (it is not shown): ")
-
-
-def _prompt(text: str) -> str:
-    from getpass import getpass
-
-    return getpass(text, stream=sys.stderr)
+    return output.ask("Authorization token (it is not shown): ", is_secret=True)

@@ -53,10 +53,15 @@ def run(name: str, options: argparse.Namespace) -> int:
     from airflow_provider_alloincognito.cli.output import opened_output
 
     with opened_output(options) as output:
-        from airflow_provider_alloincognito.compat import outside_a_task  # Airflow's import may print
 
-        with outside_a_task():
-            return output.explaining_errors(lambda: load(name).run(options, output))
+        def work() -> int:
+            # Airflow's import may print, and takes seconds, in which somebody may press Ctrl-C.
+            from airflow_provider_alloincognito.compat import outside_a_task
+
+            with outside_a_task():
+                return load(name).run(options, output)
+
+        return output.explaining_errors(work)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,7 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of ``python -m airflow_provider_alloincognito``."""
+    from airflow_provider_alloincognito.cli.output import redact_usage_errors
+
     parser = argparse.ArgumentParser(prog=PROGRAM, description=f"{DESCRIPTION}.")
+    redact_usage_errors(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
         module = load(name)

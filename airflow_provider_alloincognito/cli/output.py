@@ -22,6 +22,7 @@ from airflow_provider_alloincognito.scrubbing import redact
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
     from airflow_provider_alloincognito.hooks.findings import Finding
 
@@ -40,6 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="table: for people (default). json: one JSON document, and nothing else, on stdout",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="show the log, and the traceback of an error")
+    redact_usage_errors(parser)
+
+
+def redact_usage_errors(parser: argparse.ArgumentParser) -> None:
+    """Let a parser's errors, which quote the command line, be redacted as well."""
+    error = parser.error
+    parser.error = lambda message: error(redact(message))  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -74,7 +82,7 @@ class Output:
         self._secrets: set[str] = set()
         self._sources: list[Callable[[], Iterable[str]]] = []
         self._has_result = False
-        self._has_progress = False
+        self._bar: Progress | None = None
 
     def hide(self, *secrets: str) -> None:
         """Show ``<token>`` in place of these from now on; what has a token's form is hidden anyway."""
@@ -140,19 +148,42 @@ class Output:
         :param total: how much there is to do; None if that is not known.
         :return: a function that advances the bar by an amount.
         """
-        if self._has_progress or not self._errors.is_terminal:
+        if self._bar is not None or not self._errors.is_terminal:
             yield lambda amount: None
             return
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         parts = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()]
-        self._has_progress = True
         try:
             with Progress(*parts, console=self._errors, transient=True, redirect_stdout=False) as bar:
+                self._bar = bar
                 task = bar.add_task(self.redacted(description), total=total)
                 yield lambda amount: bar.advance(task, amount)
         finally:
-            self._has_progress = False
+            self._bar = None
+
+    def ask(self, text: str, *, is_secret: bool = False) -> str:
+        """
+        Return what the user types; empty after Ctrl-D.
+
+        :param text: the prompt.
+        :param is_secret: it is not shown.
+        """
+        from getpass import getpass
+
+        if self._bar is not None:
+            self._bar.stop()  # it would be drawn over the prompt
+        try:
+            if is_secret:
+                return getpass(text, self._stderr)
+            print(text, end="", file=self._stderr, flush=True)
+            return sys.stdin.readline().strip()
+        except EOFError:
+            print(file=self._stderr)
+            return ""
+        finally:
+            if self._bar is not None:
+                self._bar.start()
 
     # For scripts
 

@@ -8,7 +8,6 @@ A command makes or renews no pair, which would invalidate the one of running tas
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
@@ -64,12 +63,10 @@ class CommandVariableTokenStore(VariableTokenStore):
         _run("variables", "delete", self._claim_key(pair_id))
 
     def _write(self, key: str, sealed: str) -> None:
-        with NamedTemporaryFile("w", suffix=".json", delete=False) as file:
+        with NamedTemporaryFile("w", suffix=".json") as file:
             json.dump({key: {"value": sealed, "description": DESCRIPTION}}, file)
-        try:
+            file.flush()
             _run("variables", "import", file.name)
-        finally:
-            os.unlink(file.name)
 
 
 def _run(*arguments: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_alloincognito.amounts import rows_text
 from airflow_provider_alloincognito.errors import AlloincognitoResponseError, AlloincognitoWaitTimeout
 from airflow_provider_alloincognito.scrubbing import scrub_hash
 
@@ -94,7 +95,7 @@ def write_or_show(
             required_fields=getattr(options, "required_fields", None) or (),
             metadata=metadata,
         )
-    output.text(f"Wrote {landed.rows:,} rows, {bytes_text(landed.bytes)}: {landed.path}")
+    output.text(f"Wrote {rows_text(landed.rows)}, {bytes_text(landed.bytes)}: {landed.path}")
     return {**landed.summary(), "columns": landed.columns}
 
 
@@ -116,5 +117,5 @@ def _show(batches: Iterator[RowBatch], most: int, output: Output) -> dict[str, A
     if rows:
         output.table("", names, [[row.get(name) for name in names] for row in masked])
     more = "That is all." if is_all else "There are more: write them to a file with --output-path."
-    output.text(f"{len(rows)} rows, masked. {more}" if rows else "No calls.")
+    output.text(f"{rows_text(len(rows))}, masked. {more}" if rows else "No calls.")
     return {"path": None, "rows": len(rows) if is_all else None, "columns": names, "first_rows": masked}

@@ -148,7 +148,8 @@ def _request_docs(settings: Settings, reached: Network, longest: float) -> _Resp
 
 def _docs(settings: Settings, reached: Network, response: _Response) -> Finding:
     if response.failure is not None:
-        return Finding(Outcome.FAILED, str(response.failure), subject="/docs")
+        fix = "" if settings.server.startswith("https:") else "If it speaks TLS, let the host begin with https://."
+        return Finding(Outcome.FAILED, str(response.failure), fix, "/docs")
     via = f" through the proxy {reached.proxy.address}" if reached.proxy is not None else ""
     if response.status == HTTPStatus.OK:
         return Finding(Outcome.OK, f"The server {settings.server} responds{via}.", subject="/docs")

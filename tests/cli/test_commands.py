@@ -59,3 +59,22 @@ def test_the_examples_can_be_parsed(name: str) -> None:
     text = load(name).EXAMPLES.replace("\\\n", " ")
     for line in text.splitlines():
         assert build_parser().parse_args(shlex.split(line)[2:]).command == name
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "calls --number=79161234567 --period-start a --period-end b",
+        "calls --window 8(916)123-45-67",
+        "check 79161234567",
+        "check -o eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2lnbmF0dXJl",
+        "check --password opaque79161234567",
+        "79161234567",
+    ],
+)
+def test_wrong_usage_quotes_nothing_personal(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(line.split())
+    shown = capsys.readouterr().err
+    assert "error: " in shown
+    assert not [part for part in ("123", "eyJ", "opaque") if part in shown]

@@ -143,8 +143,8 @@ def raise_for_error(method: str, answer: Answer, settings: Settings, secrets: It
         message = said or "an HTTP status without a message"
         raise kind(method, answer.status, message, remedy=_remedy(method, answer.status, settings, answer.allow))
     if answer.status != ACCEPTED and (envelope is None or not envelope.has_result):
-        mapping = settings.api_mapping
-        places = f"{mapping.path_text('rowset')} or {mapping.path_text('fileContent')}"
+        sought = ("accessToken",) if method in ("create", "refresh") else ("rowset", "fileContent")
+        places = " or ".join(map(settings.api_mapping.path_text, sought))
         raise AlloincognitoResponseError(
             f"Unexpected response: no error and no result in the response to {method}, which should be at {places}. "
             f"{_check_path(method)}, and api_mapping. {DISCOVER}"

@@ -121,7 +121,7 @@ def _parse_proxy(value: str, source: str) -> Proxy:
     except (KeyError, ValueError):
         raise AlloincognitoSettingsError(
             f"{source} is not the address of a proxy. It must be a URL such as http://proxy.example:3128 or "
-            "http://user:password@proxy.example:3128. Percent-encode special characters of the user name and the "
+            "http://USER:PASSWORD@proxy.example:3128. Percent-encode special characters of the user name and the "
             "password, such as %2F for a slash: see docs/network.md."
         ) from None
     address = f"{host}:{port}"

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -87,12 +86,10 @@ def _login(options: argparse.Namespace, output: Output, token: str | None) -> Lo
         may_ask = sys.stdin.isatty() and options.output != "json"
         name = options.docs_user or os.environ.get(USER_VARIABLE)
         if not name and may_ask:
-            sys.stderr.write("The documentation wants a login. User: ")
-            sys.stderr.flush()
-            name = sys.stdin.readline().strip()
+            name = output.ask("The documentation wants a login. User: ")
         password = _password(options)
         if not password and name and may_ask:
-            password = getpass("Password (it is not shown): ", sys.stderr)
+            password = output.ask("Password (it is not shown): ", is_secret=True)
         output.hide(password)
         return (name, password) if name and password else None
 

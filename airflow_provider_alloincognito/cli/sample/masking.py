@@ -26,7 +26,7 @@ _TIME = re.compile(
     r"\d\d\.\d\d\.\d{4}( \d\d:\d\d(:\d\d)?)?|(\d{1,3}:)?\d\d:\d\d",
     re.ASCII,
 )
-_SMALL_NUMBER = re.compile(r"-?\d{1,6}(\.\d{1,3})?", re.ASCII)
+_SMALL_NUMBER = re.compile(r"-?\d{1,5}(\.\d{1,3})?", re.ASCII)
 _ID = re.compile(r"(?=.*\d)[\da-f-]{16,}", re.ASCII | re.IGNORECASE)
 _STATUS = """
 in out inbound outbound incoming outgoing internal external local callback answered answer no noanswer busy failed fail
@@ -35,6 +35,7 @@ voicemail входящий исходящий внутренний входящ�
 занято отклонен отклонён успешно успешный неуспешный завершен завершён потерян нет ответа да не
 """
 _WORDS_OF_STATUS = frozenset(_STATUS.split())
+_OF_ENUMERATIONS = {"direction", "way", "kind", "state", "call"}
 
 
 def mask(value: Any, *, is_enumeration: bool = False) -> str:
@@ -77,7 +78,7 @@ def is_enumeration(name: str, known: Sequence[Any]) -> bool:
         return True
     meant = words.concepts(name)
     is_coded = all(re.fullmatch(r"[A-Z_]+|[a-z_]+", text) for text in texts)
-    return is_coded and len(known) > 2 * len(texts) and bool(meant & {"direction", "way", "kind", "state"})
+    return is_coded and len(known) > 2 * len(texts) and bool(meant) and meant <= _OF_ENUMERATIONS
 
 
 def _mask_digits(text: str) -> str:

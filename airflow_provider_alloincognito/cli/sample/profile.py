@@ -51,14 +51,19 @@ def profile(one: RowField) -> FieldProfile:
     known = values.present(one.samples)
     distinct = {_key(value): value for value in known}
     is_enum = is_enumeration(one.name, known)
-    shown = [mask(value, is_enumeration=is_enum) for value in distinct.values()]
+    most = MOST_SHOWN_WORDS if is_enum else EXAMPLES
+    shown: dict[str, None] = {}
+    for value in distinct.values():
+        shown[mask(value, is_enumeration=is_enum)] = None
+        if len(shown) == most:
+            break
     return FieldProfile(
         one.name,
         _types(one.samples),
         schema_type(one),
         len(one.samples) - len(known),
         len(distinct),
-        tuple(dict.fromkeys(shown))[: MOST_SHOWN_WORDS if is_enum else EXAMPLES],
+        tuple(shown),
     )
 
 

@@ -6,11 +6,12 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_alloincognito.amounts import rows_text
 from airflow_provider_alloincognito.cli import writing
 from airflow_provider_alloincognito.cli.exit_codes import INCOMPLETE, OK
 from airflow_provider_alloincognito.cli.proposal import NEEDED, ROLES
 from airflow_provider_alloincognito.cli.sample.masking import mask
-from airflow_provider_alloincognito.cli.sample.profile import profile
+from airflow_provider_alloincognito.cli.sample.profile import FieldProfile, profile
 from airflow_provider_alloincognito.hooks.findings import Finding, Outcome
 from airflow_provider_alloincognito.scrubbing import scrub, scrub_hash
 
@@ -32,21 +33,22 @@ def report(options: argparse.Namespace, output: Output, seen: Seen) -> int:
     hook = seen.hook
     answer = _answer(seen.asked, hook)
     output.text(
-        f"{answer['rows']} rows{' (and more)' if answer['more'] else ''} from {answer['period_start']} to "
+        f"{rows_text(answer['rows'])}{' (and more)' if answer['more'] else ''} from {answer['period_start']} to "
         f"{answer['period_end']} ({answer['timezone']}), the first after {answer['seconds_to_first_row']} s, "
         f"all after {answer['seconds']} s."
     )
     output.text(
         "; ".join(f"{label} {answer[name]}" for name, label in _OF_ENVELOPE.items() if answer[name] is not None)
     )
-    _print_fields(output, seen)
+    profiles = list(map(profile, seen.fields))
+    _print_fields(output, seen, profiles)
     _print_guesses(output, seen)
     agrees = seen.verdict.timezone == hook.settings.timezone
     output.findings([Finding(Outcome.OK if agrees else Outcome.WARNING, seen.verdict.text, subject="Time zone")])
     document: dict[str, Any] = {
         "ok": not seen.proposal.missing,
         "answer": answer,
-        "fields": [asdict(profile(one)) for one in seen.fields],
+        "fields": list(map(asdict, profiles)),
         "guesses": [asdict(one) for one in seen.guesses],
         "timezone": asdict(seen.verdict),
         "proposal": _proposal(seen),
@@ -95,7 +97,7 @@ def _duration(value: Any) -> str | None:
         return None if value is None else mask(value)
 
 
-def _print_fields(output: Output, seen: Seen) -> None:
+def _print_fields(output: Output, seen: Seen, profiles: list[FieldProfile]) -> None:
     roles = {one.field: f"{one.role} ({one.confidence})" for one in seen.guesses}
     count = max(len(seen.asked.rows), 1)
     output.table(
@@ -110,7 +112,7 @@ def _print_fields(output: Output, seen: Seen) -> None:
                 ", ".join(one.examples),
                 roles.get(one.name, ""),
             )
-            for one in map(profile, seen.fields)
+            for one in profiles
         ],
     )
 
