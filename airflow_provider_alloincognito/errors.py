@@ -232,6 +232,8 @@ class AlloincognitoApiError(AlloincognitoError):
     code: int | float | str | None = None
     message: str = ""
     request_hash: str | None = None
+    path_may_be_wrong = False
+    """Whether the status is all that the server said, and may be about the path as well as about an id."""
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoBusyError,
     AlloincognitoConnectionError,
     AlloincognitoMissingExtraError,
+    AlloincognitoPathError,
     AlloincognitoResponseError,
     AlloincognitoRotationError,
     AlloincognitoSettingsError,
@@ -20,6 +21,7 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoTargetError,
     AlloincognitoTokenStoreError,
     AlloincognitoTruncatedError,
+    rebuild,
 )
 
 MOST_IN_A_ROW = 5
@@ -41,7 +43,7 @@ _NO_RESPONSE = (
     AlloincognitoTruncatedError,
 )
 _RESPONSES = (AlloincognitoApiError, AlloincognitoResponseError)
-# HTTP statuses that say nothing of one recording; by others, such as 404, servers say that it is gone.
+# HTTP statuses that say nothing of one recording; by 404, servers may say that it is gone.
 _WRONG_FOR_ALL = frozenset({301, 302, 303, 307, 308, 403, 405, 422, 501})
 _TOO_MANY_OPEN = frozenset({errno.EMFILE, errno.ENFILE})
 _NOT_THE_STORE = _TOO_MANY_OPEN | {errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ}
@@ -126,7 +128,8 @@ class RunStop:
                     )
             self._compare(error)
             ends = isinstance(error, _END_AT_ONCE) or self._in_a_row >= MOST_IN_A_ROW
-            ends = ends or (self._alike >= MOST_ALIKE and not self._has_landed)
+            if self._alike >= MOST_ALIKE and not self._has_landed:
+                ends, error = True, _as_wrong_path(error)
             if ends:
                 self.reason = self.reason or error
                 self.end()
@@ -136,6 +139,7 @@ class RunStop:
         """Count how many responses in a row have been wrong in the same way."""
         code = getattr(error, "code", None)
         is_wrong = type(error) is AlloincognitoResponseError or code in _WRONG_FOR_ALL
+        is_wrong = is_wrong or getattr(error, "path_may_be_wrong", False)
         alike = (type(error), code) if is_wrong else None
         self._alike = 0 if alike is None else self._alike + 1 if alike == self._last else 1
         self._last = alike
@@ -185,6 +189,13 @@ class RunStop:
     @property
     def _in_a_row(self) -> int:
         return max(self._without_response, self._refused)
+
+
+def _as_wrong_path(error: Exception) -> Exception:
+    """Return the error for a path that the server lacks, which another try cannot find either, if it is about that."""
+    if isinstance(error, AlloincognitoApiError) and error.path_may_be_wrong:
+        return rebuild(AlloincognitoPathError, error.args, vars(error))
+    return error
 
 
 def _has_errno(error: BaseException | None, numbers: frozenset[int]) -> bool:

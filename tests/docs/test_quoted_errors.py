@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ def quotes() -> list[str]:
     return re.findall(r"^\| `([^`]+)`", tables, re.MULTILINE)
 
 
+@cache
 def texts() -> str:
     """Return all texts in the package's code, with a mark where a value comes in."""
     found = []

@@ -32,6 +32,7 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoConnectionError,
     AlloincognitoError,
     AlloincognitoLandingError,
+    AlloincognitoPathError,
     AlloincognitoRecordingError,
     AlloincognitoResponseError,
     AlloincognitoStoppedError,
@@ -215,6 +216,15 @@ def test_responses_that_are_all_wrong_in_the_same_way_end_the_run(
     with pytest.raises(type(wrong), match=str(wrong)):
         land_recordings(server, IDS, tmp_path, concurrency=concurrency)
     assert 20 <= len(server.requested) < 20 + concurrency
+
+
+def test_a_path_that_the_server_lacks_ends_the_run_for_good(tmp_path: Path) -> None:
+    bare = AlloincognitoApiError("getcallrecordfile", 404, "an HTTP status without a message")
+    bare.path_may_be_wrong = True
+    server = FakeServer(dict.fromkeys(IDS, bare))
+    with pytest.raises(AlloincognitoPathError, match=str(bare)):
+        land_recordings(server, IDS, tmp_path, concurrency=1)
+    assert len(server.requested) == 20
 
 
 @pytest.mark.parametrize("others", [UNKNOWN, b"mp3", AlloincognitoRecordingError("The recording is empty.")])

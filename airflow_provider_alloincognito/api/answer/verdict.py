@@ -141,7 +141,9 @@ def raise_for_error(method: str, answer: Answer, settings: Settings, secrets: It
     if not 200 <= answer.status < 300:
         said = rejected_fields(answer.body, secrets) if answer.status in BAD_REQUEST else ""
         message = said or "an HTTP status without a message"
-        raise kind(method, answer.status, message, remedy=_remedy(method, answer.status, settings, answer.allow))
+        error = kind(method, answer.status, message, remedy=_remedy(method, answer.status, settings, answer.allow))
+        error.path_may_be_wrong = answer.status in GONE
+        raise error
     if answer.status != ACCEPTED and (envelope is None or not envelope.has_result):
         sought = ("accessToken",) if method in ("create", "refresh") else ("rowset", "fileContent")
         places = " or ".join(map(settings.api_mapping.path_text, sought))
