@@ -50,7 +50,7 @@ until airflow dags list-runs alloincognito_daily_calls --output plain 2> /dev/nu
 do sleep 5; done
 echo "== the scheduled run" $(date +%T)
 """
-MOSCOW = ZoneInfo("Europe/Moscow")
+ZONE = ZoneInfo(PRESETS["renamed"]["timezone"])
 
 pytestmark = [pytest.mark.commands, pytest.mark.long]
 
@@ -167,7 +167,7 @@ def machine(
         "OMSK_TOKEN": sandbox.authorization_token,
         # Ports that nothing else uses, and settings as they are on a fresh machine otherwise.
         "AIRFLOW__API__PORT": str(port),
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
     }
@@ -178,7 +178,6 @@ def machine(
             environment,
             {
                 "https://webapi.alloincognito.ru:4431": sandbox.url,
-                "http://localhost:8080": f"http://127.0.0.1:{port}",
                 "--constraint constraints.txt": f"--constraint {REPOSITORY}/constraints/airflow-3.3.txt",
                 "'airflow-provider-alloincognito[": f"'{REPOSITORY}[",
                 "https://storage.yandexcloud.net": f"http://127.0.0.1:{s3.port}",
@@ -204,7 +203,7 @@ def test_the_commands_of_a_page(machine: Machine, sandbox: Sandbox, s3: S3, tmp_
 
 def check_that_yesterday_has_landed(machine: Machine, sandbox: Sandbox) -> None:
     """Compare the table with the sandbox's own list."""
-    today = datetime.now(MOSCOW).date()
+    today = datetime.now(ZONE).date()
     yesterday = today - timedelta(days=1)
     program = (
         "import duckdb, json, sys\n"
