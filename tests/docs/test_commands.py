@@ -91,14 +91,15 @@ class Machine:
         script += [part for number, block in enumerate(commands(page)) for part in self._lines(block, folder, number)]
         script.append(then)
         log = self.home / f"{page.stem}.log"
-        shell = subprocess.Popen(
-            ["bash", "-c", "\n".join(script)],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log.open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with log.open("wb") as printed:
+            shell = subprocess.Popen(
+                ["bash", "-c", "\n".join(script)],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         try:
             code = shell.wait(LONGEST)
         finally:
