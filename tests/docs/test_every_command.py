@@ -50,7 +50,7 @@ until airflow dags list-runs alloincognito_daily_calls --output plain 2> /dev/nu
 do sleep 5; done
 echo "== the scheduled run" $(date +%T)
 """
-MOSCOW = ZoneInfo("Europe/Moscow")
+ZONE = ZoneInfo(PRESETS["renamed"]["timezone"])
 
 pytestmark = [pytest.mark.commands, pytest.mark.long]
 
@@ -91,14 +91,15 @@ class Machine:
         script += [part for number, block in enumerate(commands(page)) for part in self._lines(block, folder, number)]
         script.append(then)
         log = self.home / f"{page.stem}.log"
-        shell = subprocess.Popen(
-            ["bash", "-c", "\n".join(script)],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log.open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with log.open("wb") as printed:
+            shell = subprocess.Popen(
+                ["bash", "-c", "\n".join(script)],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         try:
             code = shell.wait(LONGEST)
         finally:
@@ -167,7 +168,7 @@ def machine(
         "OMSK_TOKEN": sandbox.authorization_token,
         # Ports that nothing else uses, and settings as they are on a fresh machine otherwise.
         "AIRFLOW__API__PORT": str(port),
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
     }
@@ -178,7 +179,6 @@ def machine(
             environment,
             {
                 "https://webapi.alloincognito.ru:4431": sandbox.url,
-                "http://localhost:8080": f"http://127.0.0.1:{port}",
                 "--constraint constraints.txt": f"--constraint {REPOSITORY}/constraints/airflow-3.3.txt",
                 "'airflow-provider-alloincognito[": f"'{REPOSITORY}[",
                 "https://storage.yandexcloud.net": f"http://127.0.0.1:{s3.port}",
@@ -204,7 +204,7 @@ def test_the_commands_of_a_page(machine: Machine, sandbox: Sandbox, s3: S3, tmp_
 
 def check_that_yesterday_has_landed(machine: Machine, sandbox: Sandbox) -> None:
     """Compare the table with the sandbox's own list."""
-    today = datetime.now(MOSCOW).date()
+    today = datetime.now(ZONE).date()
     yesterday = today - timedelta(days=1)
     program = (
         "import duckdb, json, sys\n"
