@@ -163,12 +163,18 @@ def _pretty(value: Any) -> str:
 
 def _connection(options: argparse.Namespace, output: Output, connection: ConnectionDraft) -> dict[str, Any]:
     """Save, print or describe the Connection."""
+    from airflow_provider_alloincognito.hooks.connection_check import check_token
+    from airflow_provider_alloincognito.hooks.findings import Outcome
+
     form = options.connection
     said: dict[str, Any] = {"id": connection.conn_id, "to": form, "extra": dict(connection.extra)}
     if form in PRINTED:
         text = {"json": connection.as_json, "uri": connection.as_uri, "add": connection.as_add_command}[form]()
         output.text(text)
         return {**said, "text": text}
+    token = check_token(connection.password or "")
+    if options.write and token.outcome is not Outcome.OK:
+        output.findings([token])
     if not options.write:
         output.text(f"Connection {connection.conn_id}: would be {'saved' if form == SAVE else f'written to {form}'}.")
     elif form == SAVE:
