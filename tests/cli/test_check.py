@@ -188,7 +188,7 @@ def test_the_end_of_a_certificate(
 def test_a_certificate_for_another_host(check_host: Cli, start_tls: Cli, bundle: tuple[trustme.CA, Path]) -> None:
     ran = check_host(start_tls(bundle[0], host="elsewhere.example").url, "--set", f"verify={bundle[1]}")
     assert ran.checks["TLS"] == "failed"
-    assert "Check the Connection's host" in ran.finding("TLS")
+    assert "Check --host" in ran.finding("TLS")
 
 
 def test_a_certificate_that_is_not_checked(check_host: Cli, start_tls: Cli) -> None:
