@@ -46,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="table",
         help="table: for people (default). json: one JSON document, and nothing else, on stdout",
     )
-    parser.add_argument("-v", "--verbose", action="store_true", help="show the log, and the traceback of an error")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="show the log, Airflow's included, and the traceback of an error"
+    )
     redact_usage_errors(parser)
 
 

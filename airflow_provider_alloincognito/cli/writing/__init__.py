@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--dag",
         metavar="FILE",
-        help="file of the daily DAG (default: alloincognito_daily_calls.py in Airflow's DAGs folder); made if it is "
-        "not there",
+        help="file of the daily DAG (default: alloincognito_daily_calls.py in Airflow's DAGs folder); created if "
+        "it does not exist",
     )
     group.add_argument(
         "--field",
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=_field,
         metavar="COLUMN=FIELD",
-        help="which field of a row is a column of the daily DAG, where the command is not sure; may be repeated: "
+        help="which field of a row fills a column of the daily DAG, where the command is not sure; may be repeated: "
         "--field started_at=calldate. An empty FIELD leaves the column out",
     )
 
