@@ -69,7 +69,7 @@ def add_pair_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--make-pair",
         action="store_true",
-        help="if the server accepts no stored token pair, make one and store it for tasks; that invalidates any made before",
+        help="if the server accepts no stored token pair, make one and store it for tasks; any other becomes invalid",
     )
 
 
