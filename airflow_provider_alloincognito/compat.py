@@ -11,6 +11,7 @@ the constraints of Airflow 2.11.0 to 3.1 exclude.
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,6 +108,7 @@ __all__ = [
     "outside_a_task",
     "store_link",
     "variable_or_none",
+    "without_log_of_airflow",
     *_PLACES,
 ]
 
@@ -160,6 +162,31 @@ def first_reschedule(context: Context) -> datetime | None:
     moment = getattr(context.get("ti"), "get_first_reschedule_date", lambda _: None)(context)
     # dag.test() of Airflow 3.0 has it as text.
     return datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+
+
+@contextmanager
+def without_log_of_airflow() -> Iterator[None]:
+    """Drop what Airflow's own loggers say in the ``with`` block: of a missing table, pages of tracebacks."""
+    airflows = logging.getLogger("airflow")
+    level = airflows.level
+    airflows.setLevel(logging.CRITICAL + 1)
+    processors: list[Any] = []
+    if AIRFLOW_VERSION >= (3, 0):  # its loggers are structlog's, and share one list
+        import structlog
+
+        processors = structlog.get_config()["processors"]
+    processors.insert(0, _drop)
+    try:
+        yield
+    finally:
+        airflows.setLevel(level)
+        processors.remove(_drop)
+
+
+def _drop(*_: Any) -> Any:
+    import structlog
+
+    raise structlog.DropEvent
 
 
 @contextmanager

@@ -23,13 +23,14 @@ ANSI_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 TOKEN = re.compile(r"eyJ[\w-]{5,}(?:\.[\w-]*)*|(?<=Bearer )\S+", re.IGNORECASE)
 LONG_WORD = re.compile(r"[\w.+/=-]{60,}")
 # A date or a time of day is kept. Seven digits or more are removed, in groups of any kind: what is between two of them
-# is neither a letter nor a digit, or the escape of such a character. A UUID may lose a part: better that than to keep
+# is neither a letter nor a digit, or the escape of such a character. What has only the form of a date, a typo such as
+# 2026-13-45, is kept too. A UUID may lose a part: better that than to keep
 # a number.
 DATE_OR_NUMBER = re.compile(
     r"""
     (?<!\d)
     (?P<date>
-        (?:19|20)\d\d-[01]\d-[0-3]\d (?:[T ][0-2]\d:[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:[+-]\d\d:?\d\d)?)?
+        (?:19|20)\d\d-\d\d?-\d\d? (?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[+-]\d\d:?\d\d)?)?
       | [0-3]\d\.[01]\d\.(?:19|20)\d\d (?:[ ][0-2]\d:[0-5]\d(?::[0-5]\d)?)?
       | [0-2]\d:[0-5]\d:[0-5]\d(?:\.\d{1,9})?
     ) (?![-_./:]?\d)
@@ -45,6 +46,7 @@ KEPT_OR_PERSONAL = re.compile(
         (?<![0-9a-z]) (?:
             (?:19|20)\d\d-[01]\d-[0-3]\d (?:[T ][0-2]\d:[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:[+-]\d\d:?\d\d)?)?
           | \d{4}-[01]\d-[0-3]\d[ ][0-2]\d:[0-5]\d (?!\d)
+          | (?:19|20)\d\d-\d\d?-\d\d?[T ]\d\d:\d\d(?::\d\d)? (?!\d)  # a typo
           | [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} (?![0-9a-z])
           | [0-9a-f]{32,} (?![0-9a-z])
         )

@@ -43,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Connection", "One of Airflow's, or a host with a token. Every setting can be overridden."
     )
     which = group.add_mutually_exclusive_group()
-    which.add_argument("--conn-id", default=DEFAULT_CONN_ID, metavar="ID", help="Airflow Connection (%(default)s)")
+    which.add_argument(
+        "--conn-id", default=DEFAULT_CONN_ID, metavar="ID", help="Airflow Connection (default: %(default)s)"
+    )
     which.add_argument("--host", metavar="URL", help="server, such as https://test-webapi.alloincognito.ru:4431")
     group.add_argument(
         "--token-file",
@@ -67,8 +69,7 @@ def add_pair_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--make-pair",
         action="store_true",
-        help="make a token pair if none is stored that the server accepts, and store it for tasks; that invalidates "
-        "any pair made before",
+        help="if the server accepts no stored token pair, make one and store it for tasks; any other becomes invalid",
     )
 
 

@@ -31,9 +31,15 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 def add_period(parser: argparse.ArgumentParser, *, required: bool) -> None:
     """Add the period."""
     zone = "without a zone it is in the API's (setting timezone)"
-    parser.add_argument("--period-start", required=required, metavar="TIME", help=f"first moment; {zone}")
-    parser.add_argument("--period-end", required=required, metavar="TIME", help=f"moment after the period; {zone}")
-    parser.add_argument("--start-time-field", metavar="FIELD", help="cut rows to the period by this field of a row")
+    parser.add_argument("--period-start", required=required, metavar="TIME", help=f"first moment of the period; {zone}")
+    parser.add_argument(
+        "--period-end", required=required, metavar="TIME", help=f"first moment after the period; {zone}"
+    )
+    parser.add_argument(
+        "--start-time-field",
+        metavar="FIELD",
+        help="the row's field with the call's start: rows outside the period are removed (default: the setting)",
+    )
 
 
 def add_file_of_calls(parser: argparse.ArgumentParser) -> None:
@@ -42,22 +48,43 @@ def add_file_of_calls(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--output-path", metavar="FILE", help="such as calls.parquet, calls.csv.gz or s3://conn_id@bucket/calls.jsonl"
     )
-    group.add_argument("--file-format", metavar="FORMAT", help="parquet, jsonl or csv; default by the suffix")
+    group.add_argument("--file-format", metavar="FORMAT", help="parquet, jsonl or csv (default: by the suffix)")
     group.add_argument("--schema", metavar="FILE_OR_JSON", help='types of columns, such as {"duration": "int64"}')
-    group.add_argument("--unknown-fields", choices=("keep", "refuse"), default="keep", help="that the schema lacks")
+    group.add_argument(
+        "--unknown-fields",
+        choices=("keep", "refuse"),
+        default="keep",
+        help="keep fields that --schema lacks, as text (default), or fail",
+    )
     group.add_argument("--min-rows", type=_whole_number, default=0, metavar="N", help="fail if there are fewer rows")
     group.add_argument("--escape-formulas", action="store_true", help="protect spreadsheets from formulas in CSV")
     group.add_argument(
-        "--rows", type=_whole_number, default=PREVIEW_ROWS, metavar="N", help="how many rows to show (%(default)s)"
+        "--rows",
+        type=_whole_number,
+        default=PREVIEW_ROWS,
+        metavar="N",
+        help="how many rows to show (default: %(default)s)",
     )
 
 
 def add_waiting(parser: argparse.ArgumentParser) -> None:
     """Add how long to wait for a result that is not ready."""
     group = parser.add_argument_group("Waiting", "For a result that is not ready at once.")
-    group.add_argument("--poll-interval", type=_seconds, default=POLL_INTERVAL, metavar="S", help="(%(default)s s)")
-    group.add_argument("--wait-timeout", type=_seconds, default=WAIT_TIMEOUT, metavar="S", help="(%(default)s s)")
-    group.add_argument("--ready-check", metavar="DOTTED_PATH", help="a function that says whether a result is ready")
+    group.add_argument(
+        "--poll-interval",
+        type=_seconds,
+        default=POLL_INTERVAL,
+        metavar="S",
+        help="seconds between requests for the result (default: %(default)g)",
+    )
+    group.add_argument(
+        "--wait-timeout",
+        type=_seconds,
+        default=WAIT_TIMEOUT,
+        metavar="S",
+        help="seconds to wait at most (default: %(default)g)",
+    )
+    group.add_argument("--ready-check", metavar="DOTTED_PATH", help="a function that tells whether a result is ready")
 
 
 def resolved_period(options: argparse.Namespace, hook: AlloincognitoHook) -> tuple[datetime, datetime]:

@@ -28,11 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     arguments.add_period(parser, required=True)
     parser.add_argument("--allow-incomplete", action="store_true", help="accept a period that has not ended yet")
-    parser.add_argument("--window", type=float, metavar="S", help="longest period of one request, in seconds")
+    parser.add_argument(
+        "--window", type=float, metavar="S", help="longest period of one request, in seconds (default: no limit)"
+    )
     which = parser.add_argument_group("Which calls").add_mutually_exclusive_group()
-    which.add_argument("--numbers-file", metavar="FILE", help="only calls of these numbers, one a line")
     which.add_argument(
-        "--numbers", metavar="LIST", help="likewise, with commas; every user of this machine can see them"
+        "--numbers-file", metavar="FILE", help="only the calls of the numbers in this file, one per line"
+    )
+    which.add_argument(
+        "--numbers", metavar="LIST", help="the same, separated by commas; every user of this machine can see them"
     )
     group = parser.add_argument_group("Filters")
     group.add_argument("--direction", help="all (default), outgoing, incoming, or the API's 0, 1, 2")
@@ -41,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--is-call-record", action="store_true", help="only calls that have a recording")
     group.add_argument("--is-read", metavar="0|1", help="the API's voicemail flag")
     arguments.add_file_of_calls(parser)
-    parser.add_argument("--required-fields", nargs="+", metavar="FIELD", help="fail if no row has one of these fields")
+    parser.add_argument(
+        "--required-fields", nargs="+", metavar="FIELD", help="fail if one of these fields is in no row"
+    )
     arguments.add_waiting(parser)
     arguments.add_common(parser)
 

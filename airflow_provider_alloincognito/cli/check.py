@@ -38,7 +38,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
 
     with output.progress("Checking"):
         findings = run_checks(read, makes_pair=options.make_pair, tries_to_write=True)
-    output.findings(findings)
+    findings = output.findings(findings)
     is_good = all(finding.outcome is not Outcome.FAILED for finding in findings)
     output.result(
         {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
@@ -56,9 +57,9 @@ def run(name: str, options: argparse.Namespace) -> int:
 
         def work() -> int:
             # Airflow's import may print, and takes seconds, in which somebody may press Ctrl-C.
-            from airflow_provider_alloincognito.compat import outside_a_task
+            from airflow_provider_alloincognito.compat import outside_a_task, without_log_of_airflow
 
-            with outside_a_task():
+            with outside_a_task(), nullcontext() if options.verbose else without_log_of_airflow():
                 return load(name).run(options, output)
 
         return output.explaining_errors(work)

@@ -10,14 +10,17 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TextIO
 
 from airflow_provider_alloincognito.cli.exit_codes import FAILED, INTERRUPTED, WRONG_USAGE
+from airflow_provider_alloincognito.cli.wording import in_words_of
 from airflow_provider_alloincognito.scrubbing import redact
 
 if TYPE_CHECKING:
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
     from airflow_provider_alloincognito.hooks.findings import Finding
 
 PACKAGE = __name__.partition(".")[0]
+VALUE_OF_NO_OPTION = re.compile(
+    r"(ambiguous option: [^=\s]+)=.*(?= could match )|(?<=ignored explicit argument).*", re.DOTALL
+)
 SHORTEST_SECRET = 6
 """What is shorter is no token, and may be part of any word."""
 
@@ -40,14 +46,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="table",
         help="table: for people (default). json: one JSON document, and nothing else, on stdout",
     )
-    parser.add_argument("-v", "--verbose", action="store_true", help="show the log, and the traceback of an error")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="show the log, Airflow's included, and the traceback of an error"
+    )
     redact_usage_errors(parser)
 
 
 def redact_usage_errors(parser: argparse.ArgumentParser) -> None:
-    """Let a parser's errors, which quote the command line, be redacted as well."""
-    error = parser.error
-    parser.error = lambda message: error(redact(message))  # type: ignore[method-assign]
+    """Let a parser's errors, which quote the command line, be redacted, without values that no option takes."""
+    error, parse = parser.error, parser.parse_known_args
+
+    def parse_all(*arguments: Any, **more: Any) -> tuple[Any, list[str]]:
+        """Refuse the rest here: Airflow's own parser would quote it."""
+        options, rest = parse(*arguments, **more)
+        if rest:
+            names = [word.partition("=")[0] for word in rest if word.startswith("--")]
+            parser.error(f"unrecognized arguments: {' '.join(names) or 'more than the command takes'}")
+        return options, rest
+
+    parser.error = lambda message: error(redact(VALUE_OF_NO_OPTION.sub(r"\1", message)))  # type: ignore[method-assign]
+    parser.parse_known_args = parse_all  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -59,7 +77,13 @@ def opened_output(options: argparse.Namespace) -> Iterator[Output]:
     """
     with ExitStack() as stack:
         stdout = stack.enter_context(_stdout_to_stderr())
-        output = Output(stdout, sys.stderr, is_json=options.output == "json", is_verbose=options.verbose)
+        output = Output(
+            stdout,
+            sys.stderr,
+            is_json=options.output == "json",
+            is_verbose=options.verbose,
+            reword=partial(in_words_of, options),
+        )
         stack.enter_context(output.logging())
         yield output
 
@@ -72,11 +96,21 @@ class Output:
     :param stderr: gets the log, the progress and errors; with ``is_json`` also what people read.
     :param is_json: whether a script reads ``stdout``.
     :param is_verbose: whether to show the log and tracebacks.
+    :param reword: returns the text of an error or a finding in the command's words.
     """
 
-    def __init__(self, stdout: TextIO, stderr: TextIO, *, is_json: bool, is_verbose: bool) -> None:
+    def __init__(
+        self,
+        stdout: TextIO,
+        stderr: TextIO,
+        *,
+        is_json: bool,
+        is_verbose: bool,
+        reword: Callable[[str], str] = str,
+    ) -> None:
         self.is_json = is_json
         self.is_verbose = is_verbose
+        self._reword = reword
         self._stdout = stdout
         self._stderr = stderr
         self._secrets: set[str] = set()
@@ -104,8 +138,9 @@ class Output:
         """Print a text of any number of lines."""
         self._console.print(self.redacted(text))
 
-    def findings(self, findings: Iterable[Finding]) -> None:
-        """Print what checks have found, each with its fix."""
+    def findings(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Print what checks have found, each with its fix, and return it in the command's words."""
+        findings = [replace(one, text=self._reword(one.text), fix=self._reword(one.fix)) for one in findings]
         colours = {"OK": "green", "WARNING": "yellow", "FAILED": "bold red"}
         for finding in findings:
             word = finding.outcome.name
@@ -114,6 +149,7 @@ class Output:
             self._console.print(self.redacted(f"{subject}{finding.text}"))
             if finding.fix:
                 self._console.print(self.redacted(f"{'':8}{finding.fix}"))
+        return findings
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """
@@ -230,7 +266,7 @@ class Output:
         except BrokenPipeError:  # whoever read stdout has seen enough
             return FAILED
         except errors.AlloincognitoError as error:
-            self._report(error, str(error))
+            self._report(error, self._reword(str(error)))
             return WRONG_USAGE if isinstance(error, wrong_usage) else FAILED
         except Exception as error:  # noqa: BLE001 - a traceback of Python's would show what must not be shown
             self._report(

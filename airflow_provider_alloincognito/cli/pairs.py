@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.tokens.stored_pair import StoredPairKeeper
 from airflow_provider_alloincognito.api.tokens.stores import LockingTokenStore
-from airflow_provider_alloincognito.cli.airflow_command import run_airflow
+from airflow_provider_alloincognito.cli.airflow_command import database_problem, run_airflow
 from airflow_provider_alloincognito.compat import TASKS_ALONE_SET_VARIABLES
 from airflow_provider_alloincognito.errors import AlloincognitoTokenStoreError
 from airflow_provider_alloincognito.hooks.shared import share_pair, token_store_for
@@ -74,5 +74,5 @@ def _run(*arguments: str) -> None:
     if outcome.returncode != 0 or "failed" in outcome.stdout:  # an import that fails ends with 0
         raise AlloincognitoTokenStoreError(
             f"The Airflow Variable that keeps the token pair could not be set: 'airflow {arguments[0]} {arguments[1]}' "
-            "failed. Check whether 'airflow db check-migrations' succeeds here, or keep the pair in Redis (pair_store)."
+            f"failed. {database_problem() or 'Try again with -v, or keep the pair in Redis (pair_store).'}"
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
     from airflow_provider_alloincognito.landing.recordings import Fetch, LandedRecordings, Recording
 
-HELP = "Fetch recordings into a folder, by their ids or of landed calls"
+HELP = "Fetch recordings into a folder, by their ids or for the calls in a file"
 EXAMPLES = """\
   airflow alloincognito recording 6d621781-95c4-4cae-8a1c-ac4757ad8540 --output-path recordings
   airflow alloincognito recording --calls calls.parquet --output-path s3://conn_id@bucket/recordings"""
@@ -25,13 +25,24 @@ EXAMPLES = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("record_file_ids", nargs="*", metavar="ID", help="ids of recordings")
-    parser.add_argument("--calls", metavar="FILE", help="the recordings of these landed calls instead")
-    parser.add_argument("--record-file-id-field", metavar="FIELD", help="with --calls: the column with the ids")
-    parser.add_argument("--output-path", required=True, metavar="FOLDER", help="where the files go")
-    parser.add_argument("--manifest-path", metavar="FILE", help="default: manifest.jsonl in the folder")
-    parser.add_argument("--concurrency", type=int, choices=range(1, 33), default=4, metavar="N", help="(%(default)s)")
+    parser.add_argument("--calls", metavar="FILE", help="instead of ids: a file of calls, to fetch their recordings")
     parser.add_argument(
-        "--no-skip-existing", dest="skip_existing", action="store_false", help="fetch again what is there already"
+        "--record-file-id-field", metavar="FIELD", help="with --calls: the column with the ids (default: the setting)"
+    )
+    parser.add_argument("--output-path", required=True, metavar="FOLDER", help="where the files go")
+    parser.add_argument(
+        "--manifest-path", metavar="FILE", help="list of what was fetched (default: manifest.jsonl in the folder)"
+    )
+    parser.add_argument(
+        "--concurrency",
+        type=int,
+        choices=range(1, 33),
+        default=4,
+        metavar="N",
+        help="how many to fetch at a time (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--no-skip-existing", dest="skip_existing", action="store_false", help="fetch again what is already there"
     )
     arguments.add_common(parser)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_alloincognito.cli.output import Output
     from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 
-HELP = "Fetch the result of an earlier request into a file, or show the first calls of it"
+HELP = "Fetch the result of an earlier request into a file, or show its first calls"
 EXAMPLES = """\
   airflow alloincognito result 'twbfdoEhUI6kPSgOpPXT7Q==QUY5ODU='
   airflow alloincognito result 'twbfdoEhUI6kPSgOpPXT7Q==QUY5ODU=' --output-path calls.parquet"""
@@ -23,7 +23,7 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("request_hash", metavar="HASH", help="requestHash of any response, as it came")
+    parser.add_argument("request_hash", metavar="HASH", help="the requestHash of an earlier response, unchanged")
     arguments.add_period(parser, required=False)
     arguments.add_file_of_calls(parser)
     arguments.add_waiting(parser)

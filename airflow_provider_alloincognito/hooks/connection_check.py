@@ -12,11 +12,12 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 
 from airflow_provider_alloincognito.api import methods
 from airflow_provider_alloincognito.api.answer import verdict
-from airflow_provider_alloincognito.api.tokens.pair import jwt_expiry, utc_now
+from airflow_provider_alloincognito.api.tokens.pair import jwt_expiry, looks_shortened, utc_now
 from airflow_provider_alloincognito.api.tokens.steps import Send
 from airflow_provider_alloincognito.api.tokens.stores import (
     ClaimingTokenStore,
@@ -51,6 +52,7 @@ NOT_TRIED = (
     "The authorization token was not tried: that makes a new token pair, which invalidates the one in use.",
     "Run a task to try it, or see test_makes_pair in docs/connection.md and --make-pair in docs/cli.md.",
 )
+COPY_AGAIN = "Copy the whole token again."
 SAVED_TOKEN = (
     "If it is saved already, put it in again: Airflow 2's form does not pass a saved token to its Test button."
 )
@@ -86,7 +88,11 @@ def run_checks(
         return [Finding(Outcome.FAILED, str(error), fix, "Connection")]
     except AlloincognitoSettingsError as error:
         return [Finding(Outcome.FAILED, str(error), subject="Connection")]
-    findings = [*check_server(access.settings), check_token(access), check_store(access, tries_to_write=tries_to_write)]
+    findings = [
+        *check_server(access.settings),
+        check_token(access.authorization_token),
+        check_store(access, tries_to_write=tries_to_write),
+    ]
     if not any(finding.outcome is Outcome.FAILED for finding in findings):
         may_make = access.settings.test_makes_pair if makes_pair is None else makes_pair
         pair = check_pair(access, may_make=may_make, is_writable=tries_to_write)
@@ -94,24 +100,26 @@ def run_checks(
     return findings
 
 
-def check_token(access: Access) -> Finding:
+def check_token(token: str) -> Finding:
     """Check the form of the authorization token, and its end."""
-    if access.authorization_token.count(".") != 2:
-        return Finding(
-            Outcome.WARNING,
-            "The password is not a JWT (a JWT has two dots), so it is probably not the authorization token.",
-            "Copy the token again.",
-            "Token",
-        )
-    end = jwt_expiry(access.authorization_token)
-    if end is None:
-        text = "The password has the form of a JWT, as the authorization token has."
-    elif end < utc_now():
+    found = partial(Finding, subject="Token")
+    end = jwt_expiry(token)
+    if end is not None and end < utc_now():
         text = f"The authorization token expired on {end:%Y-%m-%d %H:%M} UTC."
-        return Finding(Outcome.FAILED, text, "Make a new one in the personal account.", "Token")
-    else:
-        text = f"The password is a JWT that is valid until {end:%Y-%m-%d %H:%M} UTC."
-    return Finding(Outcome.OK, text, subject="Token")
+        return found(Outcome.FAILED, text, "Make a new one in the personal account.")
+    if looks_shortened(token):
+        return found(
+            Outcome.WARNING,
+            f"The authorization token looks shortened: it begins as a JWT does, but its end is missing (it has "
+            f"{len(token)} characters).",
+            COPY_AGAIN,
+        )
+    if token.count(".") != 2:
+        text = "The password is not a JWT (a JWT has two dots), so it is probably not the authorization token."
+        return found(Outcome.WARNING, text, COPY_AGAIN)
+    if end is None:
+        return found(Outcome.OK, "The password has the form of a JWT, as the authorization token has.")
+    return found(Outcome.OK, f"The password is a JWT that is valid until {end:%Y-%m-%d %H:%M} UTC.")
 
 
 def check_store(access: Access, *, tries_to_write: bool = False) -> Finding:

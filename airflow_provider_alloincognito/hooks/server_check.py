@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -128,18 +128,28 @@ class _Response:
     :param status: the HTTP status; None if nothing came.
     :param error: the transport's error, if nothing came.
     :param failure: the same for people.
+    :param elsewhere: the other server that it redirects to; empty if it does not.
     """
 
     status: int | None = None
+    elsewhere: str = ""
     error: requests.RequestException | None = None
     failure: AlloincognitoError | None = None
 
 
 def _request_docs(settings: Settings, reached: Network, longest: float) -> _Response:
     flight = InFlight(settings, threading.Event()).begin("GET /docs", longest)
+    url = f"{settings.server}/docs"
     try:
         with ServerSession(reached) as session, flight.sending():
-            return _Response(session.get(f"{settings.server}/docs", timeout=longest, stream=True).status_code)
+            for _ in range(network.MOST_REDIRECTS + 1):
+                response = session.get(url, timeout=longest, stream=True)
+                if response.status_code not in network.REDIRECTS:
+                    break
+                url = urljoin(url, response.headers.get("Location", ""))
+                if network.origin(url) != network.origin(settings.server):
+                    return _Response(response.status_code, elsewhere=network.origin(url))
+            return _Response(response.status_code)
     except requests.RequestException as error:
         return _Response(error=error, failure=flight.explain(no_response_error("GET /docs", reached, error)))
     finally:
@@ -153,6 +163,14 @@ def _docs(settings: Settings, reached: Network, response: _Response) -> Finding:
     via = f" through the proxy {reached.proxy.address}" if reached.proxy is not None else ""
     if response.status == HTTPStatus.OK:
         return Finding(Outcome.OK, f"The server {settings.server} responds{via}.", subject="/docs")
+    if response.elsewhere:
+        return Finding(
+            Outcome.WARNING,
+            f"The server {settings.server} responds{via}, but redirects requests for its page /docs to another server, "
+            f"{response.elsewhere}.",
+            "That may be where users log in, or the API's present address: open the page /docs in a browser.",
+            "/docs",
+        )
     return Finding(
         Outcome.WARNING,
         f"The server {settings.server} responds{via}, but to a request for its page /docs with HTTP status "

@@ -78,6 +78,6 @@ class VariableTokenStore:
 def _store_error(done: str, error: Exception) -> AlloincognitoTokenStoreError:
     return AlloincognitoTokenStoreError(
         f"The Airflow Variable that keeps the token pair could not be {done} ({type(error).__name__}). Check whether "
-        "Airflow's API server or database can be reached from here. In Airflow 3, only tasks and triggers can use "
-        "Variables."
+        "Airflow's API server or database can be reached from here; if the database is new, run 'airflow db migrate' "
+        "once. In Airflow 3, only tasks and triggers can use Variables."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -84,7 +86,7 @@ def moment(name: str, given: datetime | str | None, context: Context, zone: Zone
     if not given and len({bool(params.get(one)) for one in INTERVAL}) > 1:
         raise AlloincognitoQueryError(
             "Of the run's params period_start and period_end only one is given, so it is not clear which calls are "
-            "meant. Trigger the run again with both, or with none of them."
+            f"meant.{_mistyped(params)} Trigger the run again with both, or with none of them."
         )
     value: Any = given or params.get(name) or context.get(INTERVAL[name])
     if not value:
@@ -99,6 +101,13 @@ def moment(name: str, given: datetime | str | None, context: Context, zone: Zone
             f"{name} is {scrub(repr(value))}, which is not a valid time. Give a datetime or a text such as "
             "'2026-03-01 00:00:00' or '2026-03-01T00:00:00+03:00'."
         ) from None
+
+
+def _mistyped(params: Iterable[str]) -> str:
+    """Return a sentence about a param whose name is nearly that of one which is missing."""
+    others = [name for name in params if name not in INTERVAL]
+    near = [(name, close[0]) for name in others if (close := difflib.get_close_matches(name, INTERVAL, 1, 0.85))]
+    return "".join(f" Is {scrub(repr(name))} meant to be {meant}?" for name, meant in near[:1])
 
 
 def has_interval(context: Context) -> bool:

@@ -240,3 +240,11 @@ def test_a_window_below_a_second_is_an_error(window: timedelta) -> None:
 
 def test_the_repr_has_no_number() -> None:
     assert NUMBER not in repr(checked(numbers=[NUMBER]))
+
+
+def test_only_an_empty_interval_is_explained_by_the_schedule() -> None:
+    start, end = datetime(2025, 6, 2, tzinfo=UTC), datetime(2025, 6, 1, tzinfo=UTC)
+    with pytest.raises(AlloincognitoQueryError, match=r"Swap the two\.$"):
+        CallListQuery.checked(period_start=start, period_end=end)
+    with pytest.raises(AlloincognitoQueryError, match="cron string"):
+        CallListQuery.checked(period_start=start, period_end=start)

@@ -111,6 +111,26 @@ def test_a_proxy_that_is_not_there(check_host: Cli, monkeypatch: pytest.MonkeyPa
     assert "secret-word" not in ran.out + ran.err
 
 
+@pytest.mark.parametrize("target", ["/docs/", "/swagger/index.html"])
+def test_docs_may_be_elsewhere_on_the_server(check_host: Cli, plain_server: Cli, target: str) -> None:
+    server = plain_server({"/docs": Said(b"", 302, {"Location": target}), target: Said(b"<html></html>")})
+    assert check_host(server.url).checks["/docs"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [("https://login.example/sso?from=docs", "another server, https://login.example:443."), ("/docs", "status 302")],
+)
+def test_docs_that_redirect_elsewhere_or_without_end(
+    check_host: Cli, plain_server: Cli, target: str, said: str
+) -> None:
+    server = plain_server({"/docs": Said(b"", 302, {"Location": target})})
+    ran = check_host(server.url)
+    assert ran.checks["/docs"] == "warning"
+    assert said in ran.finding("/docs")
+    assert len(server.asked) <= 6
+
+
 # TLS
 
 
@@ -168,7 +188,7 @@ def test_the_end_of_a_certificate(
 def test_a_certificate_for_another_host(check_host: Cli, start_tls: Cli, bundle: tuple[trustme.CA, Path]) -> None:
     ran = check_host(start_tls(bundle[0], host="elsewhere.example").url, "--set", f"verify={bundle[1]}")
     assert ran.checks["TLS"] == "failed"
-    assert "Check the Connection's host" in ran.finding("TLS")
+    assert "Check --host" in ran.finding("TLS")
 
 
 def test_a_certificate_that_is_not_checked(check_host: Cli, start_tls: Cli) -> None:
@@ -189,11 +209,42 @@ def test_plain_http_where_tls_was_meant(check_host: Cli, sandbox: Sandbox) -> No
 def test_a_malformed_token(check_host: Cli, sandbox: Sandbox) -> None:
     ran = check_host(sandbox.url, token="opaque")
     assert ran.checks["Token"] == "warning"
-    assert "Copy the token again" in ran.finding("Token")
+    assert "Copy the whole token again" in ran.finding("Token")
     ran = check_host(sandbox.url, token="two words")
     assert ran.code == 1
     assert "space" in ran.finding("Connection")
     assert rotations(sandbox) == 0
+
+
+SIGNED = {
+    alg: f"{encoded}.eyJleHAiOjQwMDAwMDAwMDB9."
+    for alg, encoded in {
+        "HS256": "eyJhbGciOiJIUzI1NiJ9",
+        "RS256": "eyJhbGciOiJSUzI1NiJ9",
+        "XX1": "eyJhbGciOiJYWDEifQ",
+    }.items()
+}
+
+
+@pytest.mark.parametrize(
+    ("token", "outcome"),
+    [
+        (SIGNED["HS256"] + 43 * "s", "ok"),
+        (SIGNED["RS256"] + 342 * "s", "ok"),
+        (SIGNED["RS256"] + 512 * "s", "ok"),
+        (SIGNED["XX1"] + "s", "ok"),
+        (SIGNED["HS256"] + 42 * "s", "warning"),
+        (SIGNED["RS256"] + 341 * "s", "warning"),
+        (SIGNED["RS256"] + 513 * "s", "warning"),
+        (SIGNED["RS256"], "warning"),
+        (SIGNED["RS256"][:30], "warning"),
+        (SIGNED["RS256"][:10], "warning"),
+    ],
+)
+def test_a_shortened_token(check_host: Cli, sandbox: Sandbox, token: str, outcome: str) -> None:
+    ran = check_host(sandbox.url, token=token)
+    assert ran.checks["Token"] == outcome
+    assert ("looks shortened" in ran.finding("Token")) == (outcome == "warning")
 
 
 def test_a_token_that_has_ended(check_host: Cli, sandbox: Sandbox) -> None:

@@ -78,3 +78,27 @@ def test_wrong_usage_quotes_nothing_personal(line: str, capsys: pytest.CaptureFi
     shown = capsys.readouterr().err
     assert "error: " in shown
     assert not [part for part in ("123", "eyJ", "opaque") if part in shown]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["check --tokn=SECRET", "check --tok=SECRET", "check --tok=SECRET could match X", "check -vSECRET", "check SECRET"],
+)
+def test_the_value_of_a_mistyped_option_is_not_quoted(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for parser in (build_parser(), airflows_parser()):
+        with pytest.raises(SystemExit):
+            parser.parse_args(line.split())
+        shown = capsys.readouterr().err
+        assert "error: " in shown
+        assert "SECRET" not in shown
+        assert line.split()[1].partition("=")[0].removesuffix("SECRET") in shown
+
+
+def airflows_parser() -> argparse.ArgumentParser:
+    """Return a parser that the commands are in as Airflow has them."""
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers()
+    for command in get_cli_commands()[0].subcommands:
+        for argument in command.args:
+            argument.add_to_parser(commands.add_parser(command.name))
+    return parser

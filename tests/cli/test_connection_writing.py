@@ -39,10 +39,24 @@ def test_settings_are_merged_with_what_it_had() -> None:
     merged = DRAFT.with_settings({"timezone": None, "numbers_field": "phones", "call_list_path": "/calls"})
     assert merged.extra == {
         "call_list_path": "/calls",
-        "api_mapping": {"answer": {"rowset": "data.items"}},
+        "api_mapping": '{"answer":{"rowset":"data.items"}}',
         "numbers_field": "phones",
     }
+    assert merged.has_setting("api_mapping", DRAFT.extra["api_mapping"])
+    assert DRAFT.has_setting("api_mapping", merged.extra["api_mapping"])
+    assert DRAFT.has_setting("numbers_field", None)
+    assert not merged.has_setting("numbers_field", None)
     assert (merged.host, merged.password, merged.description) == (DRAFT.host, TOKEN, DRAFT.description)
+
+
+def test_another_server_does_not_keep_the_settings_of_the_api() -> None:
+    kept = {"timeout": 5, "pair_store": "memory", "my_own": 1}
+    draft = replace(DRAFT, extra={**DRAFT.extra, **kept})
+    moved = draft.moved_to("http://127.0.0.1:8081", "another")
+    assert (moved.extra, moved.password) == (kept, "another")
+    assert moved.dropped == ("timezone", "call_list_path", "api_mapping")
+    same = draft.moved_to("http://127.0.0.1:8080/docs", TOKEN)
+    assert (same.extra, same.dropped) == (draft.extra, ())
 
 
 def test_airflow_s_connection_is_read_as_it_is() -> None:

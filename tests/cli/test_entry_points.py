@@ -92,6 +92,15 @@ def test_an_airflow_without_a_database(run: Run) -> None:
     (finding,) = json.loads(ran.stdout)["findings"]
     assert "not initialized" in finding["text"]
     assert "airflow db migrate" in finding["text"]
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_token_without_a_database(run: Run, sandbox: Sandbox) -> None:
+    ran = run("check", "--host", sandbox.url, "-o", "json", ALLOINCOGNITO_TOKEN=sandbox.authorization_token)
+    assert ran.returncode == 1
+    (finding,) = (one for one in json.loads(ran.stdout)["findings"] if one["outcome"] == "failed")
+    assert "run 'airflow db migrate' once" in finding["text"].lower()
+    assert "Traceback" not in ran.stderr
 
 
 def test_a_host_and_a_token_from_the_environment(run: Run, sandbox: Sandbox) -> None:

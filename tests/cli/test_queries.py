@@ -166,7 +166,7 @@ def test_with_make_pair_one_is_made_and_stored(cli: Cli, stored: Sandbox) -> Non
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--period-start", "soon", "--period-end", END], "period_start"),
+        (["--period-start", "soon", "--period-end", END], "--period-start"),
         (["--period-start", END, "--period-end", START], "period"),
         (["--period-start", START, "--period-end", "2099-01-01"], "future"),
         ([*DAY, "--direction", "up"], "direction"),

@@ -267,7 +267,8 @@ def test_rows_are_found_elsewhere_in_the_answer(
     assert ran.code == 0, ran.err
     assert ran.document["answer"]["rows"] > 50
     assert ran.document["proposal"]["extra"]["api_mapping"] == {"answer": expected}
-    assert json.loads(path.read_bytes())[CONNECTION]["extra"]["api_mapping"] == {"answer": expected}
+    saved = json.loads(path.read_bytes())[CONNECTION]["extra"]["api_mapping"]
+    assert json.loads(saved) == {"answer": expected}
     assert "array of" in ran.err, "the answer's shape is shown"
     today = datetime.now(UTC).date()
     assert_no_leak(sandbox, str(today - timedelta(days=1)), str(today + timedelta(days=2)), ran.out, ran.err)

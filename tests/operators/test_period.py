@@ -104,6 +104,16 @@ def test_half_a_period_in_the_params_is_refused(sandbox: Sandbox, tmp_path: Path
     assert sandbox.requests == []
 
 
+def test_a_mistyped_param_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
+    run = run_with(tmp_path, conf={"periodstart": PARAMS["period_start"], "period_end": PARAMS["period_end"]})
+    assert "Is 'periodstart' meant to be period_start?" in str(run.error)
+
+
+def test_a_mistyped_date_is_shown(sandbox: Sandbox, tmp_path: Path) -> None:
+    run = run_with(tmp_path, period_start="2026-13-45", period_end="2026-03-02")
+    assert "period_start is '2026-13-45', which is not a valid time" in str(run.error)
+
+
 @pytest.mark.parametrize(
     ("start", "end", "name"),
     [

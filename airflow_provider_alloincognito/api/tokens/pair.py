@@ -19,6 +19,10 @@ from airflow_provider_alloincognito.errors import DISCOVER, AlloincognitoRespons
 # From the API's text.
 ACCESS_LIFETIME = timedelta(hours=24)
 REFRESH_LIFETIME = timedelta(hours=25)
+JWT_START = "eyJ"
+"""``{"`` in base64url."""
+SHORTEST_SIGNATURES = {"HS256": 43, "HS384": 64, "HS512": 86, "RS256": 342, "RS384": 342, "RS512": 342}
+"""Characters of base64url, by a JWT's ``alg``; of RSA with the smallest key that JWTs may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +131,27 @@ def _expiry(told: object, token: str, zone: ZoneInfo, now: datetime, lifetime: t
 def jwt_expiry(token: str) -> datetime | None:
     """Return the expiry in a token, its claim ``exp``; None if the token is not a JWT with a readable one."""
     try:
-        payload = token.split(".")[1]
-        claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        claims = msgspec.json.decode(_from_base64url(token.split(".")[1]))
         return parse_api_time(claims["exp"], ZoneInfo("UTC"))
     except (IndexError, KeyError, TypeError, ValueError, RecursionError):  # ValueError: msgspec's and base64's
         return None
+
+
+def looks_shortened(token: str) -> bool:
+    """Return whether a token begins as a JWT does, but its end is missing, as far as its ``alg`` tells."""
+    header, *others = token.split(".")
+    if len(others) < 2:
+        return token.startswith(JWT_START)
+    try:
+        shortest = SHORTEST_SIGNATURES[msgspec.json.decode(_from_base64url(header))["alg"]]
+    except (KeyError, TypeError, ValueError, RecursionError):  # ValueError: msgspec's and base64's
+        return False
+    # No number of bytes has 4n + 1 characters in base64.
+    return len(others[1]) < shortest or any(len(part) % 4 == 1 for part in others)
+
+
+def _from_base64url(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def utc_now() -> datetime:

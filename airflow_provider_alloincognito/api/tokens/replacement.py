@@ -43,9 +43,10 @@ EARLY_LOSSES_KEPT_FOR = 3600.0
 EARLY_LOSSES_TO_WARN = 3
 TOKEN_CALL_PATIENCE = 3
 NOT_ACCEPTED = (
-    "AlloIncognito does not accept the authorization token. It may have been remade, which invalidates earlier ones. "
-    "Make a new one in the personal account (menu 'Виртуальная АТС', section 'Интеграционные API', button 'получить "
-    "authorization token') and put it into the Connection's password."
+    "AlloIncognito does not accept the authorization token. First check that it was copied whole, since a new one "
+    "invalidates all others. If it was, it may have been remade, which invalidates earlier ones: make a new one in the "
+    "personal account (menu 'Виртуальная АТС', section 'Интеграционные API', button 'получить authorization token') "
+    "and put it into the Connection's password."
 )
 
 

@@ -21,7 +21,7 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 
 import certifi
 
-from airflow_provider_alloincognito.api.settings import Settings, canonical_host, setting_name
+from airflow_provider_alloincognito.api.settings import DEFAULT_PORTS, Settings, canonical_host, setting_name
 from airflow_provider_alloincognito.errors import AlloincognitoSettingsError
 from airflow_provider_alloincognito.scrubbing import without_locals
 
@@ -29,6 +29,8 @@ CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CE
 PROXY_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 SOCKS_PACKAGES = {"socks": "PySocks", "socksio": "socksio"}
 """By the name of their module: what requests and httpx need for a SOCKS proxy."""
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MOST_REDIRECTS = 5
 HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+")
 VARIABLE = "The environment variable {}"
 
@@ -164,6 +166,16 @@ def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None
         return ipaddress.ip_network(entry, strict=False)
     except ValueError:
         return None  # a name
+
+
+def origin(url: str) -> str:
+    """Return the scheme, host and port of an address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
 
 
 def is_loopback(host: str) -> bool:

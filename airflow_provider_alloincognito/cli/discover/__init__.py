@@ -30,21 +30,29 @@ METHODS = ("create", "refresh", "getcalllist", "getcallrecordfile", "getrequestr
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     access.add_arguments(parser)
-    group = parser.add_argument_group("Document", "Looked for on the Connection's server only, from its page /docs on.")
+    group = parser.add_argument_group(
+        "Document", "Looked for on the Connection's server only, starting at its page /docs."
+    )
     group.add_argument("--file", metavar="FILE", help="a document, or a page that holds it, saved from a browser")
-    group.add_argument("--docs-url", default="/docs", metavar="URL", help="the page, or the document (%(default)s)")
+    group.add_argument(
+        "--docs-url", default="/docs", metavar="URL", help="the page, or the document (default: %(default)s)"
+    )
     group.add_argument(
         "--docs-login",
         choices=("auto", "none", "basic", "bearer"),
         default="auto",
-        help="what to give a server that wants a login for it. auto (default): what the server asks for. basic: user "
-        "and password. bearer: the authorization token",
+        help="how to log in for it. auto (default): as the server asks, if it does. none: not at all. basic: with user "
+        "and password. bearer: with the authorization token",
     )
-    group.add_argument("--docs-user", metavar="NAME", help="default: the environment variable ALLOINCOGNITO_DOCS_USER")
+    group.add_argument(
+        "--docs-user",
+        metavar="NAME",
+        help="user for a basic login (default: the environment variable ALLOINCOGNITO_DOCS_USER, or a prompt)",
+    )
     group.add_argument(
         "--docs-password-file",
         metavar="FILE",
-        help="default: the environment variable ALLOINCOGNITO_DOCS_PASSWORD, or a prompt",
+        help="file with the password (default: the environment variable ALLOINCOGNITO_DOCS_PASSWORD, or a prompt)",
     )
     group.add_argument(
         "--choose",
@@ -52,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=_choice,
         metavar="METHOD=OPERATION",
-        help="the operation of a method, where several may be it; may be repeated. METHOD is one of "
+        help="which operation of the document is a method, where several match; may be repeated. METHOD is one of "
         f"{', '.join(METHODS)}",
     )
     writing.add_arguments(parser)

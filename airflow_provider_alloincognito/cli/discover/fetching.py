@@ -19,20 +19,19 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
-from airflow_provider_alloincognito.api.settings import DEFAULT_PORTS, Settings
+from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.transport import network
 from airflow_provider_alloincognito.api.transport.failures import no_response_error
 from airflow_provider_alloincognito.api.transport.in_flight import InFlight
+from airflow_provider_alloincognito.api.transport.network import MOST_REDIRECTS, REDIRECTS, origin
 from airflow_provider_alloincognito.api.transport.session import ServerSession
 from airflow_provider_alloincognito.cli.discover.parsing import decode
 from airflow_provider_alloincognito.scrubbing import without_locals
 
 LARGEST = 20_000_000
-MOST_REDIRECTS = 5
 SECONDS = 30.0
 SECONDS_IN_ALL = 180.0
 CHUNK = 1 << 14
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 UNAUTHORIZED = 401
 CHALLENGE = re.compile(r"(?:^|,)\s*(basic|bearer|digest|negotiate|ntlm)\b", re.IGNORECASE)
 ACCEPT = "application/json, application/yaml;q=0.9, text/html;q=0.8, */*;q=0.5"
@@ -173,13 +172,3 @@ def _read(url: str, response: requests.Response) -> Fetched:
     text = decode(bytes(body), response.headers.get("Content-Type", ""))
     problem = "" if 200 <= response.status_code < 300 else f"HTTP {response.status_code}"
     return Fetched(url, response.status_code, text, problem, response.headers.get("Link", ""))
-
-
-def origin(url: str) -> str:
-    """Return the scheme, host and port of an address."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or DEFAULT_PORTS.get(parts.scheme)
-    except ValueError:
-        return ""
-    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"

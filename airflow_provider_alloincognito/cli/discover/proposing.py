@@ -12,10 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 from airflow_provider_alloincognito.api.mapping import ANSWER_PATHS, DEFAULT_VERBS, REQUEST_FIELDS
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.times import API_FORMAT
+from airflow_provider_alloincognito.api.transport.network import origin
 from airflow_provider_alloincognito.cli.discover import answers
 from airflow_provider_alloincognito.cli.discover.answer_places import find_places, success_codes
 from airflow_provider_alloincognito.cli.discover.answers import Rows, find
-from airflow_provider_alloincognito.cli.discover.fetching import origin
 from airflow_provider_alloincognito.cli.discover.methods import (
     AUDIO,
     DEFAULTS,

@@ -14,7 +14,7 @@ from airflow_provider_alloincognito.cli import access, output as output_module, 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.cli.output import Output
 
-HELP = "Ask for a few calls, show the form of the answer without personal data, and propose what to set"
+HELP = "Ask for a few calls, show the shape of the answer without personal data, and propose what to set"
 EXAMPLES = """\
   airflow alloincognito sample
   airflow alloincognito sample --period-start "2026-03-02 10:00:00" --period-end "2026-03-02 12:00:00"
@@ -28,10 +28,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     access.add_arguments(parser)
     access.add_pair_argument(parser)
-    group = parser.add_argument_group("Question", "The last hour; if it has no calls, longer periods until there are.")
-    group.add_argument("--period-start", metavar="TIME", help="first moment, such as '2026-03-02 10:00:00'")
-    group.add_argument("--period-end", metavar="TIME", help="moment after the last; without a zone in the API's")
-    group.add_argument("--rows", type=_positive, default=MOST_ROWS, help="read no more rows than these (%(default)s)")
+    group = parser.add_argument_group(
+        "Question", "By default the last hour is asked for, and longer periods as long as there are no calls."
+    )
+    group.add_argument(
+        "--period-start", metavar="TIME", help="first moment of the period, such as '2026-03-02 10:00:00'"
+    )
+    group.add_argument(
+        "--period-end",
+        metavar="TIME",
+        help="first moment after the period; without a zone it is in the API's (setting timezone)",
+    )
+    group.add_argument(
+        "--rows",
+        type=_positive,
+        default=MOST_ROWS,
+        metavar="N",
+        help="read at most so many rows (default: %(default)s)",
+    )
     writing.add_arguments(parser)
     output_module.add_arguments(parser)
 

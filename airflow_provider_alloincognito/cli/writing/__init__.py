@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--dag",
         metavar="FILE",
-        help="file of the daily DAG (default: alloincognito_daily_calls.py in Airflow's DAGs folder); made if it is "
-        "not there",
+        help="file of the daily DAG (default: alloincognito_daily_calls.py in Airflow's DAGs folder); created if "
+        "it does not exist",
     )
     group.add_argument(
         "--field",
@@ -47,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=_field,
         metavar="COLUMN=FIELD",
-        help="which field of a row is a column of the daily DAG, where the command is not sure; may be repeated: "
+        help="which field of a row fills a column of the daily DAG, where the command is not sure; may be repeated: "
         "--field started_at=calldate. An empty FIELD leaves the column out",
     )
 
@@ -101,7 +100,7 @@ def connection_now(options: argparse.Namespace, authorization_token: str) -> Con
             draft = ConnectionDraft.of(find_connection(options.conn_id))
         except AlloincognitoSettingsError:  # there is none yet
             draft = ConnectionDraft(options.conn_id)
-        draft = replace(draft, host=options.host, port=None, schema=None, password=authorization_token)
+        draft = draft.moved_to(options.host, authorization_token)
     return draft.with_settings(dict(options.set))
 
 
@@ -121,10 +120,12 @@ def write(
     """
     from airflow_provider_alloincognito.cli.writing.dag_file import mapping_source, plan_dag_file
 
-    changed = {name: value for name, value in proposal.extra.items() if connection.extra.get(name) != value}
+    changed = {name: value for name, value in proposal.extra.items() if not connection.has_setting(name, value)}
     connection = connection.with_settings(proposal.extra)
     dag = None if proposal.missing else plan_dag_file(proposal, options.dag)
     done: dict[str, Any] = {"written": options.write, "connection": _connection(options, output, connection)}
+    if connection.dropped:
+        output.text(f"  Not kept, since they were for another server: {', '.join(connection.dropped)}.")
     for name, value in changed.items():
         output.text(f"  {name}: {'the default' if value is None else _as_setting(value)}")
     if dag is None:
@@ -163,12 +164,20 @@ def _pretty(value: Any) -> str:
 
 def _connection(options: argparse.Namespace, output: Output, connection: ConnectionDraft) -> dict[str, Any]:
     """Save, print or describe the Connection."""
+    from airflow_provider_alloincognito.hooks.connection_check import check_token
+    from airflow_provider_alloincognito.hooks.findings import Outcome
+
     form = options.connection
     said: dict[str, Any] = {"id": connection.conn_id, "to": form, "extra": dict(connection.extra)}
+    if connection.dropped:
+        said["dropped"] = list(connection.dropped)
     if form in PRINTED:
         text = {"json": connection.as_json, "uri": connection.as_uri, "add": connection.as_add_command}[form]()
         output.text(text)
         return {**said, "text": text}
+    token = check_token(connection.password or "")
+    if options.write and token.outcome is not Outcome.OK:
+        output.findings([token])
     if not options.write:
         output.text(f"Connection {connection.conn_id}: would be {'saved' if form == SAVE else f'written to {form}'}.")
     elif form == SAVE:

@@ -12,19 +12,24 @@ import os
 import shlex
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_alloincognito.api.settings import server_url
 from airflow_provider_alloincognito.cli.airflow_command import database_problem, run_airflow
 from airflow_provider_alloincognito.cli.writing.files import SECRET, write_whole
-from airflow_provider_alloincognito.errors import AlloincognitoSetupError
+from airflow_provider_alloincognito.errors import AlloincognitoSettingsError, AlloincognitoSetupError
+from airflow_provider_alloincognito.get_provider_info import CONNECTION_SECTIONS
 from airflow_provider_alloincognito.scrubbing import scrub
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import Connection
 
 CONN_TYPE = "alloincognito"
+OF_THE_API = {name for section in ("Calls", "Paths", "Responses") for name in CONNECTION_SECTIONS[section]}
+"""The settings that describe a server's API."""
 PLACEHOLDER = "AUTHORIZATION_TOKEN"
 """Stands for the token in what is shown."""
 TOKEN_VARIABLE = "ALLOINCOGNITO_TOKEN"
@@ -44,6 +49,7 @@ class ConnectionDraft:
     :param password: the authorization token.
     :param description: as the Connection had it.
     :param extra: its settings.
+    :param dropped: the names of those that it had for another server.
     """
 
     conn_id: str
@@ -54,6 +60,7 @@ class ConnectionDraft:
     password: str | None = field(default=None, repr=False)
     description: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    dropped: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, connection: Connection) -> ConnectionDraft:
@@ -76,7 +83,28 @@ class ConnectionDraft:
         :param extra: names and values; None removes a setting.
         """
         merged = {**self.extra, **extra}
-        return replace(self, extra={name: value for name, value in merged.items() if value is not None})
+        return replace(self, extra={name: _as_extra(value) for name, value in merged.items() if value is not None})
+
+    def has_setting(self, name: str, value: Any) -> bool:
+        """Return whether a setting has this value, be it an object or its JSON; None: whether it is not there."""
+        return bool(_from_extra(self.extra.get(name)) == _from_extra(value))
+
+    def moved_to(self, host: str, password: str) -> ConnectionDraft:
+        """
+        Return the Connection to a host. Settings that describe the API of another server are dropped.
+
+        :param host: the new one.
+        :param password: its authorization token.
+        """
+        dropped = () if self._is_at(host) else tuple(name for name in self.extra if name in OF_THE_API)
+        extra = {name: value for name, value in self.extra.items() if name not in dropped}
+        return replace(self, host=host, port=None, schema=None, password=password, extra=extra, dropped=dropped)
+
+    def _is_at(self, host: str) -> bool:
+        try:
+            return server_url(self.host, self.port, self.schema) == server_url(host)
+        except AlloincognitoSettingsError:
+            return False
 
     @property
     def _shown(self) -> ConnectionDraft:
@@ -158,6 +186,22 @@ class ConnectionDraft:
                 f"Airflow did not save the Connection. {why} Or write the Connection to a file with --connection FILE, "
                 "and import it where Airflow runs: airflow connections import FILE --overwrite."
             )
+
+
+def _as_extra(value: Any) -> Any:
+    """
+    Return a setting as it is saved: an object as JSON.
+
+    In an object, Airflow would take what is under names such as ``accessToken`` for secrets.
+    """
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if isinstance(value, dict) else value
+
+
+def _from_extra(value: Any) -> Any:
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        with suppress(ValueError):
+            return json.loads(value)
+    return value
 
 
 def _import(file: Path) -> str:
