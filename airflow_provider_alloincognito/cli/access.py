@@ -46,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--conn-id", default=DEFAULT_CONN_ID, metavar="ID", help="Airflow Connection (default: %(default)s)"
     )
-    which.add_argument("--host", metavar="URL", help="server, such as https://test-webapi.alloincognito.ru:4431")
+    which.add_argument(
+        "--host", type=_host, metavar="URL", help="server, such as https://test-webapi.alloincognito.ru:4431"
+    )
     group.add_argument(
         "--token-file",
         metavar="FILE",
@@ -132,6 +134,12 @@ def open_hook(
     hook = AlloincognitoHook(name, start_time_field=start_time_field, ready_check=ready_check)
     hook.access = access
     return hook
+
+
+def _host(text: str) -> str:
+    if not text.strip():  # of a shell's variable that is not set; in a Connection it would mean the PROD environment
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
 
 
 def _of_airflow(conn_id: str) -> Connection:

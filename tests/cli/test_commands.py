@@ -102,3 +102,10 @@ def airflows_parser() -> argparse.ArgumentParser:
         for argument in command.args:
             argument.add_to_parser(commands.add_parser(command.name))
     return parser
+
+
+def test_an_empty_host_is_not_the_prod_environment(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        build_parser().parse_args(["check", "--host", ""])
+    assert ended.value.code == 2
+    assert "it is empty" in capsys.readouterr().err
