@@ -52,7 +52,7 @@ def test_the_documentation_is_where_the_description_says() -> None:
     assert folder
     installed = Path(str(distribution(NAME).locate_file(f"../../../{folder[0]}")))
     readme = (installed / "README.md").read_text(encoding="utf-8")
-    for page in re.findall(r"\]\(((?:docs|example_dags)/[\w.]+)", readme):
+    for page in re.findall(r"\]\(((?:docs|example_dags)/[\w./-]+)", readme):
         assert (installed / page).is_file(), page
 
 

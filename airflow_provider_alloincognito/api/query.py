@@ -21,11 +21,6 @@ ALLOWED_DIRECTIONS = "'all', 'outgoing', 'incoming', or the API's 0, 1, 2"
 ALLOWED_FLAGS = "0, 1, True, False or None"
 NUMBER = re.compile(r"\+?[0-9]{1,15}")
 NUMBER_PUNCTUATION = re.compile(r"[\s().-]")
-USE_AN_INTERVAL = (
-    "The usual cause is a DAG whose schedule is a cron string or a preset such as '@daily': in Airflow 3 its data "
-    "interval is empty. Use schedule=CronDataIntervalTimetable('0 0 * * *', "
-    "timezone='Europe/Moscow') (from airflow.timetables.interval), or set period_start and period_end."
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +79,19 @@ class CallListQuery:
 
     def _check_period(self) -> None:
         start, end = self.period_start.astimezone(UTC), self.period_end.astimezone(UTC)
-        if start >= end:
-            relation, fix = ("equals", USE_AN_INTERVAL) if start == end else ("is after", "Swap the two.")
-            raise AlloincognitoQueryError(
-                f"period_start ({self.period_start.isoformat()}) {relation} period_end "
-                f"({self.period_end.isoformat()}), so the period is empty. A period must end after it starts. {fix}"
-            )
+        if start < end:
+            return
+        happened = (
+            f"period_start ({self.period_start.isoformat()}) {'equals' if start == end else 'is after'} period_end "
+            f"({self.period_end.isoformat()}), so the period is empty. A period must end after it starts."
+        )
+        if start > end:
+            raise AlloincognitoQueryError(f"{happened} Swap the two.")
+        raise AlloincognitoQueryError(
+            f"{happened} The usual cause is a DAG whose schedule is a cron string or a preset such as '@daily': in "
+            "Airflow 3 its data interval is empty. Use schedule=CronDataIntervalTimetable('0 0 * * *', "
+            "timezone='Europe/Moscow') (from airflow.timetables.interval), or set period_start and period_end."
+        )
 
     def _check_durations(self) -> None:
         if self.duration_from is not None and self.duration_to is not None and self.duration_from > self.duration_to:

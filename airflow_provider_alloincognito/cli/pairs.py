@@ -72,7 +72,8 @@ class CommandVariableTokenStore(VariableTokenStore):
 def _run(*arguments: str) -> None:
     outcome = run_airflow(*arguments)
     if outcome.returncode != 0 or "failed" in outcome.stdout:  # an import that fails ends with 0
+        why = database_problem() or f"'airflow {arguments[0]} {arguments[1]}' failed."
         raise AlloincognitoTokenStoreError(
-            f"The Airflow Variable that keeps the token pair could not be set: 'airflow {arguments[0]} {arguments[1]}' "
-            f"failed. {database_problem() or 'Try again with -v, or keep the pair in Redis (pair_store).'}"
+            f"The Airflow Variable that keeps the token pair could not be set. {why} Try again with -v, or keep the "
+            "pair in Redis (pair_store)."
         )
