@@ -6,17 +6,17 @@ import base64
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from itertools import cycle
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from envelope_reading import read
 from hypothesis import given, strategies as st
 from plain_server import CALL_LIST_PATH, RECORD_FILE_PATH, RESULT_PATH, PlainServer, Said
 from sent_requests import call_hash, calls, calls_by_hash, recording
 
-from airflow_provider_alloincognito.api.answer.envelope import Envelope, EnvelopeReader
+from airflow_provider_alloincognito.api.answer.envelope import Envelope
 from airflow_provider_alloincognito.api.answer.places import ATTRIBUTES, Piece
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
 from airflow_provider_alloincognito.api.mapping import ANSWER_PATHS, DEEPEST, ApiMapping, Path
@@ -79,19 +79,6 @@ def shuffled(value: Any, random: Random) -> Any:
     return {key: shuffled(inner, random) for key, inner in items}
 
 
-def read(mapping: ApiMapping, body: bytes, sizes: list[int] | None = None) -> tuple[Envelope, list[Piece]]:
-    reader = EnvelopeReader(mapping, block=1 << 20)
-    pieces: list[Piece] = []
-    start = 0
-    for size in cycle(sizes or [len(body) or 1]):
-        pieces += reader.feed(body[start : start + size])
-        start += size
-        if start >= len(body):
-            break
-    pieces += reader.finish()
-    return reader.envelope, pieces
-
-
 def rows_of(pieces: list[Piece]) -> list[dict[str, Any]]:
     return [row for piece in pieces if isinstance(piece, RowBatch) for row in piece.decode()]
 
@@ -104,7 +91,7 @@ def test_an_answer_is_read_as_what_it_was_made_of(
 ) -> None:
     mapping, said, answer = made
     body = json.dumps(shuffled(answer, random), ensure_ascii=ensure_ascii, indent=random.choice([None, 1])).encode()
-    envelope, pieces = read(mapping, body, sizes)
+    envelope, pieces = read(body, sizes, mapping=mapping)
     assert rows_of(pieces) == said.get("rowset", [])
     assert b"".join(piece for piece in pieces if isinstance(piece, bytes)) == said.get("fileContent", b"")
     assert envelope.rowset == ("array" if "rowset" in said else "absent")
@@ -192,7 +179,7 @@ def mapping(**answer: Any) -> ApiMapping:
 )
 def test_unusual_places(given: dict[str, Any], body: str, expected: Envelope) -> None:
     for sizes in ([1], [1000]):
-        envelope, _ = read(mapping(**given), body.encode(), sizes)
+        envelope, _ = read(body.encode(), sizes, mapping=mapping(**given))
         assert envelope == expected
         assert envelope.is_bare_error is ("status.code" in given.values() and '"no"' in body)
 
@@ -220,7 +207,7 @@ def test_what_cannot_be_read_is_an_error_that_names_the_servers_path(
 ) -> None:
     for sizes in ([7], [len(body)]):
         with pytest.raises(AlloincognitoResponseError) as caught:
-            read(mapping(**given), body.encode(), sizes)
+            read(body.encode(), sizes, mapping=mapping(**given))
         assert said in str(caught.value)
 
 

@@ -6,11 +6,11 @@ import base64
 import json
 import time
 from collections import deque
-from itertools import cycle
 from random import Random
 from typing import Any
 
 import pytest
+from envelope_reading import read
 from half_pairs import whole
 from hypothesis import given, strategies as st
 
@@ -51,21 +51,6 @@ def written(value: Any, random: Random, ensure_ascii: bool) -> str:
         return json.dumps(value, ensure_ascii=ensure_ascii)
 
     return write(value, 0)
-
-
-def read(body: bytes, sizes: list[int] | None = None, block: int = 1 << 20) -> tuple[Envelope, list[Piece]]:
-    """Read ``body`` in chunks of ``sizes``; small blocks, so that short bodies have several."""
-    reader = EnvelopeReader(block=block)
-    pieces: list[Piece] = []
-    start = 0
-    for size in cycle(sizes or [len(body) or 1]):
-        pieces += reader.feed(body[start : start + size])
-        start += size
-        if start >= len(body):
-            break
-    pieces += reader.finish()
-    assert reader.head_complete
-    return reader.envelope, pieces
 
 
 def rows_of(pieces: list[Piece]) -> list[dict[str, Any]]:

@@ -221,6 +221,8 @@ class EnvelopeFacts:
             self._process_value(self._place(), event, value)
             if event in ("start_map", "start_array"):
                 self._path.append("")
+            else:
+                self.ended = not self._path
 
     def open_large_value(self, large: LargeField) -> None:
         """Note that the expected value is an array or string as it should be; its content will not be reported."""
