@@ -110,6 +110,16 @@ def test_another_encoding_stays(tmp_path: Path) -> None:
     assert assigned(made)["FIELDS"] == proposal.fields, "what the encoding lacks is escaped"
 
 
+def test_a_field_that_is_replaced_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "calls.py"
+    mine = {**FIELDS, "started_at": "moe_vremya", "caller": "kto"}
+    path.write_bytes(f"FIELDS = {mine}\nTYPES = {TYPES}\n".encode())
+    (note,) = plan_dag_file(PROPOSAL, path).notes
+    assert "started_at=moe_vremya, caller=kto." in note
+    written(path, path.read_bytes())
+    assert plan_dag_file(PROPOSAL, path).notes == ()
+
+
 def test_columns_of_the_user_s_own_stay_unless_their_field_is_gone(tmp_path: Path) -> None:
     source = (
         b"FIELDS = {'started_at': 'a', 'status': 'tip', 'queue': 'gone'}\n"

@@ -82,6 +82,8 @@ def plan_dag_file(proposal: Proposal, path: Path | str | None = None) -> DagFile
         ) from None
     file = _Source(source, path, proposal)
     notes = []
+    if not is_new and (lines := file.lines_that_go(fields)):
+        notes.append(f"Gone from FIELDS: {', '.join(lines)}. To keep one, name it: --field COLUMN=FIELD.")
     own, lost = file.own_columns(proposal.schema)
     if own:
         notes.append(f"Columns of your own are kept in FIELDS: {', '.join(own)}.")
@@ -188,6 +190,11 @@ class _Source:
         own = {column: name for column, name in self.values["FIELDS"].items() if column not in ROLES}
         lost = [column for column, name in own.items() if schema and name not in schema]
         return {column: name for column, name in own.items() if column not in lost}, lost
+
+    def lines_that_go(self, fields: Mapping[str, str]) -> list[str]:
+        """Return the columns that get another field, or none, each with its field until now."""
+        old = self.values["FIELDS"]
+        return [f"{column}={old[column]}" for column in ROLES if old.get(column) not in (None, fields.get(column))]
 
     def replace(self, changes: Mapping[str, Any]) -> tuple[bytes, tuple[str, ...]]:
         """Return the source with other values, and the names of those that differ."""
