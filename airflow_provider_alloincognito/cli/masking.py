@@ -26,7 +26,7 @@ _TIME = re.compile(
     r"\d\d\.\d\d\.\d{4}( \d\d:\d\d(:\d\d)?)?|(\d{1,3}:)?\d\d:\d\d",
     re.ASCII,
 )
-_SMALL_NUMBER = re.compile(r"-?\d{1,5}(\.\d{1,3})?", re.ASCII)
+_SMALL_NUMBER = re.compile(r"-?(?!.*(\d\D?){7})\d{1,5}(\.\d{1,3})?", re.ASCII)
 _ID = re.compile(r"(?=.*\d)[\da-f-]{16,}", re.ASCII | re.IGNORECASE)
 _STATUS = """
 in out inbound outbound incoming outgoing internal external local callback answered answer no noanswer busy failed fail
@@ -51,7 +51,7 @@ def mask(value: Any, *, is_enumeration: bool = False) -> str:
         return f"{{{len(value)} fields}}"
     if isinstance(value, list):
         return f"[{len(value)} values]"
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    text = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
     if is_enumeration or _SMALL_NUMBER.fullmatch(text) or _TIME.fullmatch(text):
         return text
     if values.is_phone_number(text) or not isinstance(value, str):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 Role = Literal["call_id", "started_at", "direction", "caller", "called", "talk_seconds", "record_file_id"]
@@ -32,3 +32,7 @@ class Proposal:
     def missing(self) -> list[Role]:
         """The columns that the DAG needs and no field is proposed for."""
         return [role for role in NEEDED if role not in self.fields]
+
+    def as_document(self) -> dict[str, Any]:
+        """Return it for ``--output json``, without the extras that are removed."""
+        return {**asdict(self), "extra": {name: value for name, value in self.extra.items() if value is not None}}

@@ -106,7 +106,7 @@ def _counted(batches: Iterator[RowBatch], advance: Callable[[float], None]) -> I
 
 
 def _show(batches: Iterator[RowBatch], most: int, output: Output) -> dict[str, Any]:
-    from airflow_provider_alloincognito.cli.sample.masking import is_enumeration, mask
+    from airflow_provider_alloincognito.cli.masking import is_enumeration, mask
 
     with output.progress("Fetching calls"):
         rows = list(islice((row for batch in batches for row in batch.decode()), most + 1))

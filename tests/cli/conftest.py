@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from command_runs import Ran
+from dag_runs import CONNECTION
 
 from airflow_provider_alloincognito.cli.commands import main
 from airflow_provider_alloincognito.hooks.shared import forget_shared
 from airflow_provider_alloincognito.sandbox import Sandbox
-
-DAY = ("--period-start", "2025-06-02", "--period-end", "2025-06-03")
-
-
-@dataclass
-class Ran:
-    """What a command came to."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The one JSON document on stdout."""
-        return dict(json.loads(self.out))
-
-    @property
-    def checks(self) -> dict[str, str]:
-        """The outcome of each check."""
-        return {one["check"]: one["outcome"] for one in self.document["findings"]}
-
-    def finding(self, check: str) -> str:
-        """What a check says."""
-        return next(f"{one['text']} {one['fix']}" for one in self.document["findings"] if one["check"] == check)
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +52,17 @@ def pair_in_redis(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, connect: Calla
             sandbox.clear_log()
 
         yield store
+
+
+@pytest.fixture
+def no_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget what a test saves; Airflow's command line makes a Fernet key for itself if none is set."""
+    from airflow.models import Variable
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "")
+    yield
+    with create_session() as session:
+        session.query(Connection).filter(Connection.conn_id == CONNECTION).delete()
+        session.query(Variable).delete()

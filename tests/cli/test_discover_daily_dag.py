@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -13,11 +12,10 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 from api_documents import API_DOCUMENTS, FOLDER, ApiDocument
-from conftest import Ran
-from dag_runs import CONNECTION, run_dag
+from command_runs import Ran
+from dag_runs import CONNECTION, dag_in, run_dag
 
 from airflow_provider_alloincognito.api.times import parse_api_time
-from airflow_provider_alloincognito.compat import DAG
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 COLUMNS = ("call_id", "started_at", "direction", "caller", "called", "talk_seconds", "record_file_id")
@@ -27,20 +25,6 @@ QUICK_PAIRS = {"pair_store_seconds": "0.25", "pair_request_seconds": "0.5"}
 @pytest.fixture(scope="module", autouse=True)
 def _airflow_ready(airflow_database: None) -> None:
     """Connections are saved, and DAGs are run."""
-
-
-@pytest.fixture
-def no_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Forget what a test saves; Airflow's command line makes a Fernet key for itself if none is set."""
-    from airflow.models import Variable
-    from airflow.models.connection import Connection
-    from airflow.utils.session import create_session
-
-    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "")
-    yield
-    with create_session() as session:
-        session.query(Connection).filter(Connection.conn_id == CONNECTION).delete()
-        session.query(Variable).delete()
 
 
 @pytest.mark.long
@@ -125,18 +109,6 @@ def _value(column: str, value: Any, zone: ZoneInfo) -> Any:
         assert moment is not None
         return int(moment.timestamp() * 1000)
     return value if column == "talk_seconds" or value is None else str(value)
-
-
-def dag_in(path: Path) -> DAG:
-    """The DAG of a file; its retries are minutes apart."""
-    path.write_text(path.read_text().replace('"retries": 3', '"retries": 0'))
-    spec = importlib.util.spec_from_file_location(f"discovered_{path.parent.name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    dag: DAG = module.dag
-    return dag
 
 
 def test_what_is_expected_is_json() -> None:

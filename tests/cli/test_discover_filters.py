@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from api_documents import API_DOCUMENTS, ApiDocument
-from conftest import DAY
+from command_runs import DAY
 
 from airflow_provider_alloincognito.api.results import CallList
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook

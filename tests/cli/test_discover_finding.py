@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from api_documents import API_DOCUMENTS
-from conftest import Ran
+from command_runs import Ran
 from plain_server import PlainServer, Said
 
 from airflow_provider_alloincognito.sandbox import Sandbox

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from api_documents import API_DOCUMENTS
 from canary import assert_no_leak
-from conftest import Ran
+from command_runs import Ran
 from hypothesis import given, settings
 from random_documents import RandomDocument, documents
 

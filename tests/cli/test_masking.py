@@ -7,9 +7,9 @@ import string
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
-from airflow_provider_alloincognito.cli.sample.masking import is_enumeration, mask
+from airflow_provider_alloincognito.cli.masking import is_enumeration, mask
 from airflow_provider_alloincognito.cli.sample.profile import profile, row_fields
 from airflow_provider_alloincognito.cli.sample.shape import shape_of
 
@@ -37,6 +37,7 @@ def test_no_number_is_shown_whole(value: Any) -> None:
     assert not [run for run in digit_runs(shown) if len(run) > 6 and set(run) != {"0"}], shown
 
 
+@example({"": [1000.0, 12345.678]})
 @given(st.dictionaries(st.text(max_size=10), st.lists(VALUES, min_size=1, max_size=30), min_size=1, max_size=4))
 def test_no_number_is_in_a_profile(columns: dict[str, list[Any]]) -> None:
     count = max(map(len, columns.values()))
@@ -66,7 +67,10 @@ def test_no_letter_of_a_text_is_shown(text: str) -> None:
         (0.123456789, "0.123"),
         (86400, "86400"),
         (858714, "*****4"),
-        (1234567.25, "123****.*50"),
+        (1234567.25, "12*****.25"),
+        (1000.0, "1000"),
+        (123.456, "123.456"),
+        (12345.678, "1****.*78"),
         (1772442000, "177*****00"),
         ("Иванова Анна", "Xxxxxxx Xxxx"),
         ("a1b2c3d4-0000-4000-8000-1234567890ef", "a1b2****-****-****-****-**********ef"),

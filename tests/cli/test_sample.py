@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,11 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 from canary import assert_no_leak
-from conftest import Ran
-from dag_runs import CONNECTION, run_dag
+from command_runs import Ran
+from dag_runs import CONNECTION, dag_in, run_dag
 from plain_server import Said
 
 from airflow_provider_alloincognito.cli.sample import question
-from airflow_provider_alloincognito.compat import DAG
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 Cli = Callable[..., Ran]
@@ -50,17 +48,6 @@ YEKATERINBURG = ZoneInfo("Asia/Yekaterinburg")
 @pytest.fixture(scope="module", autouse=True)
 def _airflow_ready(airflow_database: None) -> None:
     """Commands read Connections, and DAGs are run."""
-
-
-@pytest.fixture
-def no_connection() -> Iterator[None]:
-    """Forget the Connection that a test saves."""
-    from airflow.models.connection import Connection
-    from airflow.utils.session import create_session
-
-    yield
-    with create_session() as session:
-        session.query(Connection).filter(Connection.conn_id == CONNECTION).delete()
 
 
 @pytest.mark.usefixtures("no_connection")
@@ -106,18 +93,6 @@ def test_the_daily_dag_is_green_after_it_alone(
         )
         for one in truth
     )
-
-
-def dag_in(path: Path) -> DAG:
-    """The DAG of a file; its retries are minutes apart."""
-    path.write_text(path.read_text().replace('"retries": 3', '"retries": 0'))
-    spec = importlib.util.spec_from_file_location(f"sampled_{path.parent.name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    dag: DAG = module.dag
-    return dag
 
 
 @pytest.mark.parametrize(

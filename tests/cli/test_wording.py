@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import DAY
+from command_runs import DAY
 
 from airflow_provider_alloincognito.cli.wording import in_words_of
 from airflow_provider_alloincognito.sandbox import Sandbox

@@ -25,13 +25,6 @@ Method = Literal["create", "refresh", "getcalllist", "getcallrecordfile", "getre
 METHODS: tuple[Method, ...] = ("create", "refresh", "getcalllist", "getcallrecordfile", "getrequestresultbyhash")
 Confidence = Literal["certain", "likely", "unsure"]
 
-PATH_SETTINGS: dict[Method, str] = {
-    "create": "create_path",
-    "refresh": "refresh_path",
-    "getcalllist": "call_list_path",
-    "getcallrecordfile": "record_file_path",
-    "getrequestresultbyhash": "request_result_path",
-}
 DEFAULTS = Settings()
 
 POSSIBLE, LIKELY, CERTAIN = 4.0, 6.0, 8.0
@@ -208,8 +201,8 @@ def match(operations: Sequence[Operation], chosen: Mapping[Method, str] | None =
 
 
 def _usual_place(method: Method, one: Features) -> list[Reason]:
-    path = getattr(DEFAULTS, PATH_SETTINGS[method])
-    return [Reason(4, "it is where the API's text has it")] if one.operation.path.endswith(path) else []
+    is_usual = one.operation.path.endswith(DEFAULTS.path_of(method))
+    return [Reason(4, "it is where the API's text has it")] if is_usual else []
 
 
 def _candidate(method: Method, one: Features, reasons: list[Reason]) -> Candidate:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from airflow_provider_alloincognito.api.mapping import ANSWER_PATHS, DEFAULT_VERBS, REQUEST_FIELDS
-from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.api.settings import PATH_SETTINGS, Settings
 from airflow_provider_alloincognito.api.times import API_FORMAT
 from airflow_provider_alloincognito.api.transport.network import origin
 from airflow_provider_alloincognito.cli.discover import answers
@@ -21,7 +21,6 @@ from airflow_provider_alloincognito.cli.discover.methods import (
     DEFAULTS,
     FEWEST_CALL_FIELDS,
     METHODS,
-    PATH_SETTINGS,
     Candidate,
     Choice,
     Method,
@@ -306,7 +305,7 @@ class _Proposer:
         operation = candidate.operation
         known = list(candidate.roles.values())
         where = [one for one in operation.parameters if one not in known and one.where not in ("header", "cookie")]
-        given = parse_qs(urlsplit(getattr(self._settings, PATH_SETTINGS[method])).query, keep_blank_values=True)
+        given = parse_qs(urlsplit(self._settings.path_of(method)).query, keep_blank_values=True)
         where = [one for one in where if one.name not in given]
         if extra := [one.name for one in where if one.required and one.schema.default is None]:
             is_secret = any(Said(name).names("token", "password", "access", "refresh") for name in extra)

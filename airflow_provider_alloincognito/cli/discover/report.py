@@ -73,7 +73,7 @@ def report(options: argparse.Namespace, output: Output, seen: Seen) -> int:
         "notes": [asdict(note) for note in outcome.notes],
         "row": _row(outcome),
         "missing": outcome.missing,
-        "proposal": _proposal(outcome),
+        "proposal": outcome.proposal.as_document(),
     }
     output.text()
     result |= writing.write(options, output, outcome.proposal, writing.connection_now(options, seen.token or ""))
@@ -201,8 +201,3 @@ def _row(outcome: Outcome) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def _proposal(outcome: Outcome) -> dict[str, Any]:
-    proposal = asdict(outcome.proposal)
-    return {**proposal, "extra": {name: value for name, value in proposal["extra"].items() if value is not None}}

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_alloincognito.cli.masking import is_enumeration, mask
 from airflow_provider_alloincognito.cli.roles import RowField, schema_type, values
-from airflow_provider_alloincognito.cli.sample.masking import is_enumeration, mask
 
 EXAMPLES = 2
 MOST_SHOWN_WORDS = 5

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_alloincognito.amounts import rows_text
 from airflow_provider_alloincognito.cli import writing
 from airflow_provider_alloincognito.cli.exit_codes import INCOMPLETE, OK
+from airflow_provider_alloincognito.cli.masking import mask
 from airflow_provider_alloincognito.cli.proposal import NEEDED, ROLES
-from airflow_provider_alloincognito.cli.sample.masking import mask
 from airflow_provider_alloincognito.cli.sample.profile import FieldProfile, profile
 from airflow_provider_alloincognito.hooks.findings import Finding, Outcome
 from airflow_provider_alloincognito.scrubbing import scrub, scrub_hash
@@ -51,7 +51,7 @@ def report(options: argparse.Namespace, output: Output, seen: Seen) -> int:
         "fields": list(map(asdict, profiles)),
         "guesses": [asdict(one) for one in seen.guesses],
         "timezone": asdict(seen.verdict),
-        "proposal": _proposal(seen),
+        "proposal": seen.proposal.as_document(),
     }
     if seen.fields:
         connection = writing.connection_now(options, hook.access.authorization_token)
@@ -127,8 +127,3 @@ def _print_guesses(output: Output, seen: Seen) -> None:
         elif seen.fields:
             rows.append((role, "", "not found", "the DAG needs it" if role in NEEDED else "the DAG does without it"))
     output.table("\nColumns of the daily DAG", ("column", "field", "how sure", "why"), rows)
-
-
-def _proposal(seen: Seen) -> dict[str, Any]:
-    proposal = asdict(seen.proposal)
-    return {**proposal, "extra": {name: value for name, value in proposal["extra"].items() if value is not None}}
