@@ -59,9 +59,9 @@ class _Keys:
     """
     Gives keys, each once.
 
-    Nothing is kept of a row but 10 bytes of its key, by which 10 million rows are told apart in all likelihood (a
-    mistake, one in ten billion, would number a row that need not be). Two bytes choose a bucket, and eight are found
-    in it by their place: some 12 bytes a row, where a set of Python's would take 100.
+    Of a row, only the first 10 bytes of its key are kept. Two of them choose a bucket, and eight are in it, one after
+    the other: with the room to grow, some 12 bytes a row, where a set would take 100. In a file of 10 million rows,
+    two keys begin alike with a chance of one in 10 billion; then a row has the key of a second one, which harms nobody.
     """
 
     _BUCKET, _KEPT = 2, 8
