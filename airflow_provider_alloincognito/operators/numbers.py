@@ -65,7 +65,7 @@ def read_numbers(given: Any) -> Any:
     :raises AlloincognitoQueryError: if there is no such file, or it is not text.
     """
     if _is_path(given):
-        return _numbers_in(storage_path("numbers", given))
+        return numbers_in("numbers", storage_path("numbers", given))
     return given if given is None or isinstance(given, str | int) else list(_flat(given))
 
 
@@ -89,12 +89,19 @@ def _flat(numbers: Any) -> Iterator[Any]:
             yield one
 
 
-def _numbers_in(path: ObjectStoragePath) -> list[str]:
+def numbers_in(name: str, path: ObjectStoragePath) -> list[str]:
+    """
+    Read a text file of numbers, one a line.
+
+    :param name: the argument that names it, for errors.
+    :param path: the file.
+    :raises AlloincognitoQueryError: if there is no such file, or it is not text.
+    """
     try:
         text: str = path.read_text(encoding="utf-8-sig")
         return [line for line in text.replace(";", ",").replace(",", "\n").splitlines() if line.strip()]
     except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
         raise AlloincognitoQueryError(
-            f"numbers is the path of a file that cannot be read ({type(error).__name__}): {scrub(str(path))}. Give a "
+            f"{name} is the path of a file that cannot be read ({type(error).__name__}): {scrub(str(path))}. Give a "
             "list of numbers, or the path of a UTF-8 text file that every worker can read, with one number per line."
         ) from None
