@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow_provider_alloincognito.compat import ObjectStoragePath
@@ -13,6 +14,7 @@ from airflow_provider_alloincognito.operators.base import AlloincognitoOperator
 from airflow_provider_alloincognito.operators.failures import fail_without_retry
 from airflow_provider_alloincognito.operators.outcome import Outcome
 from airflow_provider_alloincognito.operators.recording_rule import recording_rule, share_of_all
+from airflow_provider_alloincognito.operators.period import read_interval
 from airflow_provider_alloincognito.operators.task_log import TaskLog
 
 if TYPE_CHECKING:
@@ -51,6 +53,9 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         leaves it null, also for recordings that an earlier run has landed.
     :param digest_key: where the key is that the numbers of these calls were replaced with at landing, for ``numbers``
         and ``not_numbers``: ``variable://<name>`` or ``connection://<conn id>``. Default: they were not.
+    :param partition_by_day: emit an asset event for each day of the period, with the day as its partition key (Airflow
+        3.3). The period is known if ``calls`` is the call-list operator's ``output``. Such events start only DAGs that
+        are scheduled by partitions.
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     :return: ``manifest``, ``fetched``, ``skipped``, ``failed``, ``bytes``.
     :raises AlloincognitoRecordingsFailedError: if some failed, unless ``on_error`` is ``skip``.
@@ -77,6 +82,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         "share",
         "keep_file_names",
         "digest_key",
+        "partition_by_day",
     )
     converters = {  # noqa: RUF012 - as Airflow declares such
         "output_path": storage_path,
@@ -87,6 +93,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         "on_error": one_of("fail", "skip"),
         "share": share_of_all,
         "keep_file_names": boolean,
+        "partition_by_day": boolean,
     }
 
     def __init__(
@@ -104,6 +111,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         share: float = 1.0,
         keep_file_names: bool = True,
         digest_key: str | None = None,
+        partition_by_day: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -119,6 +127,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         self.share = share
         self.keep_file_names = keep_file_names
         self.digest_key = digest_key
+        self.partition_by_day = partition_by_day
         self.add_own_outlet()
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -127,6 +136,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         from airflow_provider_alloincognito.landing.recordings import land_recordings
 
         with fail_without_retry():
+            period = self._period()
             self.convert_arguments()
             task_log = TaskLog(self.log, self.hook)
             task_log.log_recordings(self.calls, self.output_path)
@@ -151,8 +161,14 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
             )
         calls = None if self.calls is None else str(self.calls)
         source = self.hook.settings.record_file_path
-        self.announce(context, Outcome.of_recordings(landed, source, str(self.output_path), calls))
+        outcome = Outcome.of_recordings(landed, source, str(self.output_path), calls, period)
+        self.announce(context, outcome, by_day=self.partition_by_day)
         return self.push_each(context, asdict(landed))
+
+    def _period(self) -> tuple[datetime, datetime] | None:
+        """Return the period of the calls, if ``calls`` is what the call-list operator returned."""
+        interval = self.calls.get("interval") if isinstance(self.calls, Mapping) else None
+        return read_interval(interval) if interval else None
 
     def _ids(self) -> Iterable[str]:
         from airflow_provider_alloincognito.landing.formats import usable_ids

@@ -131,7 +131,10 @@ PATH = "file:///no/such/file.txt"
         ({"only": {"callerNumber": 79161234567}}, "what looks like a phone number"),
         ({"only": {"callerNumber": {"numbers": PATH}}}, r"is the path of a file that cannot be read \(FileNotFound"),
         ({"only": {"callerNumber": {"not_numbers": "{folder}/empty.txt"}}}, "names a file without a number"),
-        ({"only": {"callerNumber": {"not_numbers": "{folder}/words.txt"}}}, "names a file with a line that is no number"),
+        (
+            {"only": {"callerNumber": {"not_numbers": "{folder}/words.txt"}}},
+            "names a file with a line that is no number",
+        ),
         ({"share": 1.5}, "share is 1.5, which is invalid. It must be a number from 0 to 1"),
         ({"share": "half"}, "a number from 0 to 1"),
         ({"share": True}, "a number from 0 to 1"),
