@@ -3,8 +3,8 @@ Which recordings of a landed call list are kept, by the fields of its rows.
 
 A value compares in the same way in every format. A number in a rule compares as a number: 35 is ``35``, ``35.0`` and
 the text ``"35"``, which is all that CSV has. A text compares with the value's text, where a whole number has no
-fraction (2.0 is ``2``) and a flag is ``true`` or ``false``. True and False also take 1 and 0. None is null and the empty text, which
-CSV does not tell apart.
+fraction (2.0 is ``2``) and a flag is ``true`` or ``false``. True and False also take 1 and 0. None is null and the
+empty text, which CSV does not tell apart.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from airflow_provider_alloincognito.operators.arguments import at_least_one, boo
 from airflow_provider_alloincognito.operators.base import AlloincognitoOperator
 from airflow_provider_alloincognito.operators.failures import fail_without_retry
 from airflow_provider_alloincognito.operators.outcome import Outcome
-from airflow_provider_alloincognito.operators.recording_rule import recording_rule, share_of_all
 from airflow_provider_alloincognito.operators.period import read_interval
+from airflow_provider_alloincognito.operators.recording_rule import recording_rule, share_of_all
 from airflow_provider_alloincognito.operators.task_log import TaskLog
 
 if TYPE_CHECKING:

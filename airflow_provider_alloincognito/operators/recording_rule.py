@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_alloincognito.api.query import invalid_argument
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
-from airflow_provider_alloincognito.operators.arguments import storage_path
-from airflow_provider_alloincognito.operators.numbers import numbers_in
+from airflow_provider_alloincognito.operators.numbers import normalized_numbers
 from airflow_provider_alloincognito.scrubbing import scrub
 
 if TYPE_CHECKING:
@@ -108,16 +107,12 @@ def _end(name: str, value: Any) -> Decimal | None:
 
 
 def _numbers(name: str, path: Any, digest_key: str | None) -> frozenset[str]:
-    from airflow_provider_alloincognito.hooks.digest_key import read_digest_key
-    from airflow_provider_alloincognito.landing.rewriting.phone_numbers import digest, normalize
+    from airflow_provider_alloincognito.landing.rewriting.phone_numbers import digest
 
-    numbers = [normalize(line) for line in numbers_in(name, storage_path(name, path))]
-    if not numbers or not all(any(map(str.isdigit, one)) for one in numbers):
-        raise AlloincognitoQueryError(
-            f"{scrub(name)} names a file {'with a line that is no number' if numbers else 'without a number'}, so it "
-            "is not known which recordings to keep. Write one number a line."
-        )
+    numbers = normalized_numbers(name, path)
     if digest_key is None:
-        return frozenset(numbers)
+        return numbers
+    from airflow_provider_alloincognito.hooks.digest_key import read_digest_key
+
     key = read_digest_key(digest_key)
     return frozenset(digest(one, key) for one in numbers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from dag_runs import Run, StartSandbox, one_task_dag, run_dag
+from logged import package_lines
 
 from airflow_provider_alloincognito.errors import AlloincognitoError, AlloincognitoFormatError, AlloincognitoQueryError
 from airflow_provider_alloincognito.operators.alloincognito import (
@@ -51,13 +51,11 @@ def manifest(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "mp3" / "manifest.jsonl").read_text().splitlines()]
 
 
-def test_only_recordings_that_meet_the_conditions_land(
-    sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_only_recordings_that_meet_the_conditions_land(sandbox: Sandbox, tmp_path: Path) -> None:
     number = recorded(sandbox)[0]["callerNumber"]
     (tmp_path / "quiet.txt").write_text(f"8{str(number)[1:]}\n\n")
     only = {"duration": {"from": "{{ 30 }}"}, "callerNumber": {"not_numbers": f"{tmp_path.as_uri()}/quiet.txt"}}
-    with caplog.at_level(logging.INFO):
+    with package_lines() as lines:
         run = land(tmp_path, only=only)
     assert run.state == "success", run.errors
     wanted = [
@@ -66,8 +64,8 @@ def test_only_recordings_that_meet_the_conditions_land(
     assert 0 < len(wanted) < len(recorded(sandbox)) - 1
     assert [line["id"] for line in manifest(tmp_path)] == wanted
     assert {file.stem for file in (tmp_path / "mp3").glob("*.mp3")} == set(wanted)
-    assert f"The rule keeps {len(wanted)} of {len(recorded(sandbox))} recordings" in caplog.text
-    assert str(number)[1:] not in caplog.text
+    assert f"The rule keeps {len(wanted)} of {len(recorded(sandbox))} recordings" in lines
+    assert str(number)[1:] not in "".join(lines)
     assert run.rendered["recordings"]["only"]["duration"] == {"from": "30"}
 
 
@@ -130,10 +128,10 @@ PATH = "file:///no/such/file.txt"
         ({"only": {"startTime": DAY}}, "has a value of the type datetime"),
         ({"only": {"callerNumber": 79161234567}}, "what looks like a phone number"),
         ({"only": {"callerNumber": {"numbers": PATH}}}, r"is the path of a file that cannot be read \(FileNotFound"),
-        ({"only": {"callerNumber": {"not_numbers": "{folder}/empty.txt"}}}, "names a file without a number"),
+        ({"only": {"callerNumber": {"not_numbers": "{folder}/empty.txt"}}}, "is the path of a file without a number"),
         (
             {"only": {"callerNumber": {"not_numbers": "{folder}/words.txt"}}},
-            "names a file with a line that is no number",
+            "with a line that is no number",
         ),
         ({"share": 1.5}, "share is 1.5, which is invalid. It must be a number from 0 to 1"),
         ({"share": "half"}, "a number from 0 to 1"),
