@@ -37,6 +37,8 @@ from airflow_provider_alloincognito.landing.upkeep.folders import (
 
 _log = logging.getLogger(__name__)
 _LINE = msgspec.json.Decoder(ManifestLine)
+SHOWN = 4
+"""So many digits of a number are shown to a database."""
 _BETWEEN_DIGITS = r"[\s().-]{0,3}"
 _RUSSIAN = re.compile(r"7\d{10}")
 
@@ -88,6 +90,17 @@ class NumberMatch:
                 )
             return text in self.digests
         return bool(text) and normalize(text) in self.numbers
+
+    def patterns(self) -> list[str]:
+        """
+        Return patterns for SQL's LIKE: each match fits one of them. So do many other values.
+
+        They have only the last four digits of a number, in whatever form it is, and the first four of a digest, so that
+        a database, which may log them, learns no number.
+        """
+        digits = ["".join(filter(str.isdigit, one))[-SHOWN:] for one in self.numbers]
+        starts = [one[:SHOWN] for one in self.digests or ()]
+        return sorted({f"%{'%'.join(one)}%" for one in digits} | {f"{one}%" for one in starts})
 
     def is_in(self, text: str) -> bool:
         """Return whether one of the numbers is part of a text, such as the name of a recording."""
