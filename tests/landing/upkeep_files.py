@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from landing_samples import FakeServer, batches_of
 from airflow_provider_alloincognito.landing.calls import land_calls
 from airflow_provider_alloincognito.landing.layout import Layout
 from airflow_provider_alloincognito.landing.recordings import land_recordings
+from airflow_provider_alloincognito.landing.stores.targets import open_for_reading
 from airflow_provider_alloincognito.landing.tables.schema import Schema
 
 SCHEMA: Schema = {
@@ -81,10 +81,6 @@ def files_under(root: Path) -> dict[str, tuple[bytes, int]]:
 
 def landed_rows(layout: Layout, period: str) -> list[dict[str, Any]]:
     """Return the rows of a period's Parquet file."""
-    with layout.calls(period).open("rb") as file:
+    with open_for_reading(layout.calls(period)) as file:
         rows: list[dict[str, Any]] = pyarrow.parquet.read_table(file).to_pylist()
         return rows
-
-
-def digest_of(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

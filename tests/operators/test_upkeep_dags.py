@@ -151,7 +151,7 @@ def erase(load: Import, tmp_path: Path, request: str = "DSR-2026-17") -> Run:
 def test_erasure_leaves_nothing_of_a_number_and_touches_no_other_row(
     load: Import, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_digests: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("AIRFLOW_VAR_ALLOINCOGNITO_DIGEST_KEY", KEY)
+    monkeypatch.setenv("AIRFLOW_VAR_ALLOINCOGNITO_DIGEST_SECRET", KEY)
     if has_digests:
         monkeypatch.setenv("ALLOINCOGNITO_PROTECT", '{"caller": "digest", "called": "digest"}')
 

@@ -31,6 +31,7 @@ from airflow_provider_alloincognito.landing.upkeep.folders import (
     calls_folders,
     is_calls_file,
     is_recordings_file,
+    listed_folders,
     recordings_folders,
     remove_file,
 )
@@ -48,7 +49,7 @@ class Erased:
     """
     What was erased of a period. It does not hold a number.
 
-    :param period: its name: ``2026-03-01`` for a day.
+    :param period: its name: ``2026-03-01`` for a day, ``reconcile 2026-03-01`` for what is compared with it.
     :param calls: how many rows.
     :param recordings: how many recordings' files.
     """
@@ -124,7 +125,8 @@ def erase(
     log: logging.Logger = _log,
 ) -> Iterator[Erased]:
     """
-    Erase all calls of some numbers, their recordings, and the recordings' lines in manifests and journals.
+    Erase all calls of some numbers, their recordings, and the recordings' lines in manifests and journals. Also the
+    calls that a run of ``alloincognito_reconcile`` has left.
 
     Yields what was erased of each period that had any of it, as soon as that is done. All other rows stay as they are,
     in their order, and files without a match are not touched. Run again after it was killed, it goes on.
@@ -141,10 +143,17 @@ def erase(
     if not fields:
         raise ValueError("fields is empty: name the fields of the landed calls that hold phone numbers.")
     fields = list(dict.fromkeys(fields))
+    for listed in listed_folders(layout):
+        rows = sum(
+            _erase_rows(file, _find(file, match, fields, None).rows, match, fields) for file in _calls_in(listed)
+        )
+        if rows:
+            log.info("Erased %s calls of %s that alloincognito_reconcile compares", rows, listed.period)
+            yield Erased(f"reconcile {listed.period}", rows, 0)
     calls = {folder.period: folder for folder in calls_folders(layout)}
     recordings = {folder.period: folder for folder in recordings_folders(layout)}
     for period in dict.fromkeys([*calls, *recordings]):
-        files = [calls[period].path / name for name in calls[period].files(is_calls_file)] if period in calls else []
+        files = _calls_in(calls[period]) if period in calls else []
         found = [_find(file, match, fields, record_file_id_field) for file in files]
         ids = {one for in_file in found for one in in_file.ids}
         erased_recordings = _erase_recordings(recordings[period], ids, match) if period in recordings else 0
@@ -152,6 +161,10 @@ def erase(
         if rows or erased_recordings:
             log.info("Erased %s calls and %s recordings of %s", rows, erased_recordings, period)
             yield Erased(period, rows, erased_recordings)
+
+
+def _calls_in(folder: PeriodFolder) -> list[Target]:
+    return [folder.path / name for name in folder.files(is_calls_file)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +176,8 @@ class _Found:
 def _find(calls: Target, match: NumberMatch, fields: Sequence[str], id_field: str | None) -> _Found:
     names = list(dict.fromkeys([*fields, *([id_field] if id_field else [])]))
     place = names.index(id_field) if id_field else None
-    rows, ids = 0, set()
+    rows = 0
+    ids: set[str] = set()
     for values in read_rows(calls, names):
         if any(map(match.matches, values[: len(fields)])):
             rows += 1

@@ -62,6 +62,26 @@ def recordings_folders(layout: Layout) -> list[PeriodFolder]:
     return _period_folders(layout.recordings("-").parent)
 
 
+def listed_folders(layout: Layout) -> list[PeriodFolder]:
+    """Return the folders with the calls that a run of ``alloincognito_reconcile`` compares, oldest period first."""
+    return _period_folders(_reconcile(layout) / "listed")
+
+
+def reconcile_reports(layout: Layout) -> list[tuple[date, ObjectStoragePath, int]]:
+    """Return day, path and size of the reports that ``alloincognito_reconcile`` wrote, oldest first."""
+    folder = _reconcile(layout)
+    found = []
+    for name, size in _entries(folder):
+        day = last_day_of(name.removesuffix(".jsonl")) if name.endswith(".jsonl") else None
+        if day is not None and size is not None:
+            found.append((day, folder / name, size))
+    return sorted(found, key=lambda report: report[0])
+
+
+def _reconcile(layout: Layout) -> ObjectStoragePath:
+    return layout.calls("-").parent.parent.parent / "reconcile"
+
+
 def is_calls_file(name: str) -> bool:
     """Return whether a file of that name, in a folder with calls, is one that landed."""
     if not name.startswith("calls."):

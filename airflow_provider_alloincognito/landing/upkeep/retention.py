@@ -16,6 +16,8 @@ from airflow_provider_alloincognito.landing.upkeep.folders import (
     calls_folders,
     is_calls_file,
     is_recordings_file,
+    listed_folders,
+    reconcile_reports,
     recordings_folders,
     remove_file,
     remove_folder,
@@ -43,12 +45,21 @@ def delete_calls(layout: Layout, before: date, *, log: logging.Logger = _log) ->
     """
     Delete the calls of all periods that ended before a day, oldest first. Run again after it was killed, it goes on.
 
+    With them goes what ``alloincognito_reconcile`` has written about days as old.
+
     :param layout: where the files are.
     :param before: the first day that is kept, in the API's zone. A period that is partly older is kept as a whole.
     :param log: gets a line for each period.
     :raises AlloincognitoTargetError: if the store cannot be listed, or does not delete a file.
     """
-    return _delete(calls_folders(layout), is_calls_file, before, log)
+    deleted = _delete(calls_folders(layout), is_calls_file, before, log)
+    listed = _delete(listed_folders(layout), is_calls_file, before, log)
+    files, size = deleted.files + listed.files, deleted.bytes + listed.bytes
+    for day, path, of_file in reconcile_reports(layout):
+        if day < before:
+            remove_file(path)
+            files, size = files + 1, size + of_file
+    return Deleted(deleted.periods, files, size)
 
 
 def delete_recordings(layout: Layout, before: date, *, log: logging.Logger = _log) -> Deleted:
