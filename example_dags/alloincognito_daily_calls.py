@@ -11,6 +11,7 @@ Each run starts the DAGs that load the day into a warehouse, such as `alloincogn
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,6 +41,11 @@ FIELDS = {
 }
 # The types of columns that are not text.
 TYPES = {"started_at": "timestamp", "talk_seconds": "int64"}
+
+# Columns whose phone numbers are replaced at landing: "digest" (the same number has the same digest) or "mask", such as
+# {"caller": "digest", "called": "digest"}. The key of the digests is in this Variable, or in a connection://<id>.
+PROTECT: dict[str, str] = json.loads(os.environ.get("ALLOINCOGNITO_PROTECT", "{}"))
+DIGEST_KEY = os.environ.get("ALLOINCOGNITO_DIGEST_KEY", "variable://alloincognito_digest_secret")
 
 # The tables of the warehouse: column, and the field of the landed file.
 COLUMNS = {"row_key": "row_key", **FIELDS}
