@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from airflow_provider_alloincognito.operators.period import whole_days
+from airflow_provider_alloincognito.operators.period import period_name, whole_days
 from airflow_provider_alloincognito.scrubbing import scrub_hash
 
 if TYPE_CHECKING:
@@ -71,10 +71,21 @@ class Outcome:
         )
 
     @classmethod
-    def of_recordings(cls, landed: LandedRecordings, source: str, folder: str, calls: str | None) -> Outcome:
-        """Return the outcome of a task that has landed recordings."""
+    def of_recordings(
+        cls,
+        landed: LandedRecordings,
+        source: str,
+        folder: str,
+        calls: str | None,
+        period: tuple[datetime, datetime] | None,
+    ) -> Outcome:
+        """
+        Return the outcome of a task that has landed recordings.
+
+        :param period: that of the calls; None if it is not known.
+        """
         counts = {name: getattr(landed, name) for name in ("fetched", "skipped", "failed", "bytes")}
-        return cls(source=source, path=folder, counts=counts, manifest=landed.manifest, calls=calls)
+        return cls(source=source, path=folder, counts=counts, manifest=landed.manifest, calls=calls, period=period)
 
     @classmethod
     def of_recording(cls, line: ManifestLine, source: str, request_hash: str) -> Outcome:
@@ -95,6 +106,7 @@ class Outcome:
         texts = {
             "path": self.path,
             "format": self.format,
+            "calls": self.calls,
             "manifest": self.manifest,
             "period_start": start and start.isoformat(),
             "period_end": end and end.isoformat(),
@@ -103,6 +115,8 @@ class Outcome:
         return {**{name: text for name, text in texts.items() if text}, **self.counts}
 
     @property
-    def days(self) -> list[str]:
-        """The days of the period, as ``YYYY-MM-DD``; none if it is not whole days."""
-        return [] if self.period is None else [str(day) for day in whole_days(*self.period)]
+    def partition_keys(self) -> list[str]:
+        """The days of the period, as ``YYYY-MM-DD``, or its name if it is not whole days; none if it is not known."""
+        if self.period is None:
+            return []
+        return [str(day) for day in whole_days(*self.period)] or [period_name(*self.period)]
