@@ -1,0 +1,128 @@
+"""
+### Load landed calls into ClickHouse
+
+Runs when `alloincognito_daily_calls` has landed a day, and replaces that day in the tables `calls` and `recordings`,
+each in one step: the rows go into a table of their own, whose partition then takes the place of the day's. To load what
+has landed before, trigger it and fill in *Period start* and *Period end*.
+
+Needs the provider `apache-airflow-providers-clickhousedb` and the Connection `clickhouse_default`. The tables are in the
+`.sql` file beside this one.
+"""
+
+from __future__ import annotations
+
+import io
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from alloincognito_daily_calls import COLUMNS, FILES, ZONE
+
+from airflow_provider_alloincognito.assets import LandedPeriod, landed_periods, on_landed
+from airflow_provider_alloincognito.compat import DAG, ObjectStoragePath, task
+from airflow_provider_alloincognito.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.operators.period import period_params
+
+if TYPE_CHECKING:
+    import pyarrow
+
+CONNECTION = "clickhouse_default"
+# A load that was killed leaves its tables behind. Older ones are dropped by the next load.
+LONGEST_LOAD = timedelta(hours=24)
+LEFT_BEHIND = """
+SELECT name FROM system.tables WHERE database = currentDatabase() AND match(name, '^(calls|recordings)_loading_')
+AND metadata_modification_time < now() - {seconds:Int64}
+"""
+
+
+@task
+def load(**context: Any) -> dict[str, int]:
+    """Replace each landed day in the tables."""
+    from airflow.providers.clickhousedb.hooks.clickhouse import ClickHouseHook
+
+    hook = ClickHouseHook(CONNECTION)
+    hook.run(Path(__file__).with_suffix(".sql").read_text(), split_statements=True)
+    client = hook.get_client()
+    for (name,) in client.query(LEFT_BEHIND, {"seconds": int(LONGEST_LOAD.total_seconds())}).result_rows:
+        client.command(f"DROP TABLE IF EXISTS {name}")
+    return {period.name: replace(client, period) for period in landed_periods(context, FILES, ZONE)}
+
+
+def replace(client: Any, period: LandedPeriod) -> int:
+    """Replace the days of a period, and return the number of its calls."""
+    from airflow_provider_alloincognito.landing.reading import read_calls, read_recordings
+
+    if not period.days:
+        raise AlloincognitoQueryError(
+            f"The period {period.name} is not whole days, and in ClickHouse whole days are replaced. Land and load the "
+            "whole day."
+        )
+    rows, loaded = 0, None
+    # ClickHouse has no locks. What lands while another load replaces the same day is loaded again, by whoever ends last.
+    while loaded != (landed := versions(period)):
+        with staging(client, "calls") as calls, staging(client, "recordings") as recordings:
+            rows = insert(client, calls, read_calls(period.calls, COLUMNS, ZoneInfo(ZONE)))
+            if period.manifest:
+                insert(client, recordings, read_recordings(period.manifest, period.days[0]))
+            for day in period.days:
+                client.command(f"ALTER TABLE calls REPLACE PARTITION '{day}' FROM {calls}")
+                client.command(f"ALTER TABLE recordings REPLACE PARTITION '{day}' FROM {recordings}")
+        loaded = landed
+    return rows
+
+
+def versions(period: LandedPeriod) -> list[int | None]:
+    """Return what changes when the period's files do."""
+    paths = [ObjectStoragePath(path) for path in (period.calls, period.manifest) if path]
+    return [path.checksum() if path.exists() else None for path in paths]
+
+
+@contextmanager
+def staging(client: Any, table: str) -> Iterator[str]:
+    """Create an empty table like another one, of this try alone."""
+    name = f"{table}_loading_{secrets.token_hex(8)}"
+    client.command(f"CREATE TABLE {name} AS {table}")
+    try:
+        yield name
+    finally:
+        client.command(f"DROP TABLE {name}")
+
+
+def insert(client: Any, table: str, batches: pyarrow.RecordBatchReader) -> int:
+    """Send batches to a table, in one request, and return the number of their rows."""
+    import pyarrow
+
+    rows = 0
+
+    def stream() -> Iterator[bytes]:
+        nonlocal rows
+        file = io.BytesIO()
+        with pyarrow.ipc.new_stream(file, batches.schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+                rows += batch.num_rows
+                yield file.getvalue()
+                file.seek(0)
+                file.truncate()
+        yield file.getvalue()
+
+    settings = {"input_format_null_as_default": 0}  # a call without its day is an error, not of 1970
+    client.raw_insert(table, batches.schema.names, stream(), settings, "ArrowStream")
+    return rows
+
+
+with DAG(
+    dag_id="alloincognito_load_clickhouse",
+    doc_md=__doc__,
+    schedule=on_landed("alloincognito_daily_calls", "recordings"),
+    start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(ZONE)),
+    catchup=False,
+    params=period_params(),
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    tags=["alloincognito"],
+) as dag:
+    load()

@@ -1,0 +1,94 @@
+"""
+### Load landed calls into PostgreSQL
+
+Runs when `alloincognito_daily_calls` has landed a period, and replaces that period in the tables `calls` and
+`recordings`, in one transaction. To load what has landed before, trigger it and fill in *Period start* and *Period
+end*.
+
+Needs the provider `apache-airflow-providers-postgres` and the Connection `postgres_default`. The tables are in the
+`.sql` file beside this one.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from alloincognito_daily_calls import COLUMNS, FILES, ZONE
+
+from airflow_provider_alloincognito.assets import LandedPeriod, landed_periods, on_landed
+from airflow_provider_alloincognito.compat import DAG, task
+from airflow_provider_alloincognito.operators.period import period_params
+
+if TYPE_CHECKING:
+    import pyarrow
+
+CONNECTION = "postgres_default"
+
+
+@task
+def load(**context: Any) -> dict[str, int]:
+    """Replace each landed period in the tables."""
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+    hook = PostgresHook(CONNECTION)
+    return {period.name: replace(hook, period) for period in landed_periods(context, FILES, ZONE)}
+
+
+def replace(hook: Any, period: LandedPeriod) -> int:
+    """Replace a period, and return the number of its calls."""
+    from airflow_provider_alloincognito.landing.reading import read_calls, read_recordings
+
+    tables, delete = Path(__file__).with_suffix(".sql").read_text().split("\n-- Period:")
+    first_day, last_day = period.start.date(), (period.end - timedelta(microseconds=1)).date()
+    month = first_day.replace(day=1)
+    while month <= last_day:
+        next_month = (month + timedelta(days=31)).replace(day=1)
+        hook.run(tables.format(month=month, next_month=next_month))
+        month = next_month
+    with closing(hook.get_conn()) as connection, connection.cursor() as cursor:
+        cursor.execute("--" + delete.format(first_day=first_day, last_day=last_day, start=period.start, end=period.end))
+        # Opened under the lock: of two loads at once, the later one reads the newer files.
+        rows = copy(cursor, "calls", read_calls(period.calls, COLUMNS, ZoneInfo(ZONE)))
+        if period.manifest:
+            copy(cursor, "recordings", read_recordings(period.manifest, first_day))
+        connection.commit()
+    return rows
+
+
+def copy(cursor: Any, table: str, batches: pyarrow.RecordBatchReader) -> int:
+    """Append batches to a table, and return the number of their rows."""
+    import pyarrow.csv
+
+    columns = ", ".join(f'"{name}"' for name in batches.schema.names)
+    statement = f"COPY {table} ({columns}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')"
+    rows = 0
+    for batch in batches:
+        file = io.BytesIO()
+        pyarrow.csv.write_csv(batch, file, pyarrow.csv.WriteOptions(include_header=False))
+        # PostgreSQL's texts cannot hold the character NUL: U+FFFD takes its place.
+        lines = file.getvalue().replace(b"\0", "\ufffd".encode())
+        if hasattr(cursor, "copy"):  # psycopg 3
+            with cursor.copy(statement) as stream:
+                stream.write(lines)
+        else:  # psycopg2
+            cursor.copy_expert(statement, io.BytesIO(lines))
+        rows += batch.num_rows
+    return rows
+
+
+with DAG(
+    dag_id="alloincognito_load_postgres",
+    doc_md=__doc__,
+    schedule=on_landed("alloincognito_daily_calls", "recordings"),
+    start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(ZONE)),
+    catchup=False,
+    params=period_params(),
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    tags=["alloincognito"],
+) as dag:
+    load()
