@@ -39,6 +39,8 @@ FIELDS = {
 }
 # The types of columns that are not text.
 TYPES = {"started_at": "timestamp", "talk_seconds": "int64"}
+# Column of the table: field of the landed file.
+COLUMNS = {"row_key": "row_key", **FIELDS}
 
 HOME = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
 # A folder for the files, in any storage that Airflow supports, such as s3://aws_default@bucket/alloincognito.

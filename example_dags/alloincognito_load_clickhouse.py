@@ -5,17 +5,15 @@ Runs when `alloincognito_daily_calls` has landed a day, and replaces that day in
 each in one step: the rows go into a table of their own, whose partition then takes the place of the day's. To load what
 has landed before, trigger it and fill in *Period start* and *Period end*.
 
-Needs the provider `apache-airflow-providers-clickhousedb` and the Connection `clickhouse_default`. The tables are in the
-`.sql` file beside this one.
+Needs the provider `apache-airflow-providers-clickhousedb` and the Connection `clickhouse_default`. The tables are
+in the `.sql` file beside this one.
 """
 
 from __future__ import annotations
 
-import io
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -23,7 +21,7 @@ from zoneinfo import ZoneInfo
 from alloincognito_daily_calls import COLUMNS, FILES, ZONE
 
 from airflow_provider_alloincognito.assets import LandedPeriod, landed_periods, on_landed
-from airflow_provider_alloincognito.compat import DAG, ObjectStoragePath, task
+from airflow_provider_alloincognito.compat import DAG, task
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.operators.period import period_params
 
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
 CONNECTION = "clickhouse_default"
 # A load that was killed leaves its tables behind. Older ones are dropped by the next load.
 LONGEST_LOAD = timedelta(hours=24)
+BATCHES_A_REQUEST = 16
 LEFT_BEHIND = """
 SELECT name FROM system.tables WHERE database = currentDatabase() AND match(name, '^(calls|recordings)_loading_')
 AND metadata_modification_time < now() - {seconds:Int64}
@@ -54,7 +53,7 @@ def load(**context: Any) -> dict[str, int]:
 
 def replace(client: Any, period: LandedPeriod) -> int:
     """Replace the days of a period, and return the number of its calls."""
-    from airflow_provider_alloincognito.landing.reading import read_calls, read_recordings
+    from airflow_provider_alloincognito.landing.reading import file_versions, read_calls, read_recordings
 
     if not period.days:
         raise AlloincognitoQueryError(
@@ -62,56 +61,31 @@ def replace(client: Any, period: LandedPeriod) -> int:
             "whole day."
         )
     rows, loaded = 0, None
-    # ClickHouse has no locks. What lands while another load replaces the same day is loaded again, by whoever ends last.
-    while loaded != (landed := versions(period)):
-        with staging(client, "calls") as calls, staging(client, "recordings") as recordings:
-            rows = insert(client, calls, read_calls(period.calls, COLUMNS, ZoneInfo(ZONE)))
-            if period.manifest:
-                insert(client, recordings, read_recordings(period.manifest, period.days[0]))
-            for day in period.days:
-                client.command(f"ALTER TABLE calls REPLACE PARTITION '{day}' FROM {calls}")
-                client.command(f"ALTER TABLE recordings REPLACE PARTITION '{day}' FROM {recordings}")
+    # ClickHouse has no locks. If the files change while another load replaces the day, the last one loads them again.
+    while loaded != (landed := file_versions(period.calls, period.manifest)):
+        rows = replace_days(client, "calls", period.days, read_calls(period.calls, COLUMNS, ZoneInfo(ZONE)))
+        if period.manifest:
+            replace_days(client, "recordings", period.days, read_recordings(period.manifest, period.days[0]))
         loaded = landed
     return rows
 
 
-def versions(period: LandedPeriod) -> list[int | None]:
-    """Return what changes when the period's files do."""
-    paths = [ObjectStoragePath(path) for path in (period.calls, period.manifest) if path]
-    return [path.checksum() if path.exists() else None for path in paths]
-
-
-@contextmanager
-def staging(client: Any, table: str) -> Iterator[str]:
-    """Create an empty table like another one, of this try alone."""
-    name = f"{table}_loading_{secrets.token_hex(8)}"
-    client.command(f"CREATE TABLE {name} AS {table}")
-    try:
-        yield name
-    finally:
-        client.command(f"DROP TABLE {name}")
-
-
-def insert(client: Any, table: str, batches: pyarrow.RecordBatchReader) -> int:
-    """Send batches to a table, in one request, and return the number of their rows."""
+def replace_days(client: Any, table: str, days: list[date], batches: pyarrow.RecordBatchReader) -> int:
+    """Replace days of a table, and return the number of their new rows."""
     import pyarrow
 
     rows = 0
-
-    def stream() -> Iterator[bytes]:
-        nonlocal rows
-        file = io.BytesIO()
-        with pyarrow.ipc.new_stream(file, batches.schema) as writer:
-            for batch in batches:
-                writer.write_batch(batch)
-                rows += batch.num_rows
-                yield file.getvalue()
-                file.seek(0)
-                file.truncate()
-        yield file.getvalue()
-
-    settings = {"input_format_null_as_default": 0}  # a call without its day is an error, not of 1970
-    client.raw_insert(table, batches.schema.names, stream(), settings, "ArrowStream")
+    staging = f"{table}_loading_{secrets.token_hex(8)}"
+    client.command(f"CREATE TABLE {staging} AS {table}")
+    try:
+        while some := list(islice(batches, BATCHES_A_REQUEST)):
+            settings = {"input_format_null_as_default": 0}  # a call without its day is an error, not a call of 1970
+            client.insert_arrow(staging, pyarrow.Table.from_batches(some), settings=settings)
+            rows += sum(batch.num_rows for batch in some)
+        for day in days:
+            client.command(f"ALTER TABLE {table} REPLACE PARTITION '{day}' FROM {staging}")
+    finally:
+        client.command(f"DROP TABLE {staging}")
     return rows
 
 

@@ -1,10 +1,11 @@
 -- Run before each load. A column that you add to FIELDS belongs here, too. On a cluster, use ReplicatedMergeTree.
+-- Not LowCardinality(Nullable(String)): nulls that arrive as Arrow would be empty texts in it.
 CREATE TABLE IF NOT EXISTS calls (
     date            Date,                       -- the local day of started_at
     row_key         String,
     call_id         Nullable(String),
     started_at      DateTime64(6, 'UTC'),
-    direction       LowCardinality(Nullable(String)),
+    direction       Nullable(String),
     caller          Nullable(String),
     called          Nullable(String),
     talk_seconds    Nullable(Int64),

@@ -12,6 +12,7 @@ Needs the provider `apache-airflow-providers-postgres` and the Connection `postg
 from __future__ import annotations
 
 import io
+import re
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -43,19 +44,21 @@ def replace(hook: Any, period: LandedPeriod) -> int:
     """Replace a period, and return the number of its calls."""
     from airflow_provider_alloincognito.landing.reading import read_calls, read_recordings
 
-    tables, delete = Path(__file__).with_suffix(".sql").read_text().split("\n-- Period:")
-    first_day, last_day = period.start.date(), (period.end - timedelta(microseconds=1)).date()
-    month = first_day.replace(day=1)
-    while month <= last_day:
+    sql = Path(__file__).with_suffix(".sql").read_text()
+    _, tables, delete_calls, delete_recordings = re.split(r"^-- \w+: .*$", sql, flags=re.MULTILINE)
+    days = {"first_day": period.start.date(), "last_day": (period.end - timedelta(microseconds=1)).date()}
+    month = days["first_day"].replace(day=1)
+    while month <= days["last_day"]:
         next_month = (month + timedelta(days=31)).replace(day=1)
         hook.run(tables.format(month=month, next_month=next_month))
         month = next_month
     with closing(hook.get_conn()) as connection, connection.cursor() as cursor:
-        cursor.execute("--" + delete.format(first_day=first_day, last_day=last_day, start=period.start, end=period.end))
-        # Opened under the lock: of two loads at once, the later one reads the newer files.
-        rows = copy(cursor, "calls", read_calls(period.calls, COLUMNS, ZoneInfo(ZONE)))
+        cursor.execute(delete_calls.format(start=period.start, end=period.end, **days))
+        # The files are opened under the lock: of two loads at once, the later one reads the newer files.
         if period.manifest:
-            copy(cursor, "recordings", read_recordings(period.manifest, first_day))
+            cursor.execute(delete_recordings.format(**days))
+            copy(cursor, "recordings", read_recordings(period.manifest, days["first_day"]))
+        rows = copy(cursor, "calls", read_calls(period.calls, COLUMNS, ZoneInfo(ZONE)))
         connection.commit()
     return rows
 

@@ -30,13 +30,13 @@ CREATE TABLE IF NOT EXISTS calls_{month:%Y_%m} PARTITION OF calls
 CREATE TABLE IF NOT EXISTS recordings_{month:%Y_%m} PARTITION OF recordings
     FOR VALUES FROM ('{month}') TO ('{next_month}');
 
--- Period: run at the beginning of the transaction that loads.
+-- Calls: run at the beginning of the transaction that loads.
 SELECT pg_advisory_xact_lock(hashtext('alloincognito'));
 
 DELETE FROM calls
 WHERE date BETWEEN '{first_day}' AND '{last_day}' AND started_at >= '{start}' AND started_at < '{end}';
 
--- If the period is part of a day, the recordings of the day's other calls stay.
+-- Recordings: run next. If the period is part of a day, the recordings of the day's other calls stay.
 DELETE FROM recordings
 WHERE date BETWEEN '{first_day}' AND '{last_day}' AND NOT EXISTS (
     SELECT FROM calls

@@ -1,8 +1,8 @@
 """
 ClickHouse's engine behind enough of its HTTP interface for ``clickhouse-connect`` and Airflow's provider.
 
-The engine is that of the wheel of chdb, which has no server. ``python -m services.clickhouse FOLDER PORT`` keeps its data
-in the folder, which no other process may use meanwhile.
+The engine is that of the wheel of chdb, which has no server. ``python -m services.clickhouse FOLDER PORT`` keeps its
+data in the folder, which no other process may use meanwhile.
 """
 
 from __future__ import annotations
