@@ -43,9 +43,9 @@ def load(**context: Any) -> dict[str, int]:
     """Replace each landed day in the tables."""
     from airflow.providers.clickhousedb.hooks.clickhouse import ClickHouseHook
 
-    hook = ClickHouseHook(CONNECTION)
-    hook.run(Path(__file__).with_suffix(".sql").read_text(), split_statements=True)
-    client = hook.get_client()
+    client = ClickHouseHook(CONNECTION).get_client()
+    for statement in Path(__file__).with_suffix(".sql").read_text().split(";\n")[:-1]:
+        client.command(statement)
     for (name,) in client.query(LEFT_BEHIND, {"seconds": int(LONGEST_LOAD.total_seconds())}).result_rows:
         client.command(f"DROP TABLE IF EXISTS {name}")
     return {period.name: replace(client, period) for period in landed_periods(context, FILES, ZONE)}

@@ -47,12 +47,13 @@ def replace(hook: Any, period: LandedPeriod) -> int:
     sql = Path(__file__).with_suffix(".sql").read_text()
     _, tables, delete_calls, delete_recordings = re.split(r"^-- \w+: .*$", sql, flags=re.MULTILINE)
     days = {"first_day": period.start.date(), "last_day": (period.end - timedelta(microseconds=1)).date()}
-    month = days["first_day"].replace(day=1)
-    while month <= days["last_day"]:
-        next_month = (month + timedelta(days=31)).replace(day=1)
-        hook.run(tables.format(month=month, next_month=next_month))
-        month = next_month
     with closing(hook.get_conn()) as connection, connection.cursor() as cursor:
+        month = days["first_day"].replace(day=1)
+        while month <= days["last_day"]:
+            next_month = (month + timedelta(days=31)).replace(day=1)
+            cursor.execute(tables.format(month=month, next_month=next_month))
+            connection.commit()
+            month = next_month
         cursor.execute(delete_calls.format(start=period.start, end=period.end, **days))
         # The files are opened under the lock: of two loads at once, the later one reads the newer files.
         if period.manifest:

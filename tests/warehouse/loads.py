@@ -32,7 +32,10 @@ PROCESSES.set_forkserver_preload(
         "airflow.providers.clickhousedb.hooks.clickhouse",
         "airflow.providers.postgres.hooks.postgres",
         "airflow_provider_alloincognito.assets",
+        "airflow.providers.standard.sensors.python",
+        "airflow.timetables.interval",
         "airflow_provider_alloincognito.landing.reading",
+        "airflow_provider_alloincognito.operators.alloincognito",
         "clickhouse_connect",
         "duckdb",
         "pyarrow.csv",
@@ -57,12 +60,25 @@ class Outcome:
 
 
 class Load:
-    """A load that has begun: its DAG file is imported, its task about to run."""
+    """
+    A load that has begun: its DAG file is imported, its task about to run.
 
-    def __init__(self, dags: Path, name: str, variables: Mapping[str, str], periods: Sequence[LandedPeriod]) -> None:
-        self._receiver, sender = PROCESSES.Pipe(duplex=False)
+    :param fresh: start a new interpreter. In a fork, pages of the parent that are touched look like growth.
+    """
+
+    def __init__(
+        self,
+        dags: Path,
+        name: str,
+        variables: Mapping[str, str],
+        periods: Sequence[LandedPeriod],
+        *,
+        fresh: bool = False,
+    ) -> None:
+        processes: Any = multiprocessing.get_context("spawn") if fresh else PROCESSES
+        self._receiver, sender = processes.Pipe(duplex=False)
         arguments = (str(dags), name, dict(variables), [_extra(period) for period in periods], sender)
-        self.process = PROCESSES.Process(target=_load, args=arguments)
+        self.process = processes.Process(target=_load, args=arguments)
         self.process.start()
         sender.close()
         assert self._receiver.poll(LONGEST_LOAD)
@@ -129,13 +145,13 @@ class Loader:
         assert after != before
         path.write_text(after)
 
-    def start(self, *periods: LandedPeriod) -> Load:
-        """Start a load, by events in this order."""
+    def start(self, *periods: LandedPeriod, fresh: bool = False) -> Load:
+        """Start a load, by events in this order; see :class:`Load`."""
         variables = {**self.warehouse.variables, "ALLOINCOGNITO_FILES": f"file://{self.files}"}
-        return Load(self.dags, self.name, variables, periods)
+        return Load(self.dags, self.name, variables, periods, fresh=fresh)
 
-    def load(self, *periods: LandedPeriod) -> Outcome:
+    def load(self, *periods: LandedPeriod, fresh: bool = False) -> Outcome:
         """Load, and wait."""
-        outcome = self.start(*periods).wait()
+        outcome = self.start(*periods, fresh=fresh).wait()
         assert not outcome.error, outcome.error
         return outcome

@@ -122,11 +122,11 @@ def test_part_of_a_day(loader: Loader) -> None:
 def test_of_two_loads_at_once_the_newest_files_remain(loader: Loader) -> None:
     dice = random.Random(1)
     land_day(loader)
-    for number in range(8):
-        first = land_day(loader, 0, 20_000, f"{number} first")
+    for number in range(5):
+        first = land_day(loader, 0, 5_000, f"{number} first")
         one = loader.start(first.period)
         one.process.join(dice.uniform(0, 0.4))
-        newest = land_day(loader, 0, 20_000 - number, f"{number} second")
+        newest = land_day(loader, 0, 5_000 - number, f"{number} second")
         other = loader.start(newest.period)
         outcomes = [one.wait(), other.wait()]
         assert [outcome.error for outcome in outcomes] == ["", ""]
@@ -134,7 +134,7 @@ def test_of_two_loads_at_once_the_newest_files_remain(loader: Loader) -> None:
 
 
 def test_loads_of_other_days_at_once(loader: Loader) -> None:
-    days = [land_day(loader, after, 2000) for after in range(25, 31)]
+    days = [land_day(loader, after, 2000) for after in range(27, 31)]
     loads = [loader.start(day.period) for day in days]
     assert [load.wait().error for load in loads] == [""] * len(days)
     assert_holds(loader, *days)
@@ -142,11 +142,11 @@ def test_loads_of_other_days_at_once(loader: Loader) -> None:
 
 def test_a_killed_load_leaves_the_old_day_or_the_new_one(loader: Loader) -> None:
     dice = random.Random(2)
-    before = land_day(loader, 0, 30_000, "0")
+    before = land_day(loader, 0, 10_000, "0")
     seconds = loader.load(before.period).seconds
     kills: Counter[bool] = Counter()
-    for number in range(12):
-        day = land_day(loader, 0, 30_000, f"{number + 1}")
+    for number in range(8):
+        day = land_day(loader, 0, 10_000, f"{number + 1}")
         load = loader.start(day.period)
         load.process.join(dice.uniform(0, seconds))
         kills[load.kill()] += 1
@@ -154,8 +154,8 @@ def test_a_killed_load_leaves_the_old_day_or_the_new_one(loader: Loader) -> None
         loader.load(day.period)
         assert_holds(loader, day)
         before = day
-    print(f"\n{loader.warehouse.name}: {kills[True]} of 12 loads of {seconds:.2f} s were killed")
-    assert kills[True] >= 6
+    print(f"\n{loader.warehouse.name}: {kills[True]} of 8 loads of {seconds:.2f} s were killed")
+    assert kills[True] > 3
     left = [name for name in loader.warehouse.tables() if "_loading_" in name]
     if left:
         loader.edit(f"{loader.name}.py", lambda text: text.replace("timedelta(hours=24)", "timedelta(seconds=-1)"))
@@ -246,7 +246,7 @@ def test_times_are_exact(loader: Loader) -> None:
 
 def test_a_million_calls_take_little_memory(loader: Loader) -> None:
     day = land_day(loader, 0, 1_000_000)
-    outcome = loader.load(day.period)
+    outcome = loader.load(day.period, fresh=True)
     print(f"\n{loader.warehouse.name}: 1,000,000 calls in {outcome.seconds:.1f} s, +{outcome.growth / 1000**2:.0f} MB")
     assert outcome.periods == {"2026-03-03": 1_000_000}
     assert_holds(loader, day)
