@@ -40,8 +40,6 @@ FIELDS = {
 }
 # The types of columns that are not text.
 TYPES = {"started_at": "timestamp", "talk_seconds": "int64"}
-# Column of the table: field of the landed file.
-COLUMNS = {"row_key": "row_key", **FIELDS}
 
 # The tables of the warehouse: column, and the field of the landed file.
 COLUMNS = {"row_key": "row_key", **FIELDS}

@@ -48,7 +48,8 @@ def load(**context: Any) -> dict[str, int]:
         client.command(statement)
     for (name,) in client.query(LEFT_BEHIND, {"seconds": int(LONGEST_LOAD.total_seconds())}).result_rows:
         client.command(f"DROP TABLE IF EXISTS {name}")
-    return {period.name: replace(client, period) for period in landed_periods(context, FILES, ZONE)}
+    periods = landed_periods(context, FILES, ZONE)
+    return {"periods": len(periods), "rows": sum(replace(client, period) for period in periods)}
 
 
 def replace(client: Any, period: LandedPeriod) -> int:

@@ -37,7 +37,8 @@ def load(**context: Any) -> dict[str, int]:
     from airflow.providers.postgres.hooks.postgres import PostgresHook
 
     hook = PostgresHook(CONNECTION)
-    return {period.name: replace(hook, period) for period in landed_periods(context, FILES, ZONE)}
+    periods = landed_periods(context, FILES, ZONE)
+    return {"periods": len(periods), "rows": sum(replace(hook, period) for period in periods)}
 
 
 def replace(hook: Any, period: LandedPeriod) -> int:

@@ -156,3 +156,10 @@ def table_of_recordings(landed: Sequence[Landed]) -> pyarrow.Table:
     """Return what the table of recordings is to hold, ordered by ``date`` and ``record_file_id``."""
     recordings = pyarrow.concat_tables([one.recordings for one in landed])
     return recordings.sort_by([("date", "ascending"), ("record_file_id", "ascending")])
+
+
+def with_days_of_calls(landed: Landed) -> Landed:
+    """Return the same with the day of its call for each recording, not the first day of the period."""
+    days = dict(zip(*(table_of_calls([landed])[name].to_pylist() for name in ("record_file_id", "date")), strict=True))
+    found = pyarrow.array([days[one] for one in landed.recordings["record_file_id"].to_pylist()], pyarrow.date32())
+    return Landed(landed.period, landed.calls, landed.recordings.set_column(0, "date", found))

@@ -49,11 +49,11 @@ class Outcome:
     """
     The outcome of a load.
 
-    :param periods: the number of calls by period; None if the load failed.
+    :param returned: what the task returns; None if it failed.
     :param growth: the peak of its memory beyond what it had when its task began, in bytes.
     """
 
-    periods: dict[str, int] | None
+    returned: dict[str, int] | None
     error: str
     growth: int
     seconds: float
@@ -105,12 +105,12 @@ def _load(dags: str, name: str, variables: dict[str, str], events: list[dict[str
     context = {EVENTS: {"calls": [SimpleNamespace(extra=extra, timestamp=n) for n, extra in enumerate(events)]}}
     result.send("started")
     before, began = _peak(), time.monotonic()
-    periods, error = None, ""
+    returned, error = None, ""
     try:
-        periods = task(**context)
+        returned = task(**context)
     except Exception:  # noqa: BLE001 - sent
         error = traceback.format_exc()
-    result.send(Outcome(periods, error, _peak() - before, time.monotonic() - began))
+    result.send(Outcome(returned, error, _peak() - before, time.monotonic() - began))
 
 
 def _peak() -> int:

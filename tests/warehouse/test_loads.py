@@ -19,6 +19,7 @@ from landed import (
     midnight,
     table_of_calls,
     table_of_recordings,
+    with_days_of_calls,
 )
 from loads import DAILY, Loader
 
@@ -61,7 +62,7 @@ def land_day(loader: Loader, after: int = 0, count: int = 1000, version: str = "
 def test_a_day_and_the_same_day_again(loader: Loader) -> None:
     day = land_day(loader)
     for _ in range(2):
-        assert loader.load(day.period).periods == {"2026-03-03": 1000}
+        assert loader.load(day.period).returned == {"periods": 1, "rows": 1000}
         assert_holds(loader, day)
 
 
@@ -77,7 +78,7 @@ def test_several_events_in_one_run_out_of_order_and_repeated(loader: Loader) -> 
     # From the last days of a month to the first of the next one.
     days = [land_day(loader, after, 300) for after in range(27, 31)]
     loaded = loader.load(*(days[number].period for number in (2, 0, 3, 1, 0, 2)))
-    assert loaded.periods == {f"2026-03-{30}": 300, "2026-03-31": 300, "2026-04-01": 300, "2026-04-02": 300}
+    assert loaded.returned == {"periods": 4, "rows": 1200}
     assert_holds(loader, *days)
 
 
@@ -85,7 +86,7 @@ def test_a_day_without_calls_is_empty_afterwards(loader: Loader) -> None:
     before, day = land_day(loader), land_day(loader, 1)
     loader.load(before.period, day.period)
     empty = land_day(loader, 1, 0)
-    assert loader.load(empty.period).periods == {"2026-03-04": 0}
+    assert loader.load(empty.period).returned == {"periods": 1, "rows": 0}
     assert_holds(loader, before)
 
 
@@ -101,6 +102,8 @@ def test_a_month_in_one_file(loader: Loader) -> None:
     ends = midnight(DAY.replace(day=1)), midnight(DAY.replace(month=4, day=1))
     month = land(loader.files, *ends, made_calls(*ends, 3000))
     loader.load(month.period)
+    if loader.warehouse.finds_the_day_of_recordings:
+        month = with_days_of_calls(month)
     assert_holds(loader, month)
 
 
@@ -248,6 +251,6 @@ def test_a_million_calls_take_little_memory(loader: Loader) -> None:
     day = land_day(loader, 0, 1_000_000)
     outcome = loader.load(day.period, fresh=True)
     print(f"\n{loader.warehouse.name}: 1,000,000 calls in {outcome.seconds:.1f} s, +{outcome.growth / 1000**2:.0f} MB")
-    assert outcome.periods == {"2026-03-03": 1_000_000}
+    assert outcome.returned == {"periods": 1, "rows": 1_000_000}
     assert_holds(loader, day)
     assert outcome.growth <= MOST_GROWTH
