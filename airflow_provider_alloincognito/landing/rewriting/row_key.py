@@ -12,6 +12,7 @@ Rows with the same text are calls of their own. The second such row of a file ha
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from hashlib import sha256
@@ -59,9 +60,9 @@ class _Keys:
     """
     Gives keys, each once.
 
-    Nothing is kept of a row but 10 bytes of its key, by which 10 million rows are told apart in all likelihood (a
-    mistake, one in ten billion, would number a row that need not be). Two bytes choose a bucket, and eight are found
-    in it by their place: some 12 bytes a row, where a set of Python's would take 100.
+    Of a row, only the first 10 bytes of its key are kept. Two of them choose a bucket, and eight are in it, one after
+    the other: with the room to grow, some 12 bytes a row, where a set would take 100. In a file of 10 million rows,
+    two keys begin alike with a chance of one in 10 billion; then a row has the key of a second one, which harms nobody.
     """
 
     _BUCKET, _KEPT = 2, 8
@@ -80,17 +81,15 @@ class _Keys:
         return key
 
     def _free(self, text: bytes) -> bytes:
-        """Find the first number that is free in a time that hardly grows with how many rows are alike."""
-        taken, free = 0, 1
-        while self._has(_key(b"%b\n%d" % (text, free))):
-            taken, free = free, 2 * free
-        while free - taken > 1:
-            middle = (taken + free) // 2
-            if self._has(_key(b"%b\n%d" % (text, middle))):
-                taken = middle
-            else:
-                free = middle
-        return _key(b"%b\n%d" % (text, free))
+        """Find the first number that is free, in a time that hardly grows with how many rows are alike."""
+
+        def is_free(number: int) -> bool:
+            return not self._has(_numbered(text, number))
+
+        above = 1
+        while not is_free(above):
+            above *= 2
+        return _numbered(text, bisect_left(range(above), True, lo=above // 2 + 1, key=is_free))
 
     def _has(self, key: bytes) -> bool:
         bucket = self._buckets[int.from_bytes(key[: self._BUCKET])]
@@ -105,6 +104,10 @@ class _Keys:
 
 def _key(text: bytes) -> bytes:
     return sha256(text).digest()[:KEY_BYTES]
+
+
+def _numbered(text: bytes, number: int) -> bytes:
+    return _key(b"%b\n%d" % (text, number))
 
 
 def _values(batch: RowBatch) -> list[dict[str, Any]]:
