@@ -35,7 +35,7 @@ NO_NUMBER = r"^(?!.*\d{7}).+$"
 def match_of(params: dict[str, Any]) -> Any:
     """Read the numbers, in each task anew: they are in no XCom, no param and no log."""
     from airflow_provider_alloincognito.hooks.digest_key import read_digest_key
-    from airflow_provider_alloincognito.landing.upkeep.erasure import NumberMatch
+    from airflow_provider_alloincognito.landing.upkeep.number_match import NumberMatch
     from airflow_provider_alloincognito.operators.numbers import normalized_numbers
 
     has_digests = "digest" in PROTECT.values()

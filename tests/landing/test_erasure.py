@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -33,7 +34,8 @@ from airflow_provider_alloincognito.landing.calls import land_calls
 from airflow_provider_alloincognito.landing.layout import Layout
 from airflow_provider_alloincognito.landing.rewriting.phone_numbers import digest, mask
 from airflow_provider_alloincognito.landing.stores.targets import temporary_name
-from airflow_provider_alloincognito.landing.upkeep.erasure import Erased, NumberMatch, erase
+from airflow_provider_alloincognito.landing.upkeep.erasure import Erased, erase
+from airflow_provider_alloincognito.landing.upkeep.number_match import NumberMatch
 from airflow_provider_alloincognito.landing.upkeep.trail import Trail
 
 KEY = b"0123456789abcdef"
@@ -183,7 +185,8 @@ KILLED = """
     import os, signal, sys
     import pyarrow.parquet  # before the forks
     from airflow_provider_alloincognito.landing.layout import Layout
-    from airflow_provider_alloincognito.landing.upkeep.erasure import NumberMatch, erase
+    from airflow_provider_alloincognito.landing.upkeep.erasure import erase
+    from airflow_provider_alloincognito.landing.upkeep.number_match import NumberMatch
     steps = 0
     def killing(do, last):
         def step(*arguments, **others):
@@ -236,6 +239,23 @@ def test_the_trail_adds_up_and_holds_no_number(tmp_path: Path) -> None:
         with pytest.raises(AlloincognitoQueryError, match="looks like a phone number") as error:
             Trail(ObjectStoragePath(tmp_path.as_uri()), request)
         assert "916" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [*FORMS, ["74950000000", "8 916 123 45 67"], '{"to": ["79161234567"]}', 79161234567.0, f" {digest(ERASED, KEY)} "],
+)
+def test_a_number_is_found_in_every_value_that_may_land(value: Any) -> None:
+    match = NumberMatch([ERASED], KEY)
+    assert match.matches(value)
+    likely = [re.escape(one).replace("%", ".*") for one in match.patterns()]
+    assert any(re.fullmatch(one, str(value).strip()) for one in likely)
+    assert not [one for one in match.patterns() if re.search(r"\w{5}", one) or ERASED[-5:] in one.replace("%", "")]
+
+
+@pytest.mark.parametrize("value", [None, "", "79161234568", "{not JSON", ["74950000000"], {"79161234567": "x"}, True])
+def test_another_value_is_not_the_number(value: Any) -> None:
+    assert not NumberMatch([ERASED], KEY).matches(value)
 
 
 def test_numbers_are_in_no_repr() -> None:

@@ -16,7 +16,8 @@ from s3_server import S3
 from upkeep_files import DAYS, ERASED, FIELDS, FORMS, is_erased, land_day, landed_rows, rows_of
 
 from airflow_provider_alloincognito.landing.layout import Layout
-from airflow_provider_alloincognito.landing.upkeep.erasure import NumberMatch, erase
+from airflow_provider_alloincognito.landing.upkeep.erasure import erase
+from airflow_provider_alloincognito.landing.upkeep.number_match import NumberMatch
 from airflow_provider_alloincognito.landing.upkeep.retention import delete_calls, delete_recordings
 from airflow_provider_alloincognito.landing.upkeep.trail import Trail
 
@@ -95,7 +96,8 @@ KILLED = """
     except ImportError:
         from airflow.io.store import attach
     from airflow_provider_alloincognito.landing.layout import Layout
-    from airflow_provider_alloincognito.landing.upkeep.erasure import NumberMatch, erase
+    from airflow_provider_alloincognito.landing.upkeep.erasure import erase
+    from airflow_provider_alloincognito.landing.upkeep.number_match import NumberMatch
     folder, last, options = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
     fs = s3fs.S3FileSystem(**options)
     steps = 0
