@@ -183,28 +183,20 @@ def test_a_field_that_the_files_lack_is_an_error(layout: Layout, tmp_path: Path)
 
 KILLED = """
     import os, signal, sys
-    import pyarrow.parquet  # before the forks
+    sys.path.insert(0, sys.argv[1])
+    from upkeep_files import FIELDS, Killer  # which imports pyarrow, before the forks
     from airflow_provider_alloincognito.landing.layout import Layout
     from airflow_provider_alloincognito.landing.upkeep.erasure import erase
     from airflow_provider_alloincognito.landing.upkeep.number_match import NumberMatch
-    steps = 0
-    def killing(do, last):
-        def step(*arguments, **others):
-            global steps
-            steps += 1
-            if steps == last:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return do(*arguments, **others)
-        return step
     match = NumberMatch(["79161234567"])
-    Layout(f"file://{sys.argv[1]}").days()  # imports Airflow's paths
-    for folder in sys.argv[1:]:
+    Layout(f"file://{sys.argv[2]}").days()  # imports Airflow's paths
+    for folder in sys.argv[2:]:
         if os.fork():
             assert os.WTERMSIG(os.wait()[1]) == signal.SIGKILL
             continue
-        last = int(folder.rpartition("-")[2])
-        os.unlink, os.replace = killing(os.unlink, last), killing(os.replace, last)
-        list(erase(Layout("file://" + folder), match, ["caller", "called"], record_file_id_field="recordFileId"))
+        killer = Killer(int(folder.rpartition("-")[2]))
+        os.unlink, os.replace = killer(os.unlink), killer(os.replace)
+        list(erase(Layout(f"file://{folder}"), match, FIELDS, record_file_id_field="recordFileId"))
         os._exit(0)
 """
 
@@ -213,7 +205,8 @@ def test_killed_anywhere_and_run_again(layout: Layout, tmp_path: Path) -> None:
     whole = tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-whole"))
     before = files_under(whole)
     copies = [Path(shutil.copytree(whole, tmp_path / f"killed-{step}")) for step in (1, 2, 4, 5, 6, 9, 14)]
-    subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), *map(str, copies)], check=True)
+    helpers = str(Path(__file__).parent)
+    subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), helpers, *map(str, copies)], check=True)
     for copy in copies:
         run(Layout(copy.as_uri()))
         assert_erased(Layout(copy.as_uri()), copy, dict(before))

@@ -47,7 +47,7 @@ class NumberMatch:
         if self.digests is None:
             raise AlloincognitoQueryError(
                 "The calls have digests in place of numbers, so without their key nothing can be found. Give the key "
-                "that they were landed with (digest_key of the daily DAG). What was found before is erased."
+                "that they were landed with (HAS_DIGESTS in alloincognito_erasure). What was found before is erased."
             )
         return text in self.digests
 
