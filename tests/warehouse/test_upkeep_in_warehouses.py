@@ -19,7 +19,11 @@ from landed import DAY, RECORDINGS, Landed, day_of, land, made_calls, table_of_c
 from loads import Loader
 from warehouses import EXAMPLES
 
-pytestmark = [pytest.mark.long, pytest.mark.warehouse]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.warehouse,
+    pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result:UserWarning"),  # duckdb's, of the tests' reading
+]
 
 NAMES = {"duckdb": "duckdb", "postgres": "postgres_default", "clickhouse": "clickhouse_default"}
 NUMBER = "79160000011"
