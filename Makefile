@@ -44,7 +44,7 @@ constraints: environment ## pin the newest versions of everything anew
 	@$(PY) -m nox --session pins
 
 clean: ## remove the environments and everything that demo, up, soak and fuzz made
-	rm -rf .venv .venv-2.11 .venv-docs .nox public .demo .fuzz .soak .up .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-2.11 .venv-docs .venv-distributed .venv-distributed-2.11 .venv-warehouse .nox public .demo .fuzz .soak .up .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: docs docs-serve docs-commands docs-diagrams environment-docs
@@ -77,7 +77,7 @@ bench-recordings: environment ## recordings onto disk, likewise
 bench-imports: environment ## what parsing a DAG file costs, likewise
 	@$(PY) -m benchmarks.imports --write docs/performance.md $(ARGS)
 
-.PHONY: bench-rotation bench-triggers environment-browser test-browser test-cli test-dialects test-discover test-faults matrix test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz
+.PHONY: bench-rotation bench-triggers environment-browser test-browser test-cli test-dialects test-discover test-faults matrix test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz environment-warehouse test-warehouse bench-warehouse
 
 bench-rotation: environment ## one pair, hammered by many processes; ARGS="--mode naive|protocol|redis|airflow"
 	@$(PY) -m benchmarks.rotation $(ARGS)
@@ -110,6 +110,15 @@ test-distributed: environment-distributed ## Celery, two workers, Redis and Post
 test-deployment: environment-distributed ## tasks that share a pair on Airflow 3.3 and 2.11; takes a quarter of an hour
 	@tests/distributed/environment .venv-distributed-2.11 2.11
 	.venv-distributed/bin/python -m pytest -m deployment tests/distributed -s $(ARGS)
+
+environment-warehouse:
+	@tests/warehouse/environment .venv-warehouse 3.3
+
+test-warehouse: environment-warehouse ## loads into a real PostgreSQL, ClickHouse's engine and DuckDB; takes a quarter of an hour
+	.venv-warehouse/bin/python -m pytest -m warehouse tests/warehouse -s $(ARGS)
+
+bench-warehouse: environment-warehouse ## a day of 1,000,000 calls into each, beside its own fastest way; writes docs/warehouse.md
+	@.venv-warehouse/bin/python -m benchmarks.warehouse --write docs/warehouse.md $(ARGS)
 
 environment-browser: environment environment-2.11
 	@$(PY) -c 'import playwright' 2>/dev/null || $(PY) -m pip install --quiet --constraint constraints/airflow-3.3.txt --editable '.[browser]'

@@ -28,6 +28,8 @@ from airflow_provider_alloincognito.scrubbing import without_locals
 
 # The columns with phone numbers. If your rows have numbers in other fields, name those as well.
 NUMBERS = ["caller", "called"]
+# Whether numbers have landed as digests; True as well if they did so once.
+HAS_DIGESTS = "digest" in PROTECT.values()
 # Refused by the form that triggers a run: seven digits in a row.
 NO_NUMBER = r"^(?!.*\d{7}).+$"
 
@@ -35,11 +37,10 @@ NO_NUMBER = r"^(?!.*\d{7}).+$"
 def match_of(params: dict[str, Any]) -> Any:
     """Read the numbers, in each task anew: they are in no XCom, no param and no log."""
     from airflow_provider_alloincognito.hooks.digest_key import read_digest_key
-    from airflow_provider_alloincognito.landing.upkeep.erasure import NumberMatch
+    from airflow_provider_alloincognito.landing.upkeep.number_match import NumberMatch
     from airflow_provider_alloincognito.operators.numbers import normalized_numbers
 
-    has_digests = "digest" in PROTECT.values()
-    key = read_digest_key(DIGEST_KEY) if has_digests else None
+    key = read_digest_key(DIGEST_KEY) if HAS_DIGESTS else None
     return NumberMatch(normalized_numbers("numbers", params["numbers"]), key)
 
 

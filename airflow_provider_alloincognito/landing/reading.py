@@ -20,6 +20,7 @@ from airflow_provider_alloincognito.landing.stores.targets import (
     address,
     explain_local_errors,
     open_for_reading,
+    version_of,
 )
 
 if TYPE_CHECKING:
@@ -142,6 +143,19 @@ def read_recordings(manifest: Target | None, day: date) -> pyarrow.RecordBatchRe
             yield pyarrow.RecordBatch.from_pylist([row(line) for line in chunk], schema=schema)
 
     return pyarrow.RecordBatchReader.from_batches(schema, batches())
+
+
+def file_versions(*paths: Target | None) -> tuple[str | None, ...]:
+    """
+    Return a text for each landed file that changes when it is written again; None for one that does not exist.
+
+    For loads into a warehouse without locks: a load that has replaced a day sees by it that the files have changed
+    meanwhile, and loads them again.
+
+    :param paths: the files; None stands for a file that does not exist.
+    :raises AlloincognitoTargetError: if the store cannot be read.
+    """
+    return tuple(None if path is None else version_of(_place(path)) for path in paths)
 
 
 def _open(path: Target) -> BinaryIO:

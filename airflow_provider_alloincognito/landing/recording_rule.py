@@ -20,11 +20,10 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from airflow_provider_alloincognito.api.query import FLAGS
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.landing.formats import read_rows, usable_ids
+from airflow_provider_alloincognito.landing.rewriting.landed_numbers import DIGEST, MASKED, landed_numbers
+from airflow_provider_alloincognito.landing.rewriting.phone_numbers import normalize
 from airflow_provider_alloincognito.landing.stores.targets import Target
 from airflow_provider_alloincognito.scrubbing import scrub
-
-DIGEST = re.compile(r"[0-9a-f]{32}")
-"""What a digest looks like that a number was replaced by at landing."""
 
 WHOLE = re.compile(r"-?[0-9]+\.0+")
 
@@ -84,12 +83,10 @@ class AmongNumbers:
 
     def holds(self, value: Any) -> bool:
         """Compare the normalized number, or the digest. No value is not among them."""
-        from airflow_provider_alloincognito.landing.rewriting.phone_numbers import normalize
+        return any(map(self._has, list(landed_numbers(value))))
 
-        text = _text(value)
-        if not text:
-            return False
-        if "**" in text:
+    def _has(self, text: str) -> bool:
+        if MASKED in text:
             raise ValueError("is masked, so it cannot be compared. Land this field with protect='digest' instead")
         if DIGEST.fullmatch(text) and not self.are_digests:
             raise ValueError("is a digest. Set digest_key to the key that the calls were landed with")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -33,7 +34,8 @@ from airflow_provider_alloincognito.landing.calls import land_calls
 from airflow_provider_alloincognito.landing.layout import Layout
 from airflow_provider_alloincognito.landing.rewriting.phone_numbers import digest, mask
 from airflow_provider_alloincognito.landing.stores.targets import temporary_name
-from airflow_provider_alloincognito.landing.upkeep.erasure import Erased, NumberMatch, erase
+from airflow_provider_alloincognito.landing.upkeep.erasure import Erased, erase
+from airflow_provider_alloincognito.landing.upkeep.number_match import NumberMatch
 from airflow_provider_alloincognito.landing.upkeep.trail import Trail
 
 KEY = b"0123456789abcdef"
@@ -181,27 +183,20 @@ def test_a_field_that_the_files_lack_is_an_error(layout: Layout, tmp_path: Path)
 
 KILLED = """
     import os, signal, sys
-    import pyarrow.parquet  # before the forks
+    sys.path.insert(0, sys.argv[1])
+    from upkeep_files import FIELDS, Killer  # which imports pyarrow, before the forks
     from airflow_provider_alloincognito.landing.layout import Layout
-    from airflow_provider_alloincognito.landing.upkeep.erasure import NumberMatch, erase
-    steps = 0
-    def killing(do, last):
-        def step(*arguments, **others):
-            global steps
-            steps += 1
-            if steps == last:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return do(*arguments, **others)
-        return step
+    from airflow_provider_alloincognito.landing.upkeep.erasure import erase
+    from airflow_provider_alloincognito.landing.upkeep.number_match import NumberMatch
     match = NumberMatch(["79161234567"])
-    Layout(f"file://{sys.argv[1]}").days()  # imports Airflow's paths
-    for folder in sys.argv[1:]:
+    Layout(f"file://{sys.argv[2]}").days()  # imports Airflow's paths
+    for folder in sys.argv[2:]:
         if os.fork():
             assert os.WTERMSIG(os.wait()[1]) == signal.SIGKILL
             continue
-        last = int(folder.rpartition("-")[2])
-        os.unlink, os.replace = killing(os.unlink, last), killing(os.replace, last)
-        list(erase(Layout("file://" + folder), match, ["caller", "called"], record_file_id_field="recordFileId"))
+        killer = Killer(int(folder.rpartition("-")[2]))
+        os.unlink, os.replace = killer(os.unlink), killer(os.replace)
+        list(erase(Layout(f"file://{folder}"), match, FIELDS, record_file_id_field="recordFileId"))
         os._exit(0)
 """
 
@@ -210,7 +205,8 @@ def test_killed_anywhere_and_run_again(layout: Layout, tmp_path: Path) -> None:
     whole = tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-whole"))
     before = files_under(whole)
     copies = [Path(shutil.copytree(whole, tmp_path / f"killed-{step}")) for step in (1, 2, 4, 5, 6, 9, 14)]
-    subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), *map(str, copies)], check=True)
+    helpers = str(Path(__file__).parent)
+    subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), helpers, *map(str, copies)], check=True)
     for copy in copies:
         run(Layout(copy.as_uri()))
         assert_erased(Layout(copy.as_uri()), copy, dict(before))
@@ -236,6 +232,23 @@ def test_the_trail_adds_up_and_holds_no_number(tmp_path: Path) -> None:
         with pytest.raises(AlloincognitoQueryError, match="looks like a phone number") as error:
             Trail(ObjectStoragePath(tmp_path.as_uri()), request)
         assert "916" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [*FORMS, ["74950000000", "8 916 123 45 67"], '{"to": ["79161234567"]}', 79161234567.0, f" {digest(ERASED, KEY)} "],
+)
+def test_a_number_is_found_in_every_value_that_may_land(value: Any) -> None:
+    match = NumberMatch([ERASED], KEY)
+    assert match.matches(value)
+    likely = [re.escape(one).replace("%", ".*") for one in match.patterns()]
+    assert any(re.fullmatch(one, str(value).strip()) for one in likely)
+    assert not [one for one in match.patterns() if re.search(r"\w{5}", one) or ERASED[-5:] in one.replace("%", "")]
+
+
+@pytest.mark.parametrize("value", [None, "", "79161234568", "{not JSON", ["74950000000"], {"79161234567": "x"}, True])
+def test_another_value_is_not_the_number(value: Any) -> None:
+    assert not NumberMatch([ERASED], KEY).matches(value)
 
 
 def test_numbers_are_in_no_repr() -> None:

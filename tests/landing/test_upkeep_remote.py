@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from s3_server import S3
 from upkeep_files import DAYS, ERASED, FIELDS, FORMS, is_erased, land_day, landed_rows, rows_of
 
 from airflow_provider_alloincognito.landing.layout import Layout
-from airflow_provider_alloincognito.landing.upkeep.erasure import NumberMatch, erase
+from airflow_provider_alloincognito.landing.upkeep.erasure import erase
+from airflow_provider_alloincognito.landing.upkeep.number_match import NumberMatch
 from airflow_provider_alloincognito.landing.upkeep.retention import delete_calls, delete_recordings
 from airflow_provider_alloincognito.landing.upkeep.trail import Trail
 
@@ -88,36 +90,31 @@ def test_erasure(layout: Layout, fs: Any, bucket: str) -> None:
 
 
 KILLED = """
-    import json, os, signal, sys
+    import json, sys
+    sys.path.insert(0, sys.argv[1])
     import s3fs
+    from upkeep_files import FIELDS, Killer
     try:
         from airflow.sdk.io.store import attach
     except ImportError:
         from airflow.io.store import attach
     from airflow_provider_alloincognito.landing.layout import Layout
-    from airflow_provider_alloincognito.landing.upkeep.erasure import NumberMatch, erase
-    folder, last, options = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
-    fs = s3fs.S3FileSystem(**options)
-    steps = 0
-    def killing(do):
-        def step(*arguments, **others):
-            global steps
-            steps += 1
-            if steps == last:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return do(*arguments, **others)
-        return step
-    fs.rm_file, fs.pipe_file = killing(fs.rm_file), killing(fs.pipe_file)
+    from airflow_provider_alloincognito.landing.upkeep.erasure import erase
+    from airflow_provider_alloincognito.landing.upkeep.number_match import NumberMatch
+    fs = s3fs.S3FileSystem(**json.loads(sys.argv[4]))
+    killer = Killer(int(sys.argv[3]))
+    fs.rm_file, fs.pipe_file = killer(fs.rm_file), killer(fs.pipe_file)
     attach("s3", fs=fs)
-    list(erase(Layout(folder), NumberMatch(["79161234567"]), ["caller", "called"], record_file_id_field="recordFileId"))
+    match = NumberMatch(["79161234567"])
+    list(erase(Layout(sys.argv[2]), match, FIELDS, record_file_id_field="recordFileId"))
 """
 
 
 def test_erasure_that_is_killed_and_run_again(layout: Layout, fs: Any, bucket: str, s3: S3) -> None:
     before = objects(fs, bucket)
     for step in (2, 4, 5):  # each run does what is left, so the steps begin anew
-        command = [sys.executable, "-c", textwrap.dedent(KILLED), f"s3://{bucket}/landed", str(step)]
-        killed = subprocess.run([*command, json.dumps(s3.options())], check=False)
+        arguments = [os.path.dirname(__file__), f"s3://{bucket}/landed", str(step), json.dumps(s3.options())]
+        killed = subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), *arguments], check=False)
         assert killed.returncode == -signal.SIGKILL
     run(layout)
     assert_erased(layout, fs, bucket, before)

@@ -104,6 +104,21 @@ def size_of(target: Target) -> int | None:
         return None
 
 
+def version_of(target: Target) -> str | None:
+    """Return a text that changes when a file is written again, or None if the file does not exist."""
+    name = local_path(target)
+    try:
+        if name is not None:
+            with explain_local_errors(name, "read", FileNotFoundError):
+                found = os.stat(name)
+            return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
+        fs, key = _refreshed_store_of(target)
+        with explain_store_errors(key, "read", FileNotFoundError):
+            return str(fs.checksum(key))
+    except FileNotFoundError:
+        return None
+
+
 def _local_size(name: str) -> int:
     with explain_local_errors(name, "read", FileNotFoundError):
         found = os.stat(name)

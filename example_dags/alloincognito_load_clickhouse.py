@@ -1,0 +1,103 @@
+"""
+### Load landed calls into ClickHouse
+
+Runs when `alloincognito_daily_calls` has landed a day, and replaces that day in the tables `calls` and `recordings`,
+each in one step: the rows go into a table of their own, whose partition then takes the place of the day's. To load what
+has landed before, trigger it and fill in *Period start* and *Period end*.
+
+Needs the provider `apache-airflow-providers-clickhousedb` and the Connection `clickhouse_default`. The tables are
+in the `.sql` file beside this one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import date, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from alloincognito_daily_calls import COLUMNS, FILES, ZONE
+
+from airflow_provider_alloincognito.assets import LandedPeriod, landed_periods, on_landed
+from airflow_provider_alloincognito.compat import DAG, task
+from airflow_provider_alloincognito.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.operators.period import period_params
+
+if TYPE_CHECKING:
+    import pyarrow
+
+CONNECTION = "clickhouse_default"
+# A load that was killed leaves its tables behind. Older ones are dropped by the next load.
+LONGEST_LOAD = timedelta(hours=24)
+BATCHES_A_REQUEST = 16
+LEFT_BEHIND = """
+SELECT name FROM system.tables WHERE database = currentDatabase() AND match(name, '^(calls|recordings)_loading_')
+AND metadata_modification_time < now() - {seconds:Int64}
+"""
+
+
+@task
+def load(**context: Any) -> dict[str, int]:
+    """Replace each landed day in the tables."""
+    from airflow.providers.clickhousedb.hooks.clickhouse import ClickHouseHook
+
+    client = ClickHouseHook(CONNECTION).get_client()
+    for statement in Path(__file__).with_suffix(".sql").read_text().split(";\n")[:-1]:
+        client.command(statement)
+    for (name,) in client.query(LEFT_BEHIND, {"seconds": int(LONGEST_LOAD.total_seconds())}).result_rows:
+        client.command(f"DROP TABLE IF EXISTS {name}")
+    periods = landed_periods(context, FILES, ZONE)
+    return {"periods": len(periods), "rows": sum(replace(client, period) for period in periods)}
+
+
+def replace(client: Any, period: LandedPeriod) -> int:
+    """Replace the days of a period, and return the number of its calls."""
+    from airflow_provider_alloincognito.landing.reading import file_versions, read_calls, read_recordings
+
+    if not period.days:
+        raise AlloincognitoQueryError(
+            f"The period {period.name} is not whole days, and in ClickHouse whole days are replaced. Land and load the "
+            "whole day."
+        )
+    rows, loaded = 0, None
+    # ClickHouse has no locks. If the files change while another load replaces the day, the last one loads them again.
+    while loaded != (landed := file_versions(period.calls, period.manifest)):
+        rows = replace_days(client, "calls", period.days, read_calls(period.calls, COLUMNS, ZoneInfo(ZONE)))
+        if period.manifest:
+            replace_days(client, "recordings", period.days, read_recordings(period.manifest, period.days[0]))
+        loaded = landed
+    return rows
+
+
+def replace_days(client: Any, table: str, days: list[date], batches: pyarrow.RecordBatchReader) -> int:
+    """Replace days of a table, and return the number of their new rows."""
+    import pyarrow
+
+    rows = 0
+    staging = f"{table}_loading_{secrets.token_hex(8)}"
+    client.command(f"CREATE TABLE {staging} AS {table}")
+    try:
+        while some := list(islice(batches, BATCHES_A_REQUEST)):
+            settings = {"input_format_null_as_default": 0}  # a call without its day is an error, not a call of 1970
+            client.insert_arrow(staging, pyarrow.Table.from_batches(some), settings=settings)
+            rows += sum(batch.num_rows for batch in some)
+        for day in days:
+            client.command(f"ALTER TABLE {table} REPLACE PARTITION '{day}' FROM {staging}")
+    finally:
+        client.command(f"DROP TABLE {staging}")
+    return rows
+
+
+with DAG(
+    dag_id="alloincognito_load_clickhouse",
+    doc_md=__doc__,
+    schedule=on_landed("alloincognito_daily_calls", "recordings"),
+    start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(ZONE)),
+    catchup=False,
+    params=period_params(),
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    tags=["alloincognito"],
+) as dag:
+    load()
