@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from airflow_provider_alloincognito.assets import LandedPeriod
 
@@ -29,7 +30,7 @@ def load_into_duckdb(daily: ModuleType, warehouse: Path, period: LandedPeriod) -
         return rows
 
 
-def _importing_from(daily: ModuleType) -> ModuleType:
+def _importing_from(daily: ModuleType) -> Any:
     spec = importlib.util.spec_from_file_location("loading_into_duckdb", LOADING)
     assert spec is not None
     assert spec.loader is not None

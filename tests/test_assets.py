@@ -82,6 +82,17 @@ def test_of_periods_that_overlap_the_one_that_landed_last_comes_last(tmp_path: P
     assert landed_periods(started_by(three_days, day(2)), tmp_path) == [three_days, day(2)]
 
 
+def test_a_file_of_several_days_is_for_the_run_of_its_first_day(tmp_path: Path) -> None:
+    three_days = period("2026-03-01T00:00:00", "2026-03-04T00:00:00")
+
+    def found(key: str) -> list[LandedPeriod]:
+        context: Any = {**started_by(three_days), "dag_run": SimpleNamespace(partition_key=key)}
+        return landed_periods(context, tmp_path)
+
+    assert found("2026-03-01") == [three_days]
+    assert found("2026-03-02") == found("2026-03-03") == []
+
+
 def test_an_event_of_calls_has_no_manifest(tmp_path: Path) -> None:
     context = started_by(day(1))
     del context[EVENTS]["asset"][0].extra["calls"], context[EVENTS]["asset"][0].extra["manifest"]
