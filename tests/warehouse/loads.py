@@ -88,7 +88,7 @@ class Load:
         """Kill it, and return whether it was still running."""
         self.process.kill()
         self.process.join()
-        return self.process.exitcode != 0
+        return bool(self.process.exitcode)
 
     def wait(self) -> Outcome:
         """Wait for its end."""

@@ -161,7 +161,7 @@ def test_a_killed_load_leaves_the_old_day_or_the_new_one(loader: Loader) -> None
     assert kills[True] > 3
     left = [name for name in loader.warehouse.tables() if "_loading_" in name]
     if left:
-        loader.edit(f"{loader.name}.py", lambda text: text.replace("timedelta(hours=24)", "timedelta(seconds=-1)"))
+        loader.edit(f"{loader.name}.py", lambda text: text.replace("timedelta(hours=24)", "timedelta(seconds=-60)"))
         loader.load(before.period)
         assert [name for name in loader.warehouse.tables() if "_loading_" in name] == []
         assert_holds(loader, before)
