@@ -36,7 +36,7 @@ SELECT name FROM system.tables
 WHERE database = currentDatabase() AND match(name, '^(calls|recordings)_loading_')
 AND extract(name, '[0-9]+') < {before:String}
 """
-BATCHES_A_REQUEST = 16
+BATCHES_A_REQUEST = 8
 
 
 @task

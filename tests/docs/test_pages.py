@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import cli_page
+import duckdb
 import pytest
 from blocks import DOCS, REPOSITORY, TRANSLATED, Block, blocks, pages
 
@@ -64,10 +65,16 @@ def test_configuration_is_valid(block: Block) -> None:
     configparser.ConfigParser(interpolation=None).read_string(block.text)
 
 
+@pytest.mark.parametrize("block", of("sql"), ids=str)
+def test_sql_is_valid(block: Block) -> None:
+    with duckdb.connect() as db:
+        assert db.extract_statements(block.text)
+
+
 def test_the_page_of_commands_is_up_to_date() -> None:
     assert cli_page.PAGE.read_text(encoding="utf-8") == cli_page.page(), "run python tests/docs/cli_page.py"
 
 
 def test_every_block_says_what_it_is() -> None:
-    known = {"bash", "python", "json", "ini", "dockerfile", "text", "console"}
+    known = {"bash", "python", "json", "ini", "dockerfile", "text", "console", "sql"}
     assert [str(block) for block in EVERY if block.language not in known] == []
