@@ -12,7 +12,7 @@ in the `.sql` file beside this one.
 from __future__ import annotations
 
 import secrets
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     import pyarrow
 
 CONNECTION = "clickhouse_default"
-# A load that was killed leaves its tables behind. Older ones are dropped by the next load.
+# A load that was killed leaves its tables behind. The next one drops those that are older.
 LONGEST_LOAD = timedelta(hours=24)
-BATCHES_A_REQUEST = 16
 LEFT_BEHIND = """
-SELECT name FROM system.tables WHERE database = currentDatabase() AND match(name, '^(calls|recordings)_loading_')
-AND metadata_modification_time < now() - {seconds:Int64}
+SELECT name FROM system.tables
+WHERE database = currentDatabase() AND match(name, '^(calls|recordings)_loading_')
+AND extract(name, '[0-9]+') < {before:String}
 """
+BATCHES_A_REQUEST = 8
 
 
 @task
@@ -46,7 +47,8 @@ def load(**context: Any) -> dict[str, int]:
     client = ClickHouseHook(CONNECTION).get_client()
     for statement in Path(__file__).with_suffix(".sql").read_text().split(";\n")[:-1]:
         client.command(statement)
-    for (name,) in client.query(LEFT_BEHIND, {"seconds": int(LONGEST_LOAD.total_seconds())}).result_rows:
+    before = f"{datetime.now(UTC) - LONGEST_LOAD:%Y%m%d%H%M%S}"
+    for (name,) in client.query(LEFT_BEHIND, {"before": before}).result_rows:
         client.command(f"DROP TABLE IF EXISTS {name}")
     periods = landed_periods(context, FILES, ZONE)
     return {"periods": len(periods), "rows": sum(replace(client, period) for period in periods)}
@@ -76,7 +78,7 @@ def replace_days(client: Any, table: str, days: list[date], batches: pyarrow.Rec
     import pyarrow
 
     rows = 0
-    staging = f"{table}_loading_{secrets.token_hex(8)}"
+    staging = f"{table}_loading_{datetime.now(UTC):%Y%m%d%H%M%S}_{secrets.token_hex(8)}"
     client.command(f"CREATE TABLE {staging} AS {table}")
     try:
         while some := list(islice(batches, BATCHES_A_REQUEST)):
@@ -86,7 +88,7 @@ def replace_days(client: Any, table: str, days: list[date], batches: pyarrow.Rec
         for day in days:
             client.command(f"ALTER TABLE {table} REPLACE PARTITION '{day}' FROM {staging}")
     finally:
-        client.command(f"DROP TABLE {staging}")
+        client.command(f"DROP TABLE IF EXISTS {staging}")
     return rows
 
 

@@ -18,8 +18,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 import requests
 
@@ -108,7 +109,7 @@ class Engine:
         from chdb.session import Session
 
         folder.mkdir(exist_ok=True)
-        self._new_session = lambda: Session(str(folder))
+        self._new_session: Callable[[], Any] = partial(Session, str(folder))
         # The engine stops with its last session.
         self._first = self._new_session()
 
@@ -139,7 +140,7 @@ class Body:
     :param encoding: the header ``Content-Encoding``.
     """
 
-    def __init__(self, file: BinaryIO, encoding: str) -> None:
+    def __init__(self, file: IO[bytes], encoding: str) -> None:
         self._file = file
         self._decode = _decoder(encoding)
 

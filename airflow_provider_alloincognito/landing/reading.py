@@ -91,7 +91,8 @@ def _batches(
     there = [field for field in dict.fromkeys(columns.values()) if field in parquet.schema_arrow.names]
     with file, _explained(path):
         yield
-        for batch in parquet.iter_batches(_BATCH, columns=there):
+        # Each thread would keep memory of its own.
+        for batch in parquet.iter_batches(_BATCH, columns=there, use_threads=False):
             starts = batch.column(columns[START]).cast(pyarrow.timestamp("us", zone.key))
             days = pyarrow.compute.local_timestamp(starts).cast(pyarrow.date32(), safe=False)
             arrays = [

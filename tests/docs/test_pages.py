@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import cli_page
+import duckdb
 import pytest
 from blocks import DOCS, REPOSITORY, TRANSLATED, Block, blocks, pages
 
@@ -62,6 +63,12 @@ def test_json_is_valid(block: Block) -> None:
 @pytest.mark.parametrize("block", of("ini"), ids=str)
 def test_configuration_is_valid(block: Block) -> None:
     configparser.ConfigParser(interpolation=None).read_string(block.text)
+
+
+@pytest.mark.parametrize("block", of("sql"), ids=str)
+def test_sql_is_valid(block: Block) -> None:
+    with duckdb.connect() as db:
+        assert db.extract_statements(block.text)
 
 
 def test_the_page_of_commands_is_up_to_date() -> None:

@@ -148,7 +148,7 @@ def test_a_killed_load_leaves_the_old_day_or_the_new_one(loader: Loader) -> None
     before = land_day(loader, 0, 10_000, "0")
     seconds = loader.load(before.period).seconds
     kills: Counter[bool] = Counter()
-    for number in range(8):
+    for number in range(6):
         day = land_day(loader, 0, 10_000, f"{number + 1}")
         load = loader.start(day.period)
         load.process.join(dice.uniform(0, seconds))
@@ -157,11 +157,11 @@ def test_a_killed_load_leaves_the_old_day_or_the_new_one(loader: Loader) -> None
         loader.load(day.period)
         assert_holds(loader, day)
         before = day
-    print(f"\n{loader.warehouse.name}: {kills[True]} of 8 loads of {seconds:.2f} s were killed")
-    assert kills[True] > 3
+    print(f"\n{loader.warehouse.name}: {kills[True]} of 6 loads of {seconds:.2f} s were killed")
+    assert kills[True] >= 3
     left = [name for name in loader.warehouse.tables() if "_loading_" in name]
     if left:
-        loader.edit(f"{loader.name}.py", lambda text: text.replace("timedelta(hours=24)", "timedelta(seconds=-1)"))
+        loader.edit(f"{loader.name}.py", lambda text: text.replace("timedelta(hours=24)", "timedelta(seconds=-60)"))
         loader.load(before.period)
         assert [name for name in loader.warehouse.tables() if "_loading_" in name] == []
         assert_holds(loader, before)

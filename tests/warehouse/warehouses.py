@@ -214,7 +214,7 @@ class DuckDB(Warehouse):
         with self.connect() as db:
             db.execute("SET TimeZone = 'UTC'")
             found: pyarrow.Table = (
-                db.execute(f"SELECT {columns} FROM {table} ORDER BY {keys}").to_arrow_table().cast(schema)
+                db.sql(f"SELECT {columns} FROM {table} ORDER BY {keys}").to_arrow_table().cast(schema)
             )
         return found
 

@@ -1,0 +1,1 @@
+"""A day of calls into each warehouse, by its example DAG and by its own fastest way."""
