@@ -1,14 +1,160 @@
-"""The assets (Airflow 2.11: datasets) that stand for what tasks land: ``alloincognito://<dag id>/<task id>``."""
+"""
+The assets (Airflow 2.11: datasets) that stand for what tasks land: ``alloincognito://<dag id>/<task id>``.
+
+``landed_asset`` names one, ``on_landed`` schedules a DAG by it, and ``landed_periods`` tells a task of that DAG what it
+is to load.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, quote, unquote
+from zoneinfo import ZoneInfo
+
+from airflow_provider_alloincognito.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.operators.period import INTERVAL, moment, period_name, whole_days
 
 if TYPE_CHECKING:
-    from airflow_provider_alloincognito.compat import Asset
+    from airflow_provider_alloincognito.compat import Asset, Context
+    from airflow_provider_alloincognito.landing.stores.targets import Target
 
 SCHEME = "alloincognito"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LandedPeriod:
+    """
+    A period whose calls have landed.
+
+    :param start: first moment, in the API's zone.
+    :param end: the moment after the last, likewise.
+    :param calls: the path of the calls' file.
+    :param manifest: the path of the recordings' manifest; None if no recordings were landed.
+    """
+
+    start: datetime
+    end: datetime
+    calls: str
+    manifest: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The period's name in paths: ``2026-03-01`` for a day."""
+        return period_name(self.start, self.end)
+
+    @property
+    def days(self) -> list[date]:
+        """The days of the period; none if it is not whole days."""
+        return whole_days(self.start, self.end)
+
+
+def on_landed(dag_id: str, task_id: str) -> Any:
+    """
+    Return the ``schedule`` of a DAG that runs when a task has landed something: ``schedule=on_landed(...)``.
+
+    A task of that DAG learns from :func:`landed_periods` what has landed.
+
+    :param dag_id: the DAG of the task that lands.
+    :param task_id: that task, with the ids of its task groups: ``group.task``.
+    """
+    return [landed_asset(dag_id, task_id)]
+
+
+def landed_periods(context: Context, files: Target, zone: ZoneInfo | str | None = None) -> list[LandedPeriod]:
+    """
+    Return what a run is to load: from the events that started it, else its partition key, else its params.
+
+    Each period is there once, in the order of time, whatever order and repetitions the events had. Periods that overlap
+    are in the order in which they landed, so that the latest is loaded last.
+
+    :param context: the task's.
+    :param files: the root folder of the daily DAG, ``FILES``. A run by hand, with the params ``period_start`` and
+        ``period_end``, gets the days of that period that have landed there.
+    :param zone: the API's, for params and partition keys; default that of the Connection ``alloincognito_default``.
+    :raises AlloincognitoQueryError: if neither events, partition key nor params say what has landed, or nothing of the
+        params' period has.
+    """
+    from airflow_provider_alloincognito.compat import partition_key, triggering_events
+
+    if events := [event.extra for event in triggering_events(context) if set(INTERVAL) <= set(event.extra or {})]:
+        return _in_order([_of_event(extra) for extra in events])
+    zone = ZoneInfo(zone) if isinstance(zone, str) else zone or _zone_of_connection()
+    if key := partition_key(context):
+        return [_of_day(date.fromisoformat(key), files, zone)]
+    params: Any = context.get("params") or {}
+    if not any(params.get(name) for name in INTERVAL):
+        raise AlloincognitoQueryError(
+            "This run was not started by an event that says which period has landed, so there is nothing to load. "
+            "Schedule the DAG by on_landed() of a task that lands calls, or of one that lands their recordings and is "
+            "given calls=calls.output. To load what has landed before, trigger the DAG with the params period_start "
+            "and period_end (params=period_params() in the DAG makes a form for them)."
+        )
+    start, end = (moment(name, None, context, zone).astimezone(zone) for name in INTERVAL)
+    return _by_hand(start, end, files, zone)
+
+
+def _of_event(extra: Mapping[str, Any]) -> LandedPeriod:
+    start, end = (datetime.fromisoformat(extra[name]) for name in INTERVAL)
+    return LandedPeriod(start, end, extra.get("calls") or extra["path"], extra.get("manifest"))
+
+
+def _in_order(periods: list[LandedPeriod]) -> list[LandedPeriod]:
+    latest = {(one.start, one.end): one for one in periods}
+    by_time = sorted(latest.values(), key=lambda one: (one.start, one.end))
+    if all(one.end <= following.start for one, following in pairwise(by_time)):
+        return by_time
+    last = {(one.start, one.end): index for index, one in enumerate(periods)}
+    return sorted(by_time, key=lambda one: last[one.start, one.end])
+
+
+def _of_day(day: date, files: Target, zone: ZoneInfo) -> LandedPeriod:
+    start, end = (datetime.combine(one, time(), zone) for one in (day, day + timedelta(days=1)))
+    return _landed(start, end, files)
+
+
+def _landed(start: datetime, end: datetime, files: Target) -> LandedPeriod:
+    from airflow_provider_alloincognito.landing.layout import Layout
+
+    layout, name = Layout(files), period_name(start, end)
+    return LandedPeriod(start, end, str(layout.calls(name)), str(layout.manifest(name)))
+
+
+def _by_hand(start: datetime, end: datetime, files: Target, zone: ZoneInfo) -> list[LandedPeriod]:
+    """Return the days of a period that have landed; of a part of a day, the period itself."""
+    from airflow_provider_alloincognito.landing.layout import Layout
+
+    wanted = whole_days(start, end)
+    if not wanted:
+        return [_landed(start, end, files)]
+    there = set(Layout(files).days())
+    missing = [day for day in wanted if day not in there]
+    if len(missing) == len(wanted):
+        raise AlloincognitoQueryError(
+            f"No day from {wanted[0]} to {wanted[-1]} has landed under {files}, so there is nothing to load. Run the "
+            "daily DAG for these days first, and check that FILES is the same folder in both DAGs."
+        )
+    if missing:
+        log.warning(
+            "%d of %d days from %s to %s have not landed and are left out, the first one %s",
+            len(missing),
+            len(wanted),
+            wanted[0],
+            wanted[-1],
+            missing[0],
+        )
+    return [_of_day(day, files, zone) for day in wanted if day in there]
+
+
+def _zone_of_connection() -> ZoneInfo:
+    from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
+
+    return AlloincognitoHook().settings.zone
 
 
 def landed_asset(dag_id: str, task_id: str) -> Asset:

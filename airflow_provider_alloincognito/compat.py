@@ -106,7 +106,9 @@ __all__ = [
     "add_partitions",
     "first_reschedule",
     "outside_a_task",
+    "partition_key",
     "store_link",
+    "triggering_events",
     "variable_or_none",
     "without_log_of_airflow",
     *_PLACES,
@@ -138,6 +140,19 @@ def add_partitions(outlet_event: Any, keys: list[str]) -> bool:
         return False
     outlet_event.add_partitions(keys)
     return True
+
+
+def partition_key(context: Context) -> str | None:
+    """Return the partition key of a run; None if it has none, as on versions of Airflow that have no such keys."""
+    key: str | None = getattr(context.get("dag_run"), "partition_key", None)
+    return key
+
+
+def triggering_events(context: Context) -> list[Any]:
+    """Return the events of assets that started a run, oldest first; none for a run by hand."""
+    name = "triggering_asset_events" if AIRFLOW_VERSION >= (3, 0) else "triggering_dataset_events"
+    by_asset: Any = context.get(name) or {}
+    return sorted((event for events in by_asset.values() for event in events), key=lambda event: event.timestamp)
 
 
 def add_hook_lineage(hook: BaseHook, kind: Literal["input", "output"], uri: str) -> None:

@@ -86,7 +86,7 @@ class AnnouncingOperator(BaseOperator):
         elif isinstance(outlet, Asset):
             events[outlet].extra.update(outcome.extra)
             if by_day and not outcome.days:
-                self.log.warning("The period is not whole days, so the asset's event has no partition key")
+                self.log.warning("The period is unknown or not whole days, so the asset's event has no partition key")
             elif by_day and not add_partitions(events[outlet], outcome.days):
                 self.log.warning("This version of Airflow has no partition keys for tasks, so the event has none")
 

@@ -35,7 +35,7 @@ from airflow_provider_alloincognito.operators.numbers import (
     revealed,
 )
 from airflow_provider_alloincognito.operators.outcome import Outcome
-from airflow_provider_alloincognito.operators.period import resolve_period
+from airflow_provider_alloincognito.operators.period import format_interval, resolve_period
 from airflow_provider_alloincognito.operators.submitted import SubmittedRequests
 from airflow_provider_alloincognito.operators.task_log import TaskLog
 from airflow_provider_alloincognito.scrubbing import scrub_hash
@@ -94,7 +94,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     :param wait_timeout: seconds, or a timedelta, after which to stop waiting for one result.
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     :return: ``path``, ``format``, ``rows``, ``bytes``, ``request_hashes``, and ``period_start``, ``period_end`` as
-        they were sent, and ``timezone``, the zone that they are in.
+        they were sent, and ``timezone``, the zone that they are in; ``interval``, the period in ISO 8601, with offsets.
     :raises AlloincognitoQueryError: before anything is sent, if an argument is invalid. Not retried.
     :raises AlloincognitoAuthError: if the authorization token is not accepted. Not retried.
     """
@@ -248,7 +248,9 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
                 task_log.log_landed(summary)
             task_log.log_end(submitted.hashes)
             submitted.forget_all()
-            period = {**self._sent_period(query), "timezone": self.hook.settings.timezone}
+            zone = self.hook.settings.zone
+            interval = format_interval(query.period_start.astimezone(zone), query.period_end.astimezone(zone))
+            period = {**self._sent_period(query), "timezone": self.hook.settings.timezone, "interval": interval}
             return self.push_each(context, {**summary, "request_hashes": submitted.hashes, **period})
 
     def _query(self, context: Context) -> CallListQuery:

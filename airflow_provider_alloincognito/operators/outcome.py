@@ -71,10 +71,21 @@ class Outcome:
         )
 
     @classmethod
-    def of_recordings(cls, landed: LandedRecordings, source: str, folder: str, calls: str | None) -> Outcome:
-        """Return the outcome of a task that has landed recordings."""
+    def of_recordings(
+        cls,
+        landed: LandedRecordings,
+        source: str,
+        folder: str,
+        calls: str | None,
+        period: tuple[datetime, datetime] | None,
+    ) -> Outcome:
+        """
+        Return the outcome of a task that has landed recordings.
+
+        :param period: that of the calls; None if it is not known.
+        """
         counts = {name: getattr(landed, name) for name in ("fetched", "skipped", "failed", "bytes")}
-        return cls(source=source, path=folder, counts=counts, manifest=landed.manifest, calls=calls)
+        return cls(source=source, path=folder, counts=counts, manifest=landed.manifest, calls=calls, period=period)
 
     @classmethod
     def of_recording(cls, line: ManifestLine, source: str, request_hash: str) -> Outcome:
@@ -95,6 +106,7 @@ class Outcome:
         texts = {
             "path": self.path,
             "format": self.format,
+            "calls": self.calls,
             "manifest": self.manifest,
             "period_start": start and start.isoformat(),
             "period_end": end and end.isoformat(),

@@ -115,6 +115,17 @@ def has_interval(context: Context) -> bool:
     return context.get("data_interval_start") is not None
 
 
+def format_interval(start: datetime, end: datetime) -> str:
+    """Return a period in ISO 8601, such as ``2026-03-01T00:00:00+03:00/2026-03-02T00:00:00+03:00``."""
+    return f"{start.isoformat()}/{end.isoformat()}"
+
+
+def read_interval(interval: str) -> tuple[datetime, datetime]:
+    """Return the ends of a period that :func:`format_interval` wrote. Raises ValueError if it is none."""
+    start, end = interval.split("/")
+    return datetime.fromisoformat(start), datetime.fromisoformat(end)
+
+
 def whole_days(start: datetime, end: datetime) -> list[date]:
     """Return the days of a period whose ends are in the API's zone; none if it is not whole days."""
     if not (_is_midnight(start) and _is_midnight(end)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow_provider_alloincognito.compat import ObjectStoragePath
@@ -12,6 +13,7 @@ from airflow_provider_alloincognito.operators.arguments import at_least_one, boo
 from airflow_provider_alloincognito.operators.base import AlloincognitoOperator
 from airflow_provider_alloincognito.operators.failures import fail_without_retry
 from airflow_provider_alloincognito.operators.outcome import Outcome
+from airflow_provider_alloincognito.operators.period import read_interval
 from airflow_provider_alloincognito.operators.task_log import TaskLog
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     :param manifest_path: the manifest's file; default ``manifest.jsonl`` in the folder. A manifest belongs to one set
         of ids: where several runs (days) share a folder, give each a file of its own, or each run forgets what the
         others' manifests knew: ``file_name`` is lost, digests are computed again.
+    :param partition_by_day: emit an asset event for each day of the period, with the day as its partition key (Airflow
+        3.3). The period is known if ``calls`` is the call-list operator's ``output``. Such events start only DAGs that
+        are scheduled by partitions.
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     :return: ``manifest``, ``fetched``, ``skipped``, ``failed``, ``bytes``.
     :raises AlloincognitoRecordingsFailedError: if some failed, unless ``on_error`` is ``skip``.
@@ -58,6 +63,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         "skip_existing",
         "on_error",
         "manifest_path",
+        "partition_by_day",
     )
     converters = {  # noqa: RUF012 - as Airflow declares such
         "output_path": storage_path,
@@ -66,6 +72,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         "concurrency": at_least_one,
         "skip_existing": boolean,
         "on_error": one_of("fail", "skip"),
+        "partition_by_day": boolean,
     }
 
     def __init__(
@@ -79,6 +86,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         skip_existing: bool = True,
         on_error: Literal["fail", "skip"] = "fail",
         manifest_path: str | ObjectStoragePath | None = None,
+        partition_by_day: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -90,6 +98,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         self.skip_existing = skip_existing
         self.on_error = on_error
         self.manifest_path = manifest_path
+        self.partition_by_day = partition_by_day
         self.add_own_outlet()
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -98,6 +107,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         from airflow_provider_alloincognito.landing.recordings import land_recordings
 
         with fail_without_retry():
+            period = self._period()
             self.convert_arguments()
             task_log = TaskLog(self.log, self.hook)
             task_log.log_recordings(self.calls, self.output_path)
@@ -121,8 +131,14 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
             )
         calls = None if self.calls is None else str(self.calls)
         source = self.hook.settings.record_file_path
-        self.announce(context, Outcome.of_recordings(landed, source, str(self.output_path), calls))
+        outcome = Outcome.of_recordings(landed, source, str(self.output_path), calls, period)
+        self.announce(context, outcome, by_day=self.partition_by_day)
         return self.push_each(context, asdict(landed))
+
+    def _period(self) -> tuple[datetime, datetime] | None:
+        """Return the period of the calls, if ``calls`` is what the call-list operator returned."""
+        interval = self.calls.get("interval") if isinstance(self.calls, Mapping) else None
+        return read_interval(interval) if interval else None
 
     def _ids(self) -> Iterable[str]:
         from airflow_provider_alloincognito.landing.formats import read_record_file_ids, usable_ids

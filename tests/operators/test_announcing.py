@@ -29,6 +29,7 @@ from airflow_provider_alloincognito.sandbox import Sandbox
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 DAY, NEXT_DAY = datetime(2026, 3, 3, tzinfo=MOSCOW), datetime(2026, 3, 4, tzinfo=MOSCOW)
+BY_DAY: dict[str, Any] = {"partition_by_day": True} if AIRFLOW_VERSION >= (3, 3) else {}
 only_with_partitions = pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="tasks have partition keys from 3.3 on")
 
 
@@ -79,6 +80,22 @@ def test_recordings_that_land_are_an_event(sandbox: Sandbox, tmp_path: Path) -> 
         "failed": 1,
         "bytes": sum(file.stat().st_size for file in tmp_path.glob("*.mp3")),
     }
+
+
+def test_recordings_of_a_day_say_which_day_and_where_its_calls_are(sandbox: Sandbox, tmp_path: Path) -> None:
+    def make() -> None:
+        calls: Any = AlloincognitoCallListOperator(
+            task_id="calls", output_path=f"{tmp_path.as_uri()}/calls.parquet", outlets=[]
+        )
+        folder = f"{tmp_path.as_uri()}/recordings"
+        AlloincognitoRecordingOperator(task_id="recordings", calls=calls.output, output_path=folder, **BY_DAY)
+
+    landed = announce(make, NEXT_DAY)
+    extra = landed.event.extra
+    assert extra["calls"] == f"{tmp_path.as_uri()}/calls.parquet"
+    assert extra["manifest"] == f"{tmp_path.as_uri()}/recordings/manifest.jsonl"
+    assert (extra["period_start"], extra["period_end"]) == (DAY.isoformat(), NEXT_DAY.isoformat())
+    assert landed.event.partition_key == ("2026-03-03" if BY_DAY else None)
 
 
 def test_results_that_land_are_events(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -175,7 +192,7 @@ def test_a_part_of_a_day_has_no_partition_key(
     sandbox: Sandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert days_into(tmp_path / "calls.jsonl", 0.5).event.partition_key is None
-    assert "The period is not whole days" in capfd.readouterr().out
+    assert "The period is unknown or not whole days" in capfd.readouterr().out
 
 
 @pytest.mark.skipif(AIRFLOW_VERSION >= (3, 3), reason="tasks have partition keys from 3.3 on")
