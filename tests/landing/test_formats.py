@@ -30,6 +30,7 @@ from airflow_provider_alloincognito.landing.formats import (
     UNCOMPRESSED,
     Extra,
     Format,
+    count_rows,
     file_format_of,
     read_record_file_ids,
     register,
@@ -60,7 +61,11 @@ def read_toy_ids(file: BinaryIO, field: str) -> Iterator[Any]:
         yield dict(zip(columns, row, strict=True))[field]
 
 
-TOY = Format("toy", ("toy",), write_toy, read_toy_ids, extra=None, needs_schema=True, compressible=True)
+def count_toy_rows(file: BinaryIO) -> int:
+    return len(file.readlines()) - 1
+
+
+TOY = Format("toy", ("toy",), write_toy, read_toy_ids, count_toy_rows, extra=None, needs_schema=True, compressible=True)
 
 
 @pytest.fixture
@@ -80,6 +85,7 @@ def test_a_registered_format_lands_rows_and_gives_ids_back(tmp_path: Path, name:
     text = gzip.decompress(content) if name.endswith(".gz") else content
     assert text == b"recordFileId\tn\na\t1\n\t2\nb\t\n"
     assert list(read_record_file_ids(tmp_path / name, "recordFileId")) == ["a", "b"]
+    assert count_rows(tmp_path / name) == 3
     with pytest.raises(AlloincognitoFormatError, match="no column 'other'"):
         list(read_record_file_ids(tmp_path / name, "other"))
 
@@ -90,13 +96,13 @@ def test_a_registered_format_is_listed_in_errors() -> None:
         file_format_of("calls.xlsx")
 
 
-@pytest.mark.parametrize("part", ["suffixes", "writer", "id_reader"])
+@pytest.mark.parametrize("part", ["suffixes", "writer", "id_reader", "row_counter"])
 def test_a_format_that_lacks_a_part_is_an_error(mocker: MockerFixture, part: str) -> None:
     mocker.patch.dict(FORMATS)
     parts = {name: getattr(TOY, name) for name in Format.__dataclass_fields__ if name != part}
     with pytest.raises(TypeError, match=part):
         Format(**parts)
-    with pytest.raises(ValueError, match="'toy' needs a writer, an id_reader and at least one suffix"):
+    with pytest.raises(ValueError, match="'toy' needs a writer, an id_reader, a row_counter and at least one suffix"):
         register(Format(**parts, **{part: None}))
     assert "toy" not in FORMATS
 
@@ -334,3 +340,21 @@ def test_zstandard_text_of_any_length_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "calls.csv.zst"
     path.write_bytes(zstandard.compress("\n".join(["recordFileId", *ids, ""]).encode()))
     assert list(read_record_file_ids(path, "recordFileId")) == ids
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_rows_are_counted(tmp_path: Path, suffix: str) -> None:
+    calls = tmp_path / f"calls.{suffix}"
+    land_calls(batches_of(CALLS), calls)
+    assert count_rows(calls) == len(CALLS)
+    land_calls([], calls, schema={"recordFileId": "string"})
+    assert count_rows(calls) == 0
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl.gz", "csv"])
+def test_the_rows_of_a_file_that_was_cut_off_are_not_counted(tmp_path: Path, suffix: str) -> None:
+    calls = tmp_path / f"calls.{suffix}"
+    land_calls(batches_of(CALLS), calls)
+    calls.write_bytes(calls.read_bytes()[:-5])
+    with pytest.raises(AlloincognitoTargetError, match="Cannot read the calls in"):
+        count_rows(calls)

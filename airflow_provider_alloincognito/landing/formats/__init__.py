@@ -23,9 +23,13 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoMissingExtraError,
     AlloincognitoTargetError,
 )
-from airflow_provider_alloincognito.landing.formats.csv import read_csv_ids, write_csv
-from airflow_provider_alloincognito.landing.formats.json_lines import read_json_lines_ids, write_json_lines
-from airflow_provider_alloincognito.landing.formats.parquet import read_parquet_ids, write_parquet
+from airflow_provider_alloincognito.landing.formats.csv import count_csv_rows, read_csv_ids, write_csv
+from airflow_provider_alloincognito.landing.formats.json_lines import (
+    count_json_lines,
+    read_json_lines_ids,
+    write_json_lines,
+)
+from airflow_provider_alloincognito.landing.formats.parquet import count_parquet_rows, read_parquet_ids, write_parquet
 from airflow_provider_alloincognito.landing.stores.targets import Target, address, open_for_reading
 from airflow_provider_alloincognito.landing.tables.schema import Schema
 from airflow_provider_alloincognito.scrubbing import scrub_names
@@ -60,6 +64,9 @@ IdReader: TypeAlias = Callable[[BinaryIO, str], Iterator[Any]]
 """Yields the values of a column, given a file and the column's name. Raises KeyError if the file has rows, but no such
 column: with the name, and those that there are."""
 
+RowCounter: TypeAlias = Callable[[BinaryIO], int]
+"""Returns how many rows a file has."""
+
 
 class Extra(NamedTuple):
     """An optional extra of this package, and the module that it installs."""
@@ -77,6 +84,7 @@ class Format:
     :param suffixes: the suffixes of its paths, in lower case and without the dot.
     :param writer: writes the rows, see :class:`Writer`.
     :param id_reader: reads recording ids back, see ``IdReader``.
+    :param row_counter: counts the rows, without decoding them where the format allows it.
     :param extra: the optional extra that writer and reader need, or None; checked before any row is requested.
     :param needs_schema: whether the rows have columns. If not, the writer gets the rows as the server wrote them.
     :param compressible: whether ``.gz`` and ``.zst`` may follow the suffix, as they may with text.
@@ -86,6 +94,7 @@ class Format:
     suffixes: tuple[str, ...]
     writer: Writer
     id_reader: IdReader
+    row_counter: RowCounter
     extra: Extra | None
     needs_schema: bool
     compressible: bool
@@ -113,8 +122,10 @@ def register(entry: Format) -> None:
 
     :raises ValueError: if a part is missing, or a name or suffix is already registered.
     """
-    if not (entry.suffixes and callable(entry.writer) and callable(entry.id_reader)):
-        raise ValueError(f"The format {entry.name!r} needs a writer, an id_reader and at least one suffix.")
+    if not (entry.suffixes and all(callable(part) for part in (entry.writer, entry.id_reader, entry.row_counter))):
+        raise ValueError(
+            f"The format {entry.name!r} needs a writer, an id_reader, a row_counter and at least one suffix."
+        )
     taken = {*COMPRESSIONS, *_UNSUPPORTED_COMPRESSIONS}.union(*({old.name, *old.suffixes} for old in FORMATS.values()))
     if clashes := sorted(taken & {entry.name, *entry.suffixes}):
         raise ValueError(f"The format {entry.name!r} cannot be registered: {', '.join(clashes)} is already in use.")
@@ -208,6 +219,28 @@ def read_record_file_ids(calls: Target, field: str) -> Iterator[str]:
         ) from error
 
 
+def count_rows(calls: Target) -> int:
+    """
+    Return how many rows a landed call list has.
+
+    :param calls: the file, in any registered format. Of Parquet only the metadata is read.
+    :raises AlloincognitoFormatError: if the format is not known.
+    :raises AlloincognitoTargetError: if the file cannot be read to its end.
+    """
+    chosen, compression = file_format_of(address(calls))
+    try:
+        with open_for_reading(calls) as file, compression.decompress(file) as content:
+            return chosen.row_counter(content)
+    except AlloincognitoError:
+        raise
+    except Exception as error:  # each format and compression has its own
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise AlloincognitoTargetError(
+            f"Cannot read the calls in {address(calls)} to their end ({reason}). The file is missing, damaged or cut "
+            "off: land the calls again by clearing their task."
+        ) from error
+
+
 def usable_ids(values: Iterable[Any]) -> Iterator[str]:
     """Yield the ids as texts, without what stands for "no recording"."""
     return (text for text in map(str, values) if not NO_ID.fullmatch(text))
@@ -271,6 +304,7 @@ register(
         ("parquet",),
         write_parquet,
         read_parquet_ids,
+        count_parquet_rows,
         extra=Extra("parquet", "pyarrow"),
         needs_schema=True,
         compressible=False,
@@ -282,9 +316,21 @@ register(
         ("jsonl", "json", "ndjson"),
         write_json_lines,
         read_json_lines_ids,
+        count_json_lines,
         extra=None,
         needs_schema=False,
         compressible=True,
     )
 )
-register(Format("csv", ("csv",), write_csv, read_csv_ids, extra=None, needs_schema=True, compressible=True))
+register(
+    Format(
+        "csv",
+        ("csv",),
+        write_csv,
+        read_csv_ids,
+        count_csv_rows,
+        extra=None,
+        needs_schema=True,
+        compressible=True,
+    )
+)

@@ -57,6 +57,13 @@ def read_csv_ids(file: BinaryIO, field: str) -> Iterator[Any]:
             yield _without_escape(row[field])
 
 
+def count_csv_rows(file: BinaryIO) -> int:
+    """Return how many rows there are below the line of names."""
+    csv.field_size_limit(sys.maxsize)
+    with io.TextIOWrapper(file, encoding="utf-8", newline="\n") as lines:
+        return max(0, sum(1 for _ in csv.reader(_whole_lines(lines), strict=True)) - 1)
+
+
 def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         if not line.endswith("\n"):

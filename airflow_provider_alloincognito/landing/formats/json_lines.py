@@ -27,3 +27,8 @@ def read_json_lines_ids(file: BinaryIO, field: str) -> Iterator[Any]:
             yield value
     if has_rows and not has_field:
         raise KeyError(field, *msgspec.json.decode(line, type=dict[str, msgspec.Raw]))
+
+
+def count_json_lines(file: BinaryIO) -> int:
+    """Return how many rows there are."""
+    return sum(1 for _ in file)
