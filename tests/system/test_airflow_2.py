@@ -127,6 +127,8 @@ def test_the_event_of_a_dataset_starts_the_dag_that_is_scheduled_by_it(
         assert event["extra"]["rows"] == len(sandbox.truth(DAY, DAY + timedelta(days=1)))
         read = f"dags/consumer/dagRuns/{quote(run_id, safe='')}/taskInstances/read/xcomEntries/return_value"
         assert event["extra"]["path"] in airflow.text_of(read)
+        to_load = airflow.call("GET", read.replace("/read/", "/periods/") + "?stringify=false")["value"]
+        assert to_load == [["2026-03-03", event["extra"]["path"]]]
         told = [one for one in map(json.loads, lineage.read_text().splitlines()) if one["eventType"] == "COMPLETE"]
         (output,) = next(one["outputs"] for one in told if one["job"]["name"] == "producer.calls")
         assert (output["namespace"], output["name"]) == ("file", str(tmp_path / "calls.csv"))

@@ -160,6 +160,10 @@ def test_the_event_of_a_day_starts_the_dag_that_is_scheduled_by_it(
         return {f"file://{path}" for path in paths} <= {extra["path"] for extra in extras}
 
     standalone.until(all_read, 60)
+    to_load = returned_by(standalone, "consumer", "periods")
+    assert {(str(start.date()), f"file://{path}") for start, path in zip(starts, paths, strict=True)} <= set(
+        map(tuple, to_load)
+    )
     for start, path in zip(starts, paths, strict=True):
         extra = next(extra for extra in extras if extra["path"] == f"file://{path}")
         assert extra["period_start"] == start.isoformat()
