@@ -20,7 +20,8 @@ GROUP = "alloincognito"
 PROGRAM = "python -m airflow_provider_alloincognito"
 DESCRIPTION = "Check, explore and query AlloIncognito's integration API"
 CLI = "airflow_provider_alloincognito.cli"
-COMMANDS = {name: f"{CLI}.{name}" for name in ("check", "discover", "sample", "calls", "recording", "result")}
+NAMES = ("check", "discover", "sample", "calls", "recording", "result", "days")
+COMMANDS = {name: f"{CLI}.{name}" for name in NAMES}
 """The module of each command."""
 
 

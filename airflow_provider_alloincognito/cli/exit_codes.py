@@ -7,6 +7,6 @@ FAILED = 1
 WRONG_USAGE = 2
 """The command line is wrong."""
 INCOMPLETE = 3
-"""Something was found, but something that is needed stays unknown."""
+"""Something was found, but something that is needed is missing or stays unknown."""
 INTERRUPTED = 130
 """Ctrl-C, as shells have it."""

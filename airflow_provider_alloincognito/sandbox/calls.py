@@ -17,11 +17,15 @@ from itertools import accumulate
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
+from airflow_provider_alloincognito.sandbox.changes import Change
 from airflow_provider_alloincognito.sandbox.names import ROW_FIELDS
 from airflow_provider_alloincognito.sandbox.settings import SandboxSettings
 
 DAY_MS = 86_400_000
 OUTGOING, INCOMING = 1, 2
+LONGER_SECONDS = 60
+# Where the ids of added calls begin, and the places of their recordings.
+_ADDED_ID, _ADDED_PLACE = 5_000_000, 1 << 31
 T = TypeVar("T")
 
 # Weights of the hours of a working day and of a weekend day.
@@ -154,16 +158,38 @@ class CallGenerator:
         if place is None:
             return None
         day, index = place
+        changes = _changes_on(settings, day)
         calls = self.calls(settings, day)
-        if index < len(calls) and calls[index].record_file_id == record_file_id:
-            return day, calls[index]
-        return None
+        # Where calls were added or removed, others are not at their index.
+        near = calls if changes else calls[index : index + 1]
+        call = next((call for call in near if call.record_file_id == record_file_id), None)
+        kinds = {change.change for change in changes if change.index == index}
+        if call is None or "no_recording" in kinds:
+            return None
+        return day, call._replace(duration=call.duration - LONGER_SECONDS) if "longer" in kinds else call
+
+    def check_changes(self, settings: SandboxSettings) -> None:
+        """
+        Refuse changes that would change nothing.
+
+        :param settings: have the changes
+        :raises ValueError: naming the change whose call does not exist, or has a recording already, or none to miss
+        """
+        unchanged = settings.but(changes=())
+        for change in settings.changes:
+            calls = self.calls(unchanged, change.day)
+            if change.index >= len(calls):
+                raise ValueError(f"changes: {change.day} has {len(calls)} calls, none with the index {change.index}.")
+            is_recorded = calls[change.index].record_file_id is not None
+            if is_recorded is {"record": True, "no_recording": False}.get(change.change):
+                has = "has a recording already" if is_recorded else "has no recording"
+                raise ValueError(f"changes: call {change.index} of {change.day} {has} (change {change.change!r}).")
 
 
 def call_settings(settings: SandboxSettings) -> tuple[Any, ...]:
     """Return the settings on which the calls depend."""
     s = settings
-    return (s.seed, s.calls_per_day, s.daily_variation, s.start_fractions, s.awkward_rows)
+    return (s.seed, s.calls_per_day, s.daily_variation, s.start_fractions, s.awkward_rows, s.changes)
 
 
 def start_of(settings: SandboxSettings, day: date, call: Call) -> str | int:
@@ -220,7 +246,43 @@ def calls_of_day(settings: SandboxSettings, day: date) -> list[Call]:
     ids = _RecordIds(settings.seed, day)
     # The last call of a day ends after midnight, unless the day is tiny.
     late = max(3, len(starts) - 1)
-    return [_call(settings, rng, people, ids, index, start, index == late) for index, start in enumerate(starts)]
+    calls = [_call(settings, rng, people, ids, index, start, index == late) for index, start in enumerate(starts)]
+    changes = _changes_on(settings, day)
+    return _changed(calls, changes, ids) if changes else calls
+
+
+def _changes_on(settings: SandboxSettings, day: date) -> list[Change]:
+    return [change for change in settings.changes if change.day == day]
+
+
+def _changed(calls: list[Call], changes: list[Change], ids: _RecordIds) -> list[Call]:
+    """Return a day's calls with what has changed, in order of their start."""
+    kept: dict[int, Call] = dict(enumerate(calls))
+    added, removed = [], set()
+    for change in changes:
+        index, call = change.index, kept[change.index]
+        match change.change:
+            case "add":
+                added.append(_added(calls[index], index, ids))
+            case "remove":
+                removed.add(index)
+            case "longer":
+                kept[index] = call._replace(duration=call.duration + LONGER_SECONDS)
+            case "record":
+                kept[index] = call._replace(record_file_id=ids.of(index))
+    left = [call for index, call in kept.items() if index not in removed]
+    return sorted([*left, *added], key=lambda call: call.start_ms)
+
+
+def _added(call: Call, index: int, ids: _RecordIds) -> Call:
+    """Return one more call in the second of another."""
+    return call._replace(
+        call_id=ids.day * 10_000_000 + _ADDED_ID + index,
+        direction=OUTGOING if call.direction == INCOMING else INCOMING,
+        caller=call.called,
+        called=call.caller,
+        record_file_id=ids.of(_ADDED_PLACE | index) if call.record_file_id else None,
+    )
 
 
 def _starts(settings: SandboxSettings, day: date, rng: random.Random) -> list[int]:

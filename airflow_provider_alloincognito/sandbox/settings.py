@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, Strict, model_validator
 
+from airflow_provider_alloincognito.sandbox.changes import Change
 from airflow_provider_alloincognito.sandbox.docs.settings import Docs
 from airflow_provider_alloincognito.sandbox.faults import METHODS, AnyMethod, Fault, Method, StrictModel
 from airflow_provider_alloincognito.sandbox.names import (
@@ -152,6 +153,8 @@ class SandboxSettings(StrictModel):
     :param row_values: how a row's ``direction`` is written, such as ``{"direction": {"1": "OUT", "2": "IN"}}``
     :param call_appears_after: seconds from a call's end until it is listed; None: future calls are listed too
     :param recording_appears_after: seconds from a call's end until its recording is available
+    :param changes: calls that were added, removed or corrected late, and recordings that are late; see
+        :class:`~airflow_provider_alloincognito.sandbox.changes.Change`
 
     :param latency: seconds until a response, or a range; or a mapping from methods (``*`` for the rest) to those
     :param docs: how the API is described under ``/docs``; see
@@ -244,6 +247,7 @@ class SandboxSettings(StrictModel):
     row_values: Annotated[Mapping[Literal["direction"], Spellings], AfterValidator(valid_spellings)] = {}
     call_appears_after: NonNegativeFloat | None = 0.0
     recording_appears_after: NonNegativeFloat = 0.0
+    changes: Annotated[tuple[Annotated[Change, Strict(False)], ...], AsTuple] = ()
 
     latency: Seconds | Mapping[AnyMethod, Seconds] = 0.0
     docs: Annotated[Docs, Strict(False)] = Docs()
@@ -255,6 +259,12 @@ class SandboxSettings(StrictModel):
     admin: bool = True
     log_limit: NonNegativeInt = 200_000
     cache_megabytes: NonNegativeInt = 192
+
+    @model_validator(mode="after")
+    def _distinct_changes(self) -> Self:
+        if len(set(self.changes)) != len(self.changes):
+            raise ValueError("changes: one change is there twice.")
+        return self
 
     @model_validator(mode="after")
     def _distinct_paths(self) -> Self:

@@ -34,6 +34,7 @@ class SandboxState:
         self._settings_lock = threading.Lock()
         self.tokens = TokenIssuer(self._settings)
         self.calls = CallGenerator()
+        self.calls.check_changes(self._settings)
         self.rows = RowRenderer(self.calls, self._settings.cache_megabytes * 1024 * 1024)
         self.hashes = RequestHashes()
         self.fault_queue = FaultQueue(self._settings.faults, self._settings.seed)
@@ -56,7 +57,9 @@ class SandboxState:
             if fixed in changes:
                 raise ValueError(f"{fixed} can only be set at the start.")
         with self._settings_lock:
-            self._settings = self._settings.but(**changes)
+            settings = self._settings.but(**changes)
+            self.calls.check_changes(settings)
+            self._settings = settings
         if "faults" in changes:
             self.fault_queue.replace(self._settings.faults)
         return self._settings

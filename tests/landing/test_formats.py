@@ -32,6 +32,7 @@ from airflow_provider_alloincognito.landing.formats import (
     UNCOMPRESSED,
     Extra,
     Format,
+    count_rows,
     file_format_of,
     filter_rows,
     read_record_file_ids,
@@ -97,6 +98,7 @@ def test_a_registered_format_lands_rows_and_gives_ids_back(tmp_path: Path, name:
     text = gzip.decompress(content) if name.endswith(".gz") else content
     assert text == b"recordFileId\tn\na\t1\n\t2\nb\t\n"
     assert list(read_record_file_ids(tmp_path / name, "recordFileId")) == ["a", "b"]
+    assert count_rows(tmp_path / name) == 3
     with pytest.raises(AlloincognitoFormatError, match="no column 'other'"):
         list(read_record_file_ids(tmp_path / name, "other"))
 
@@ -395,3 +397,21 @@ def test_a_copy_that_drops_every_row_is_an_empty_file_of_calls(tmp_path: Path, s
     with copy.open("wb") as sink:
         filter_rows(path, sink, ["recordFileId"], lambda _: False)
     assert list(read_rows(copy, FIELDS)) == []
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_rows_are_counted(tmp_path: Path, suffix: str) -> None:
+    calls = tmp_path / f"calls.{suffix}"
+    land_calls(batches_of(CALLS), calls)
+    assert count_rows(calls) == len(CALLS)
+    land_calls([], calls, schema={"recordFileId": "string"})
+    assert count_rows(calls) == 0
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl", "jsonl.gz", "csv"])
+def test_the_rows_of_a_file_that_was_cut_off_are_not_counted(tmp_path: Path, suffix: str) -> None:
+    calls = tmp_path / f"calls.{suffix}"
+    land_calls(batches_of(CALLS), calls)
+    calls.write_bytes(calls.read_bytes()[:-5])
+    with pytest.raises(AlloincognitoTargetError, match="Cannot read the calls in"):
+        count_rows(calls)
