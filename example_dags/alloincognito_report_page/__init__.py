@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
-from alloincognito_report_page import charts
-from alloincognito_report_page.texts import LANGUAGES, Texts
 from jinja2 import Environment
 from plotly.offline import get_plotlyjs
+
+from alloincognito_report_page import charts
+from alloincognito_report_page.texts import LANGUAGES, Texts
 
 Rows = Mapping[str, Sequence[Any]]
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -49,14 +50,18 @@ def make_page(rows: Rows, *, zone: str, directions: Mapping[str, str], language:
         "themes": charts.themes(),
         "locale": texts.plotly_locale(),
     }
-    return Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        texts=texts,
-        period=texts.days(days[0][0], days[-1][0]) if days else "",
-        tiles=list(_tiles(rows, texts)) if days else [],
-        cards=cards,
-        data=data,
-        plotly=get_plotlyjs(),
-        nonce=secrets.token_urlsafe(16),
+    return (
+        Environment(autoescape=True)
+        .from_string(TEMPLATE.read_text(encoding="utf-8"))
+        .render(
+            texts=texts,
+            period=texts.days(days[0][0], days[-1][0]) if days else "",
+            tiles=list(_tiles(rows, texts)) if days else [],
+            cards=cards,
+            data=data,
+            plotly=get_plotlyjs(),
+            nonce=secrets.token_urlsafe(16),
+        )
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import html
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
@@ -20,7 +21,16 @@ FEWEST_WEEKS = 13
 MANY_WEEKS = 30
 DIGEST = re.compile(r"[0-9a-f]{32}")
 SHOWN_DIGITS = 8
-SCALE = {"orientation": "h", "thickness": 8, "y": -0.2, "yanchor": "top", "outlinewidth": 0, "nticks": 5, "tickformat": ","}
+LONGEST_LABEL = 20
+SCALE = {
+    "orientation": "h",
+    "thickness": 8,
+    "y": -0.2,
+    "yanchor": "top",
+    "outlinewidth": 0,
+    "nticks": 5,
+    "tickformat": ",",
+}
 
 
 def themes() -> dict[str, Any]:
@@ -148,7 +158,7 @@ def gaps_in(days: Iterable[date]) -> list[tuple[date, date]]:
     """Return the first and the last day of each gap between days."""
     one = timedelta(days=1)
     known = sorted(days)
-    return [(left + one, right - one) for left, right in zip(known, known[1:], strict=False) if right - left > one]
+    return [(left + one, right - one) for left, right in itertools.pairwise(known) if right - left > one]
 
 
 def _every_day(first: date, last: date) -> Iterable[date]:
@@ -170,5 +180,5 @@ def _day_format(texts: Texts) -> str:
 
 
 def _label(text: str) -> str:
-    """Return a value of the data as Plotly shows it: its labels understand some of HTML."""
-    return html.escape(text, quote=False)
+    """Return a value of the data as a label that leaves room for the chart. Plotly's labels understand some of HTML."""
+    return html.escape(text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…", quote=False)
