@@ -58,12 +58,17 @@ def on_landed(dag_id: str, task_id: str) -> Any:
     """
     Return the ``schedule`` of a DAG that runs when a task has landed something: ``schedule=on_landed(...)``.
 
-    A task of that DAG learns from :func:`landed_periods` what has landed.
+    A task of that DAG learns from :func:`landed_periods` what has landed. On Airflow 3.3 the
+    task has to be given ``partition_by_day=True``, and each of its days starts a run. Older versions start a run for
+    all events since the last one.
 
     :param dag_id: the DAG of the task that lands.
     :param task_id: that task, with the ids of its task groups: ``group.task``.
     """
-    return [landed_asset(dag_id, task_id)]
+    from airflow_provider_alloincognito import compat
+
+    asset = landed_asset(dag_id, task_id)
+    return compat.PartitionedAssetTimetable(assets=asset) if compat.TASKS_HAVE_PARTITIONS else [asset]
 
 
 def landed_periods(context: Context, files: Target, zone: ZoneInfo | str | None = None) -> list[LandedPeriod]:
@@ -82,10 +87,11 @@ def landed_periods(context: Context, files: Target, zone: ZoneInfo | str | None 
     """
     from airflow_provider_alloincognito.compat import partition_key, triggering_events
 
+    key = partition_key(context)
     if events := [event.extra for event in triggering_events(context) if set(INTERVAL) <= set(event.extra or {})]:
-        return _in_order([_of_event(extra) for extra in events])
+        return [one for one in _in_order([_of_event(extra) for extra in events]) if not _is_for_another_run(one, key)]
     zone = ZoneInfo(zone) if isinstance(zone, str) else zone or _zone_of_connection()
-    if key := partition_key(context):
+    if key:
         return [_of_day(date.fromisoformat(key), files, zone)]
     params: Any = context.get("params") or {}
     if not any(params.get(name) for name in INTERVAL):
@@ -102,6 +108,14 @@ def landed_periods(context: Context, files: Target, zone: ZoneInfo | str | None 
 def _of_event(extra: Mapping[str, Any]) -> LandedPeriod:
     start, end = (datetime.fromisoformat(extra[name]) for name in INTERVAL)
     return LandedPeriod(start, end, extra.get("calls") or extra["path"], extra.get("manifest"))
+
+
+def _is_for_another_run(period: LandedPeriod, key: str | None) -> bool:
+    """Return whether a file of several days, each of which starts a run, is for the run of its first day."""
+    others = [str(day) for day in period.days[1:]]
+    if key in others:
+        log.info("The calls of %s are in one file with those of %s, whose run loads it", key, period.days[0])
+    return key in others
 
 
 def _in_order(periods: list[LandedPeriod]) -> list[LandedPeriod]:

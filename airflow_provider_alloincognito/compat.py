@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Context as Context,
         ObjectStoragePath as ObjectStoragePath,
         Param as Param,
+        PartitionedAssetTimetable as PartitionedAssetTimetable,
         Variable as Variable,
         task as task,
     )
@@ -58,6 +59,8 @@ MULTIPLE_OUTPUTS_TAKE_NONE = AIRFLOW_VERSION != (3, 0)
 """Whether a task with ``multiple_outputs`` may return values that are None."""
 TASKS_ALONE_SET_VARIABLES = AIRFLOW_VERSION >= (3, 0)
 """Whether ``Variable.set`` fails outside a task or a trigger."""
+TASKS_HAVE_PARTITIONS = AIRFLOW_VERSION >= (3, 3)
+"""Whether a task can give its assets' events partition keys."""
 DATABASE_IS_FOR_TASKS_ALONE = AIRFLOW_VERSION == (3, 0)
 """Whether :func:`outside_a_task` has no effect."""
 
@@ -73,6 +76,7 @@ _PLACES: dict[str, tuple[str, ...]] = {
     "Context": ("airflow.sdk:Context", "airflow.utils.context:Context"),
     "DAG": ("airflow.sdk:DAG", "airflow.models.dag:DAG"),
     "ObjectStoragePath": ("airflow.sdk:ObjectStoragePath", "airflow.io.path:ObjectStoragePath"),
+    "PartitionedAssetTimetable": ("airflow.sdk:PartitionedAssetTimetable",),
     "Param": ("airflow.sdk:Param", "airflow.models.param:Param"),
     "Variable": ("airflow.sdk:Variable", "airflow.models.variable:Variable"),
     "XCom": ("airflow.sdk.execution_time.xcom:XCom", "airflow.models.xcom:XCom"),
@@ -102,6 +106,7 @@ __all__ = [
     "DATABASE_IS_FOR_TASKS_ALONE",
     "MULTIPLE_OUTPUTS_TAKE_NONE",
     "TASKS_ALONE_SET_VARIABLES",
+    "TASKS_HAVE_PARTITIONS",
     "add_hook_lineage",
     "add_partitions",
     "first_reschedule",
@@ -136,10 +141,9 @@ def variable_or_none(key: str) -> str | None:
 
 def add_partitions(outlet_event: Any, keys: list[str]) -> bool:
     """Give an outlet's event partition keys; return whether this Airflow has them."""
-    if not hasattr(outlet_event, "add_partitions"):
-        return False
-    outlet_event.add_partitions(keys)
-    return True
+    if TASKS_HAVE_PARTITIONS:
+        outlet_event.add_partitions(keys)
+    return TASKS_HAVE_PARTITIONS
 
 
 def partition_key(context: Context) -> str | None:

@@ -1,15 +1,16 @@
 """
-### Every day: a day of calls and their recordings, into the warehouse
+### Every day: a day of calls and their recordings, landed in files
 
 Needs the Connection `alloincognito_default`. Set the names of your server's fields in `FIELDS`.
 
-A run covers one whole day, in the zone `ZONE`. Running it again gives the same rows, in the files and in the table. To
-fetch another day, trigger the DAG and fill in *Period start* and *Period end*.
+A run covers one whole day, in the zone `ZONE`. Running it again gives the same files. To fetch another day, trigger the
+DAG and fill in *Period start* and *Period end*.
+
+Each run starts the DAGs that load the day into a warehouse, such as `alloincognito_load_duckdb`.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from airflow_provider_alloincognito.compat import DAG, ObjectStoragePath, task
+from airflow_provider_alloincognito.compat import DAG, task
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
     AlloincognitoRecordingOperator,
@@ -40,11 +41,12 @@ FIELDS = {
 # The types of columns that are not text.
 TYPES = {"started_at": "timestamp", "talk_seconds": "int64"}
 
+# The tables of the warehouse: column, and the field of the landed file.
+COLUMNS = {"row_key": "row_key", **FIELDS}
+
 HOME = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
 # A folder for the files, in any storage that Airflow supports, such as s3://aws_default@bucket/alloincognito.
 FILES = os.environ.get("ALLOINCOGNITO_FILES", f"file://{HOME}/alloincognito")
-# The DuckDB file. For another warehouse, change load() below.
-WAREHOUSE = os.environ.get("ALLOINCOGNITO_WAREHOUSE", f"{HOME}/alloincognito.duckdb")
 # Switched on, the DAG begins with yesterday. To have Airflow run it for all days since an earlier one first, name that
 # day here, such as "2026-01-01".
 FIRST_DAY = os.environ.get("ALLOINCOGNITO_FIRST_DAY")
@@ -63,35 +65,6 @@ def settled(params: dict[str, Any], data_interval_end: datetime | None = None) -
     return datetime.now(UTC) >= data_interval_end + SETTLING_TIME
 
 
-@task(max_active_tis_per_dag=1)  # a DuckDB file has one writer at a time
-def load(calls: dict[str, Any], recordings: dict[str, Any], warehouse: str) -> dict[str, int]:
-    """Replace a period's calls in the table."""
-    import duckdb
-    import pyarrow.compute
-    import pyarrow.parquet
-
-    with ObjectStoragePath(calls["path"]).open("rb") as file:
-        table = pyarrow.parquet.read_table(file).select(list(FIELDS.values())).rename_columns(list(FIELDS))
-    dates = pyarrow.compute.local_timestamp(table["started_at"]).cast(pyarrow.date32())
-    table = table.add_column(0, "date", dates)
-    lines = map(json.loads, ObjectStoragePath(recordings["manifest"]).read_bytes().splitlines())
-    paths = {line["id"]: line["path"] for line in lines}
-    found = [paths.get(record_file_id) for record_file_id in table["record_file_id"].to_pylist()]
-    table = table.append_column("recording", pyarrow.array(found, pyarrow.string()))
-
-    zone = ZoneInfo(calls["timezone"])
-    period = [datetime.fromisoformat(calls[end]).replace(tzinfo=zone) for end in ("period_start", "period_end")]
-    os.umask(0o077)  # the warehouse is for its owner alone, as the files are
-    with duckdb.connect(warehouse) as db:
-        db.register("period", table)
-        db.begin()
-        db.execute("CREATE TABLE IF NOT EXISTS calls AS SELECT * FROM period LIMIT 0")
-        db.execute("DELETE FROM calls WHERE started_at >= ? AND started_at < ?", period)
-        db.execute("INSERT INTO calls BY NAME SELECT * FROM period")
-        db.commit()
-    return {"rows": table.num_rows}
-
-
 with DAG(
     dag_id="alloincognito_daily_calls",
     doc_md=__doc__,
@@ -103,6 +76,8 @@ with DAG(
     params=period_params(),
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["alloincognito"],
+    # The DAG files that import names from this one would otherwise have this DAG as well.
+    auto_register=False,
 ) as dag:
     calls = AlloincognitoCallListOperator(
         task_id="calls",
@@ -116,6 +91,9 @@ with DAG(
         calls=calls.output,
         record_file_id_field=FIELDS["record_file_id"],
         output_path=f"{FILES}/recordings/date={{{{ period }}}}",
+        # What could not be fetched is in the manifest, and keeps no call from the warehouse.
+        on_error="skip",
+        # On Airflow 3.3, a run of the DAGs that load for each day.
+        partition_by_day=True,
     )
     settled() >> calls
-    load(calls.output, recordings.output, WAREHOUSE)

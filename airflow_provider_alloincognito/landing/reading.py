@@ -77,6 +77,7 @@ def read_calls(path: Target, columns: Mapping[str, str], zone: ZoneInfo) -> pyar
     ]
     schema = pyarrow.schema([pyarrow.field("date", pyarrow.date32()), *(field.remove_metadata() for field in fields)])
     batches = _batches(file, parquet, path, columns, schema, zone)
+    next(batches)  # from now on it closes the file, also if nobody reads on
     return pyarrow.RecordBatchReader.from_batches(schema, batches)
 
 
@@ -88,6 +89,7 @@ def _batches(
 
     there = [field for field in dict.fromkeys(columns.values()) if field in parquet.schema_arrow.names]
     with file, _explained(path):
+        yield
         for batch in parquet.iter_batches(_BATCH, columns=there):
             starts = batch.column(columns[START]).cast(pyarrow.timestamp("us", zone.key))
             days = pyarrow.compute.local_timestamp(starts).cast(pyarrow.date32(), safe=False)
@@ -98,12 +100,12 @@ def _batches(
             yield pyarrow.RecordBatch.from_arrays([days, *arrays], schema=schema)
 
 
-def read_recordings(manifest: Target, day: date) -> pyarrow.RecordBatchReader:
+def read_recordings(manifest: Target | None, day: date) -> pyarrow.RecordBatchReader:
     """
     Return the lines of a manifest as a stream of Arrow batches. Without the recordings' ``file_NAME``, which may hold
     phone numbers.
 
-    :param manifest: the file; one that does not exist has no lines.
+    :param manifest: the file; None, or one that does not exist, has no lines.
     :param day: the column ``date``; of a longer period, its first day.
     :return: the columns ``date``, ``record_file_id``, ``path``, ``bytes``, ``sha256``, ``status`` and ``error``.
     :raises AlloincognitoTargetError: if the file cannot be read.
@@ -135,7 +137,7 @@ def read_recordings(manifest: Target, day: date) -> pyarrow.RecordBatchReader:
         }
 
     def batches() -> Iterator[Any]:
-        lines = read_manifest(_place(manifest))
+        lines = iter(()) if manifest is None else read_manifest(_place(manifest))
         while chunk := list(islice(lines, _BATCH)):
             yield pyarrow.RecordBatch.from_pylist([row(line) for line in chunk], schema=schema)
 

@@ -57,7 +57,8 @@ class AnnouncingOperator(BaseOperator):
         """
         Tell Airflow what has landed. ``execute`` calls it at its end.
 
-        :param by_day: emit an event for each day of the period, with the day as its partition key.
+        :param by_day: emit an event for each day of the period, with the day as its partition key; of a period that
+            is not whole days one event, with the period's name.
         """
         self.outcome = outcome
         try:
@@ -85,10 +86,13 @@ class AnnouncingOperator(BaseOperator):
             events[outlet].add(landed_asset(self.dag_id, self.task_id), extra=outcome.extra)
         elif isinstance(outlet, Asset):
             events[outlet].extra.update(outcome.extra)
-            if by_day and not outcome.days:
-                self.log.warning("The period is unknown or not whole days, so the asset's event has no partition key")
-            elif by_day and not add_partitions(events[outlet], outcome.days):
-                self.log.warning("This version of Airflow has no partition keys for tasks, so the event has none")
+            if by_day and not outcome.partition_keys:
+                self.log.warning(
+                    "The period of what has landed is not known, so the asset's event has no partition key and starts "
+                    "no DAG that is scheduled by partitions. Give calls=calls.output, of the call-list operator"
+                )
+            elif by_day and not add_partitions(events[outlet], outcome.partition_keys):
+                self.log.info("This version of Airflow has no partition keys for tasks, so the event has none")
 
     def _add_link(self, context: Context, link: StoredLink, url: str) -> None:
         self.urls = {**self.urls, link.xcom_key: url}

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from airflow_provider_alloincognito.operators.period import whole_days
+from airflow_provider_alloincognito.operators.period import period_name, whole_days
 from airflow_provider_alloincognito.scrubbing import scrub_hash
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ class Outcome:
         return {**{name: text for name, text in texts.items() if text}, **self.counts}
 
     @property
-    def days(self) -> list[str]:
-        """The days of the period, as ``YYYY-MM-DD``; none if it is not whole days."""
-        return [] if self.period is None else [str(day) for day in whole_days(*self.period)]
+    def partition_keys(self) -> list[str]:
+        """The days of the period, as ``YYYY-MM-DD``, or its name if it is not whole days; none if it is not known."""
+        if self.period is None:
+            return []
+        return [str(day) for day in whole_days(*self.period)] or [period_name(*self.period)]

@@ -188,11 +188,22 @@ def test_each_day_has_an_event_with_its_partition_key(sandbox: Sandbox, tmp_path
 
 
 @only_with_partitions
-def test_a_part_of_a_day_has_no_partition_key(
+def test_the_partition_key_of_a_part_of_a_day_is_its_name(sandbox: Sandbox, tmp_path: Path) -> None:
+    key = days_into(tmp_path / "calls.jsonl", 0.5).event.partition_key
+    assert key == "2026-03-03T00-00-00_2026-03-03T12-00-00"
+
+
+@only_with_partitions
+def test_recordings_whose_period_is_not_known_have_no_partition_key(
     sandbox: Sandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert days_into(tmp_path / "calls.jsonl", 0.5).event.partition_key is None
-    assert "The period is unknown or not whole days" in capfd.readouterr().out
+    def make() -> None:
+        AlloincognitoRecordingOperator(
+            task_id="recordings", record_file_ids=[], output_path=tmp_path.as_uri(), partition_by_day=True
+        )
+
+    assert announce(make, NEXT_DAY).event.partition_key is None
+    assert "The period of what has landed is not known" in capfd.readouterr().out
 
 
 @pytest.mark.skipif(AIRFLOW_VERSION >= (3, 3), reason="tasks have partition keys from 3.3 on")

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
+import importlib
 import json
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,8 +21,9 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow.parquet
 import pytest
-from dag_runs import VARIABLE, StartSandbox, run_dag
+from dag_runs import VARIABLE, Run, StartSandbox, run_dag
 
+from airflow_provider_alloincognito.assets import LandedPeriod, landed_periods
 from airflow_provider_alloincognito.compat import AIRFLOW_VERSION, DAG
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.sandbox import Sandbox
@@ -42,21 +49,24 @@ Load = Callable[..., ModuleType]
 
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Import an example DAG; its files and its warehouse are in a folder of this test."""
+    """Import an example DAG from a folder of DAGs; its files and its warehouse are in a folder of this test."""
+    dags = tmp_path / "dags"
+    shutil.copytree(FOLDER, dags, ignore=shutil.ignore_patterns("__pycache__"))
+    names = [path.stem for path in dags.glob("*.py")]
+    monkeypatch.syspath_prepend(str(dags))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a file may change twice in a second
     monkeypatch.setenv("ALLOINCOGNITO_FILES", f"{tmp_path.as_uri()}/files")
     monkeypatch.setenv("ALLOINCOGNITO_WAREHOUSE", str(tmp_path / "calls.duckdb"))
     monkeypatch.setenv("ALLOINCOGNITO_FIRST_DAY", "2026-03-01")
 
     def load(name: str, edit: Callable[[str], str] = str) -> ModuleType:
-        path = tmp_path / f"{name}.py"
-        source = (FOLDER / path.name).read_text().replace('"retries": 3', '"retries": 0')  # they are minutes apart
+        path = dags / f"{name}.py"
+        source = path.read_text().replace('"retries": 3', '"retries": 0')  # they are minutes apart
         path.write_text(edit(source))
-        spec = importlib.util.spec_from_file_location(f"example_{name}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+        for one in names:  # one imports another
+            monkeypatch.delitem(sys.modules, one, raising=False)
+        importlib.invalidate_caches()
+        return importlib.import_module(name)
 
     return load
 
@@ -77,6 +87,21 @@ def dag_of(module: ModuleType) -> DAG:
 def files(tmp_path: Path) -> dict[str, bytes]:
     folder = tmp_path / "files"
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def by_hand(start: datetime, end: datetime) -> dict[str, Any]:
+    """Return the params of a run by hand."""
+    return {"period_start": start.isoformat(), "period_end": end.isoformat()}
+
+
+def load_table(module: ModuleType, start: datetime = DAY, end: datetime = NEXT_DAY) -> Run:
+    """Run the DAG that loads into DuckDB for a period that has landed."""
+    return run_dag(dag_of(module), UNDATED, by_hand(start, end))
+
+
+def recordings_table(tmp_path: Path) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(tmp_path / "calls.duckdb"), read_only=True) as db:
+        return db.execute("SELECT date::VARCHAR, record_file_id, status FROM recordings ORDER BY ALL").fetchall()
 
 
 def table(tmp_path: Path) -> list[tuple[Any, ...]]:
@@ -107,22 +132,32 @@ def test_three_days_of_calls_in_files_and_warehouse(example_sandbox: StartSandbo
         folder = tmp_path / "files" / "recordings" / f"date={date}"
         assert {file.stem for file in folder.glob("*.mp3")} == recorded
         wanted += [(date, str(row["callId"]), row["duration"], row["recordFileId"]) for row in truth]
-    assert table(tmp_path) == sorted(wanted, key=lambda row: row[:2])
     assert [rotation.by for rotation in sandbox.rotations] == ["create"]
+    run = load_table(load("alloincognito_load_duckdb"), DAY, DAY + timedelta(days=3))
+    assert run.xcoms["load"] == {"periods": 3, "rows": len(wanted)}, run.errors
+    assert table(tmp_path) == sorted(wanted, key=lambda row: row[:2])
+    recorded_in = [(date, record_file_id, "fetched") for date, _, _, record_file_id in wanted if record_file_id]
+    assert recordings_table(tmp_path) == sorted(recorded_in)
+    assert (tmp_path / "calls.duckdb").stat().st_mode & 0o077 == 0, "for its owner alone"
 
 
 def test_a_second_run_gives_the_same_files_and_the_same_table(
     example_sandbox: StartSandbox, load: Load, tmp_path: Path
 ) -> None:
     sandbox = example_sandbox()
+    loading = load("alloincognito_load_duckdb")
     dag = dag_of(load("alloincognito_daily_calls"))
     assert run_dag(dag, DAY + timedelta(days=1)).state == "success"
-    before, rows = files(tmp_path), table(tmp_path)
+    assert load_table(loading).state == "success"
+    before, rows, recorded = files(tmp_path), table(tmp_path), recordings_table(tmp_path)
     sandbox.clear_log()
     assert run_dag(dag, DAY + timedelta(days=1)).state == "success"
     after = files(tmp_path)
     assert sandbox.count("getcallrecordfile") == 0
+    assert load_table(loading).state == "success"
     assert table(tmp_path) == rows
+    assert rows
+    assert [row[:2] for row in recordings_table(tmp_path)] == [row[:2] for row in recorded]
     assert set(after) == set(before)
     assert {name for name in after if name.endswith(".mp3") and after[name] != before[name]} == set()
 
@@ -143,7 +178,7 @@ def test_switched_on_it_begins_with_yesterday_unless_it_has_a_first_day(
 @pytest.mark.parametrize("name", [*DAILY, "alloincognito_request_result"])
 def test_a_period_of_the_params(example_sandbox: StartSandbox, load: Load, tmp_path: Path, name: str) -> None:
     sandbox = example_sandbox()
-    run = run_dag(dag_of(load(name)), UNDATED, {"period_start": DAY.isoformat(), "period_end": NEXT_DAY.isoformat()})
+    run = run_dag(dag_of(load(name)), UNDATED, by_hand(DAY, NEXT_DAY))
     assert run.state == "success", run.errors
     names = set(files(tmp_path))
     recorded = {row["recordFileId"] for row in sandbox.truth(DAY, NEXT_DAY) if row["recordFileId"]}
@@ -170,12 +205,97 @@ def test_a_longer_period_replaces_its_days_in_the_table(
     example_sandbox: StartSandbox, load: Load, tmp_path: Path
 ) -> None:
     sandbox = example_sandbox()
+    loading = load("alloincognito_load_duckdb")
     dag = dag_of(load("alloincognito_daily_calls"))
+    first = DAY - timedelta(days=1)
     assert run_dag(dag, NEXT_DAY).state == "success"
-    two_days = {"period_start": (DAY - timedelta(days=1)).isoformat(), "period_end": NEXT_DAY.isoformat()}
-    assert run_dag(dag, UNDATED, two_days).state == "success"
-    truth = sandbox.truth(DAY - timedelta(days=1), NEXT_DAY)
+    assert load_table(loading).state == "success"
+    landed = run_dag(dag, UNDATED, by_hand(first, NEXT_DAY))
+    assert landed.state == "success"
+    both = LandedPeriod(first, NEXT_DAY, landed.xcoms["calls"]["path"], landed.xcoms["recordings"]["manifest"])
+    with loading.locked_warehouse() as db:
+        loading.replace(db, both)
+    truth = sandbox.truth(first, NEXT_DAY)
     assert [row[:2] for row in table(tmp_path)] == sorted((row["startTime"][:10], str(row["callId"])) for row in truth)
+    recorded = [(row["startTime"][:10], row["recordFileId"]) for row in truth if row["recordFileId"]]
+    assert [row[:2] for row in recordings_table(tmp_path)] == sorted(recorded), "each on the day of its call"
+    assert load_table(loading).state == "success", "the second day's own file again"
+    assert [row[:2] for row in recordings_table(tmp_path)] == sorted(recorded)
+
+
+def test_a_recording_that_fails_keeps_no_call_from_the_table(
+    example_sandbox: StartSandbox, load: Load, tmp_path: Path
+) -> None:
+    sandbox = example_sandbox()
+    sandbox.add_fault("error", method="getcallrecordfile", code=1742)
+    loading = load("alloincognito_load_duckdb")
+    assert run_dag(dag_of(load("alloincognito_daily_calls")), NEXT_DAY).state == "success"
+    assert load_table(loading).xcoms["load"]["rows"] == len(sandbox.truth(DAY, NEXT_DAY))
+    assert [row[2] for row in recordings_table(tmp_path)].count("failed") == 1
+
+
+def test_two_loads_at_once_and_one_that_is_killed_leave_the_table_right(
+    example_sandbox: StartSandbox, load: Load, tmp_path: Path
+) -> None:
+    example_sandbox()
+    loading = load("alloincognito_load_duckdb")
+    assert run_dag(dag_of(load("alloincognito_daily_calls")), NEXT_DAY).state == "success"
+    assert load_table(loading).state == "success"
+    rows, recorded = table(tmp_path), recordings_table(tmp_path)
+
+    fork = multiprocessing.get_context("fork")
+    killed = fork.Process(target=load_until_killed, args=(loading,))
+    killed.start()
+    killed.join(30)
+    assert killed.exitcode == -signal.SIGKILL
+    assert table(tmp_path) == rows, "nothing of a load that was killed after it had deleted the day"
+
+    together = [fork.Process(target=load_slowly, args=(loading, tmp_path)) for _ in range(2)]
+    for one in together:
+        one.start()
+    for one in together:
+        one.join(30)
+    assert [one.exitcode for one in together] == [0, 0]
+    assert len(list(tmp_path.glob("loaded-*"))) == 2
+    assert (table(tmp_path), recordings_table(tmp_path)) == (rows, recorded)
+
+
+def load_until_killed(loading: ModuleType) -> None:
+    statements = loading.SQL.read_text().partition("INSERT")[0]
+    with loading.locked_warehouse() as db:
+        db.begin()
+        values = {"period_start": DAY, "period_end": NEXT_DAY, "first_day": DAY.date(), "last_day": DAY.date()}
+        for statement in db.extract_statements(statements):
+            db.execute(statement, {name: values[name] for name in statement.named_parameters})
+        (left,) = db.execute("SELECT count(*) FROM calls").fetchone()
+        os.kill(os.getpid(), signal.SIGKILL if not left else signal.SIGTERM)
+
+
+def load_slowly(loading: ModuleType, tmp_path: Path) -> None:
+    with loading.locked_warehouse() as db:
+        loading.replace(db, landed_periods({"params": by_hand(DAY, NEXT_DAY)}, loading.FILES, MOSCOW)[0])
+        time.sleep(0.5)  # the other one meets the lock
+        (tmp_path / f"loaded-{os.getpid()}").touch()
+
+
+@pytest.mark.parametrize("name", ["alloincognito_load_duckdb"])
+def test_a_dag_that_loads_does_not_ask_the_clock_what_to_load(load: Load, name: str) -> None:
+    run = run_dag(dag_of(load(name)), UNDATED)
+    assert run.state == "failed"
+    assert "trigger the DAG with the params period_start and period_end" in str(run.error)
+
+
+def test_airflow_finds_each_dag_in_its_own_file(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some files import names from another one, which has a DAG as well."""
+    monkeypatch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+    place = "airflow.dag_processing.dagbag" if AIRFLOW_VERSION >= (3, 2) else "airflow.models.dagbag"
+    bag = importlib.import_module(place).DagBag(str(tmp_path / "dags"))
+    assert bag.import_errors == {}
+    assert {dag_id: Path(dag.fileloc).stem for dag_id, dag in bag.dags.items()} == {
+        path.stem: path.stem for path in FOLDER.glob("*.py")
+    }
+    for path in (tmp_path / "dags").glob("*.py"):
+        assert [dag.dag_id for dag in bag.process_file(str(path), only_if_updated=False)] == [path.stem]
 
 
 def test_renamed_fields_need_one_mapping(example_sandbox: StartSandbox, load: Load, tmp_path: Path) -> None:
@@ -198,6 +318,7 @@ def test_renamed_fields_need_one_mapping(example_sandbox: StartSandbox, load: Lo
     dag = dag_of(load("alloincognito_daily_calls", rename))
     run = run_dag(dag, DAY + timedelta(days=2))
     assert run.state == "success", run.errors
+    assert load_table(load("alloincognito_load_duckdb"), NEXT_DAY, NEXT_DAY + timedelta(days=1)).state == "success"
     truth = sandbox.truth(DAY + timedelta(days=1), DAY + timedelta(days=2))
     assert [row[1:] for row in table(tmp_path)] == [(str(row["id"]), row["dlitelnost"], row["zapis"]) for row in truth]
 
