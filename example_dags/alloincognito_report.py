@@ -1,9 +1,9 @@
 """
 ### The calls of the last year as one HTML page
 
-Runs when `alloincognito_load_duckdb` has loaded a day, and writes the page `REPORT`: when people call, direction and
-outcome, talk time, the busiest numbers as digests, recordings, and the days that are missing. The page has all it needs
-in it and loads nothing: it can be opened from a disk, sent by mail, or put on any web server.
+Writes the page `REPORT` every morning, when the day before has been loaded: when people call, direction and outcome,
+talk time, the busiest numbers as digests, recordings, and the days that are missing. The page loads nothing: it can be
+opened from a disk, sent by mail, or put on any web server. For a page now, trigger the DAG.
 
 Needs `alloincognito_daily_calls.py`, `alloincognito_load_duckdb.py`, `alloincognito_report.sql` and the folder
 `alloincognito_report_page` beside it, and the package `plotly`.
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from airflow.timetables.trigger import CronTriggerTimetable
 from alloincognito_daily_calls import FILES, ZONE
 
-from airflow_provider_alloincognito.assets import landed_asset
 from airflow_provider_alloincognito.compat import DAG, ObjectStoragePath, Param, task
 
 # The page, in any storage that Airflow supports.
@@ -62,7 +62,7 @@ def read_rows() -> dict[str, list[tuple[Any, ...]]]:
 with DAG(
     dag_id="alloincognito_report",
     doc_md=__doc__,
-    schedule=[landed_asset("alloincognito_load_duckdb", "load")],
+    schedule=CronTriggerTimetable("0 6 * * *", timezone=ZONE),
     start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(ZONE)),
     catchup=False,
     max_active_runs=1,

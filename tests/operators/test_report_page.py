@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from report_pages import data_in, seen
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 NUMBERS = ["79161234567", "88005553535"]
@@ -37,18 +37,6 @@ def page(language: str = "en", **other_rows: Any) -> str:
     directions = {"1": "outgoing", "2": "incoming"}
     made: str = make_page({**ROWS, **other_rows}, zone="Europe/Moscow", directions=directions, language=language)
     return made
-
-
-def data_in(text: str) -> dict[str, Any]:
-    """Return the charts of a page by their ids."""
-    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
-    charts: dict[str, Any] = json.loads(found)["charts"]
-    return charts
-
-
-def seen(text: str) -> str:
-    """Return what a page says outside its charts."""
-    return " ".join(html.unescape(re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", text, flags=re.DOTALL)).split())
 
 
 def own_scripts(text: str) -> str:

@@ -51,7 +51,10 @@ class Deployed:
 
     def events_that_wait(self) -> int:
         """Return how many events no run has been made for yet."""
-        ((number,),) = self._query("SELECT count(*) FROM asset_dag_run_queue")
+        ((number,),) = self._query(
+            "SELECT (SELECT count(*) FROM asset_dag_run_queue) + "
+            "(SELECT count(*) FROM asset_partition_dag_run WHERE created_dag_run_id IS NULL)"
+        )
         return int(number)
 
     def tasks(self, ids: set[str]) -> Counter[str]:
