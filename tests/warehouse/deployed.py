@@ -67,7 +67,7 @@ class Deployed:
 
     def _query(self, text: str, **values: str) -> list[Any]:
         with self.database.connect() as connection:
-            return list(connection.execute(sqlalchemy.text(text), values).tuples())
+            return list(connection.execute(sqlalchemy.text(text), values))
 
 
 @contextmanager
