@@ -2,7 +2,11 @@
 -- Each query has a name, its chart's: charts.py says which columns it takes.
 
 -- query: days
-SELECT date, count(*) AS calls, CAST(coalesce(sum(talk_seconds), 0) AS BIGINT) AS talk_seconds
+SELECT
+    date,
+    count(*) AS calls,
+    CAST(coalesce(sum(talk_seconds), 0) AS BIGINT) AS talk_seconds,
+    count(*) FILTER (WHERE talk_seconds > 0) AS answered
 FROM calls
 WHERE date > (SELECT max(date) FROM calls) - 365
 GROUP BY date

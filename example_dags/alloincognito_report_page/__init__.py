@@ -69,11 +69,10 @@ def _tiles(rows: Rows, texts: Texts) -> Iterator[tuple[str, str]]:
     """Yield the numbers above the charts, with their names."""
     days = rows["days"]
     calls = sum(day[1] for day in days)
-    answered = sum(row[2] for row in rows["outcomes"] if row[1] == "answered")
     span = (days[-1][0] - days[0][0]).days + 1
     yield texts("Calls"), texts.number(calls)
     yield texts("Talk time"), texts.duration(sum(day[2] for day in days))
-    yield texts("Answered"), texts.share(answered, calls)
+    yield texts("Answered"), texts.share(sum(day[3] for day in days), calls)
     yield texts("Days with calls"), texts("{number} of {all}", number=len(days), all=span)
     yield texts("Recordings landed"), texts.number(sum(day[1] for day in rows["recordings"]))
     yield texts("Recordings failed"), texts.number(sum(day[2] for day in rows["recordings"]))

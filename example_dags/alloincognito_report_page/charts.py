@@ -77,12 +77,14 @@ def hours(rows: Iterable[tuple[int, int, int]], texts: Texts) -> go.Figure:
     return _finished(figure, 270)
 
 
-def outcomes(rows: Iterable[tuple[str | None, str, int]], directions: Mapping[str, str], texts: Texts) -> go.Figure:
+def outcomes(
+    rows: Iterable[tuple[str | None, str | None, int]], directions: Mapping[str, str], texts: Texts
+) -> go.Figure:
     """Show calls by direction, each divided by outcome."""
     found: dict[str, dict[str, int]] = {}
     for direction, outcome, calls in rows:
-        name = texts(directions[direction]) if direction in directions else _label(direction or texts("unknown"))
-        by_direction = found.setdefault(_label(texts.words.get(outcome, outcome)), {})
+        name = _label(directions.get(direction or "", direction), texts)
+        by_direction = found.setdefault(_label(outcome, texts), {})
         by_direction[name] = by_direction.get(name, 0) + calls
     names = sorted({name for counts in found.values() for name in counts})
     figure = go.Figure(layout={"barmode": "stack"})
@@ -93,9 +95,9 @@ def outcomes(rows: Iterable[tuple[str | None, str, int]], directions: Mapping[st
     return _finished(figure, 110 + 45 * len(names))
 
 
-def talk(rows: Iterable[tuple[date, int, int]], texts: Texts) -> go.Figure:
+def talk(rows: Iterable[tuple[date, int, int, int]], texts: Texts) -> go.Figure:
     """Show hours of talk by day."""
-    amounts = {str(day): seconds / 3600 for day, _, seconds in rows}
+    amounts = {str(day): seconds / 3600 for day, _, seconds, _ in rows}
     hover = f"%{{x|{_day_format(texts)}}}<br>%{{y:,.1f}} {texts('hours')}<extra></extra>"
     figure = go.Figure(go.Bar(x=list(amounts), y=list(amounts.values()), hovertemplate=hover))
     return _by_day(figure, texts)
@@ -128,9 +130,9 @@ def recordings(rows: Iterable[tuple[date, int, int]], texts: Texts) -> go.Figure
     return _by_day(figure, texts)
 
 
-def coverage(rows: Iterable[tuple[date, int, int]], texts: Texts) -> go.Figure:
+def coverage(rows: Iterable[tuple[date, int, int, int]], texts: Texts) -> go.Figure:
     """Show a calendar of calls, a column for each week, with the days without any marked."""
-    calls = {day: count for day, count, _ in rows}
+    calls = {day: count for day, count, _, _ in rows}
     gaps = {day for first, last in gaps_in(calls) for day in _every_day(first, last)}
     first, last = (day - timedelta(days=day.weekday()) for day in (min(calls), max(calls)))
     weeks = list(_every_day(min(first, last - timedelta(weeks=FEWEST_WEEKS - 1)), last))[::7]
@@ -179,6 +181,7 @@ def _day_format(texts: Texts) -> str:
     return "%b %-d" if texts.language == "en" else "%-d %b"
 
 
-def _label(text: str) -> str:
+def _label(value: str | None, texts: Texts) -> str:
     """Return a value of the data as a label that leaves room for the chart. Plotly's labels understand some of HTML."""
+    text = texts.words.get(value or "unknown", value or "unknown")
     return html.escape(text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…", quote=False)

@@ -67,7 +67,7 @@ def rows_of_a_quarter() -> dict[str, list[tuple[Any, ...]]]:
             continue
         calls = int((150 if day.weekday() > 4 else 420) * dice.uniform(0.75, 1.25))
         hours.update((day.isoweekday(), min(23, max(0, round(dice.gauss(13.5, 3))))) for _ in range(calls))
-        days.append((day, calls, calls * dice.randint(90, 130)))
+        days.append((day, calls, calls * dice.randint(90, 130), calls * 4 // 5))
         recordings.append((day, calls * 2 // 3, calls // 25 if number % 9 == 0 else 0))
     total = sum(hours.values())
     return {

@@ -14,9 +14,9 @@ from report_pages import data_in, seen
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 NUMBERS = ["79161234567", "88005553535"]
 ROWS: dict[str, list[tuple[Any, ...]]] = {
-    "days": [(date(2025, 10, 30), 2, 90), (date(2025, 10, 31), 1, 0), (date(2025, 11, 3), 1234, 360_000)],
+    "days": [(date(2025, 10, 30), 2, 90, 1), (date(2025, 10, 31), 1, 0, 0), (date(2025, 11, 3), 1234, 360_000, 1200)],
     "hours": [(1, 9, 1234), (4, 0, 2), (5, 23, 1)],
-    "outcomes": [("1", "answered", 1200), ("1", "unanswered", 30), ("2", "unanswered", 6), (None, "answered", 1)],
+    "outcomes": [("1", "answered", 1200), ("1", "unanswered", 30), ("2", "unanswered", 6), (None, None, 1)],
     "numbers": [(NUMBERS[0], 1236), (NUMBERS[1], 3), ("0" * 31 + "f", 2)],
     "recordings": [(date(2025, 10, 30), 2, 0), (date(2025, 11, 3), 1000, 7)],
 }
@@ -66,7 +66,7 @@ def test_the_charts_show_the_rows() -> None:
         ("outgoing", "answered"): 1200,
         ("outgoing", "unanswered"): 30,
         ("incoming", "unanswered"): 6,
-        ("unknown", "answered"): 1,
+        ("unknown", "unknown"): 1,
     }
     talk = charts["talk"]["data"][0]
     assert dict(zip(talk["x"], talk["y"], strict=True)) == {"2025-10-30": 0.025, "2025-10-31": 0, "2025-11-03": 100}
@@ -98,7 +98,7 @@ def test_the_calendar_marks_the_days_that_are_missing() -> None:
 
 
 def test_many_gaps_are_not_all_named() -> None:
-    days = [(date(2025, month, day), 1, 0) for month in range(1, 13) for day in (1, 3)]
+    days = [(date(2025, month, day), 1, 0, 0) for month in range(1, 13) for day in (1, 3)]
     assert "and 13 more." in seen(page(days=days))
 
 

@@ -35,10 +35,11 @@ def test_the_reports_queries(loader: Loader, monkeypatch: pytest.MonkeyPatch) ->
     for call in calls:
         call["start"] = call["started_at"].astimezone(MOSCOW)
     by_day = Counter(call["start"].date() for call in calls)
-    talk = Counter[Any]()
-    for call in calls:
-        talk[call["start"].date()] += call["talk_seconds"] or 0
-    assert rows["days"] == [(day, number, talk[day]) for day, number in sorted(by_day.items())]
+    talks = {day: [call["talk_seconds"] or 0 for call in calls if call["start"].date() == day] for day in by_day}
+    assert rows["days"] == [
+        (day, number, sum(talks[day]), sum(seconds > 0 for seconds in talks[day]))
+        for day, number in sorted(by_day.items())
+    ]
     hours = Counter((call["start"].isoweekday(), call["start"].hour) for call in calls)
     assert sorted(rows["hours"]) == sorted((*key, number) for key, number in hours.items())
     outcomes = Counter((call["direction"], "answered" if call["talk_seconds"] else "unanswered") for call in calls)
