@@ -1,1 +1,1 @@
-"""``make demo`` runs the daily DAG against the sandbox; ``make up`` starts Airflow's UI and the sandbox."""
+"""``make demo`` runs the example DAGs against the sandbox; ``make up`` starts Airflow's UI and the sandbox."""

@@ -1,5 +1,5 @@
 """
-``make demo``: the daily DAG copies three days of calls and recordings from the sandbox to a warehouse table.
+``make demo``: two DAGs copy three days of calls and recordings from the sandbox to files and to a warehouse table.
 
 The exit code is 0 if what landed equals the sandbox's own list of these days.
 """

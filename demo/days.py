@@ -1,5 +1,5 @@
 """
-Run the daily DAG for some days, in this process, in real Airflow.
+Run the daily DAG and the DAG that loads into DuckDB for some days, in this process, in real Airflow.
 
 ``python -m demo.days DAY...``, with the environment variables of ``demo.place``. Writes a line of JSON for each change
 of a task's state to the file descriptor in ``DEMO_PROGRESS``; Airflow itself logs to stdout and stderr.
@@ -20,7 +20,8 @@ from zoneinfo import ZoneInfo
 
 from demo.place import DAGS
 
-DAG_MODULE = "alloincognito_daily_calls"
+EACH_DAY = ["alloincognito_daily_calls", "alloincognito_load_duckdb"]
+"""The DAGs that run for each day, in this order. A scheduler would start the second by the first one's event."""
 
 
 class Progress:
@@ -68,24 +69,28 @@ def main(days: list[str]) -> int:
         upgradedb()
         progress.report(ready=airflow.__version__)
         sys.path.insert(0, str(DAGS))
-        module = importlib.import_module(DAG_MODULE)
+        modules = [importlib.import_module(name) for name in EACH_DAY]
         for day in days:
-            progress.watch(module.dag, day)
-            run = module.dag.test(**{_date_argument(module.dag): _end_of(day, module.ZONE)})
-            if str(run.state) != "success":
-                return 1
+            for module in modules:
+                progress.watch(module.dag, day)
+                if not _run(module.dag, day, module.ZONE):
+                    return 1
+        # DAGs that read the whole table, once all days are in it, run here.
     return 0
+
+
+def _run(dag: Any, day: str, zone: str) -> bool:
+    """Run a DAG for a day, by its params; return whether it succeeded."""
+    start = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone))
+    end = start + timedelta(days=1)
+    period = {"period_start": start.isoformat(), "period_end": end.isoformat()}
+    return str(dag.test(**{_date_argument(dag): end}, run_conf=period).state) == "success"
 
 
 def _date_argument(dag: Any) -> str:
     """Return the argument's name, which differs between Airflow 3 and 2."""
     names = inspect.signature(dag.test).parameters
     return "logical_date" if "logical_date" in names else "execution_date"
-
-
-def _end_of(day: str, zone: str) -> datetime:
-    """Return the moment after a day: a manual run covers the last complete interval before its date."""
-    return datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)) + timedelta(days=1)
 
 
 if __name__ == "__main__":

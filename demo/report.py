@@ -12,7 +12,8 @@ from demo.place import Place
 from demo.truth import Check, talk_in_table
 
 DIRECTIONS = {"1": "outgoing", "2": "incoming"}
-QUERY = "SELECT date, direction, count(*), count(recording), sum(talk_seconds) FROM calls GROUP BY ALL"
+QUERY = """SELECT date, direction, count(*), count(path), sum(talk_seconds)
+  FROM calls LEFT JOIN recordings USING (date, record_file_id) GROUP BY ALL"""
 
 
 class Report:
@@ -34,7 +35,7 @@ class Report:
     def event(self, event: dict[str, Any]) -> None:
         """Print the state of a task."""
         if "ready" in event:
-            self._say(f"Airflow {event['ready']} runs the DAG alloincognito_daily_calls, one day after the other:\n")
+            self._say(f"Airflow {event['ready']} lands and loads one day after the other:\n")
         elif event.get("state") == "running" and self._live:
             self._say(f"  {event['day']}  {event['task']:<11} ...", end="\r")
         elif event.get("state") == "success":
@@ -54,7 +55,7 @@ class Report:
             self._calls_file(self._place.files / f"calls/date={day}/calls.parquet")
         for day in days:
             self._recordings(self._place.files / f"recordings/date={day}")
-        self._say(f"\nTable calls in {self._place.name(self._place.warehouse)}\n  {QUERY}\n")
+        self._say(f"\nTables calls and recordings in {self._place.name(self._place.warehouse)}\n  {QUERY}\n")
         self._say("  date        direction   calls   recordings    talk time")
         for (day, direction), (calls, recordings, seconds) in talk_in_table(self._place).items():
             name = DIRECTIONS.get(direction, direction)

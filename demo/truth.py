@@ -56,8 +56,8 @@ def talk_in_table(place: Place) -> Talk:
     """Return calls, recordings and seconds of talk by day and direction, from the warehouse."""
     with duckdb.connect(str(place.warehouse), read_only=True) as db:
         found = db.execute(
-            "SELECT strftime(date, '%Y-%m-%d'), direction, count(*), count(recording), sum(talk_seconds)::BIGINT "
-            "FROM calls GROUP BY ALL ORDER BY ALL"
+            "SELECT strftime(date, '%Y-%m-%d'), direction, count(*), count(path), sum(talk_seconds)::BIGINT "
+            "FROM calls LEFT JOIN recordings USING (date, record_file_id) GROUP BY ALL ORDER BY ALL"
         ).fetchall()
     return {(day, direction): (calls, recordings, seconds) for day, direction, calls, recordings, seconds in found}
 

@@ -43,7 +43,8 @@ def main() -> int:
                 print(
                     f"\n  Airflow    http://127.0.0.1:{port}\n"
                     f"  sandbox    {sandbox.url}/docs\n\n"
-                    f"Switch on alloincognito_daily_calls: it catches up from {first_day}.\n"
+                    "Switch on alloincognito_load_duckdb, then alloincognito_daily_calls: it catches up from "
+                    f"{first_day}, and each day that lands is loaded.\n"
                     f"Files and table: {place.name(place.folder)}. Airflow's log: {place.name(place.log)}.\n"
                     "Ctrl-C stops everything.",
                     flush=True,

@@ -79,7 +79,7 @@ with DAG(
     dag_id="alloincognito_load_duckdb",
     doc_md=__doc__,
     schedule=on_landed("alloincognito_daily_calls", "recordings"),
-    start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(ZONE)),
+    start_date=datetime(2020, 1, 1, tzinfo=ZoneInfo(ZONE)),
     catchup=False,
     params=period_params(),
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},

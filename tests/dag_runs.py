@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from airflow.models.taskmap import TaskMap  # noqa: F401 - other models refer to it by name
@@ -103,16 +104,15 @@ def one_task_dag(dag_id: str, make: Callable[[], Any], *, schedule: Any = None, 
     return dag
 
 
-def dag_in(path: Path) -> DAG:
-    """Return the DAG of a file, without its retries, which are minutes apart."""
+def dag_file_in(path: Path) -> ModuleType:
+    """Import a DAG file, without its DAG's retries, which are minutes apart."""
     path.write_text(path.read_text().replace('"retries": 3', '"retries": 0'))
     spec = importlib.util.spec_from_file_location(f"dag_of_{path.parent.name}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    dag: DAG = module.dag
-    return dag
+    return module
 
 
 def _listen(task: Any, keep: Callable[[Any], None]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+import airflow_provider_alloincognito
 from airflow_provider_alloincognito.cli.proposal import Proposal
 from airflow_provider_alloincognito.cli.writing.dag_file import default_path, example_dag, mapping_source, plan_dag_file
 from airflow_provider_alloincognito.errors import AlloincognitoSetupError
@@ -45,12 +46,14 @@ def test_a_new_file_is_the_example_with_another_mapping(tmp_path: Path) -> None:
     assert plan.is_new
     assert not path.exists(), "planning writes nothing"
     plan.write()
+    (note,) = plan.notes
+    assert f"{example_dag().parent}: copy alloincognito_load_duckdb.py, alloincognito_load_duckdb.sql" in note
     made = path.read_bytes()
     names = assigned(made)
     assert names["FIELDS"] == FIELDS
     assert names["TYPES"] == TYPES
     assert names["ZONE"] == "Europe/Moscow"
-    before, after = (set(text.decode().splitlines()) for text in (example_dag(), made))
+    before, after = (set(text.decode().splitlines()) for text in (example_dag().read_bytes(), made))
     assert {line.split(":")[0].split(" = ")[0].strip() for line in before ^ after} <= {
         *map('"{}"'.format, FIELDS),
         "TYPES",
@@ -71,7 +74,7 @@ def test_a_new_file_s_days_are_those_of_the_api(tmp_path: Path) -> None:
 
 def test_a_file_keeps_its_zone_and_the_user_is_told(tmp_path: Path) -> None:
     path = tmp_path / "calls.py"
-    path.write_bytes(example_dag())
+    path.write_bytes(example_dag().read_bytes())
     plan = plan_dag_file(Proposal({"timezone": "Asia/Yekaterinburg"}, FIELDS, TYPES), path)
     assert b'ZONE = "Europe/Moscow"' in plan.content
     assert any('ZONE = "Asia/Yekaterinburg"' in note for note in plan.notes)
@@ -212,4 +215,6 @@ def test_an_installed_wheel_has_the_example(tmp_path: Path, monkeypatch: pytest.
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: airflow-provider-alloincognito\nVersion: 9\n")
     (info / "RECORD").write_text(f"{os.path.relpath(share, packages)}/alloincognito_daily_calls.py,,\n")
     monkeypatch.syspath_prepend(packages)
-    assert example_dag() == b"# of the wheel\n"
+    package = packages / "airflow_provider_alloincognito" / "__init__.py"
+    monkeypatch.setattr(airflow_provider_alloincognito, "__file__", str(package))
+    assert example_dag().read_bytes() == b"# of the wheel\n"

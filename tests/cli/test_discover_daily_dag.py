@@ -13,9 +13,11 @@ import duckdb
 import pytest
 from api_documents import API_DOCUMENTS, FOLDER, ApiDocument
 from command_runs import Ran
-from dag_runs import CONNECTION, dag_in, run_dag
+from dag_runs import CONNECTION, dag_file_in, run_dag
+from loading import load_into_duckdb
 
 from airflow_provider_alloincognito.api.times import parse_api_time
+from airflow_provider_alloincognito.assets import LandedPeriod
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 COLUMNS = ("call_id", "started_at", "direction", "caller", "called", "talk_seconds", "record_file_id")
@@ -75,11 +77,13 @@ def check_the_daily_dag(
         saved = json.loads(Path(connection).read_text())[CONNECTION]
         monkeypatch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", json.dumps(saved))
     monkeypatch.setenv("ALLOINCOGNITO_FILES", f"{tmp_path.as_uri()}/files")
-    monkeypatch.setenv("ALLOINCOGNITO_WAREHOUSE", str(tmp_path / "calls.duckdb"))
     zone = ZoneInfo(proposal["extra"].get("timezone", "Europe/Moscow"))
     end = datetime(2026, 3, 4, tzinfo=zone)
-    run = run_dag(dag_in(path), end)
+    daily = dag_file_in(path)
+    run = run_dag(daily.dag, end)
     assert run.state == "success", run.errors
+    paths = run.xcoms["calls"]["path"], run.xcoms["recordings"]["manifest"]
+    load_into_duckdb(daily, tmp_path / "calls.duckdb", LandedPeriod(end - timedelta(days=1), end, *paths))
     truth = sandbox.truth(end - timedelta(days=1), end)
     assert len(truth) > 20
     assert landed(tmp_path, proposal["fields"]) == sorted(wanted(truth, proposal["fields"], zone), key=repr)

@@ -13,9 +13,11 @@ import duckdb
 import pytest
 from canary import assert_no_leak
 from command_runs import Ran
-from dag_runs import CONNECTION, dag_in, run_dag
+from dag_runs import CONNECTION, dag_file_in, run_dag
+from loading import load_into_duckdb
 from plain_server import Said
 
+from airflow_provider_alloincognito.assets import LandedPeriod
 from airflow_provider_alloincognito.cli.sample import question
 from airflow_provider_alloincognito.sandbox import Sandbox
 
@@ -69,10 +71,13 @@ def test_the_daily_dag_is_green_after_it_alone(
     assert "UTC+05:00" in ran.out
 
     monkeypatch.setenv("ALLOINCOGNITO_FILES", f"{tmp_path.as_uri()}/files")
-    monkeypatch.setenv("ALLOINCOGNITO_WAREHOUSE", str(tmp_path / "calls.duckdb"))
     today = datetime.now(YEKATERINBURG).replace(hour=0, minute=0, second=0, microsecond=0)
-    run = run_dag(dag_in(path), today)
+    daily = dag_file_in(path)
+    run = run_dag(daily.dag, today)
     assert run.state == "success", run.errors
+    paths = run.xcoms["calls"]["path"], run.xcoms["recordings"]["manifest"]
+    yesterday = LandedPeriod(today - timedelta(days=1), today, *paths)
+    load_into_duckdb(daily, tmp_path / "calls.duckdb", yesterday)
     truth = sandbox.truth(today - timedelta(days=1), today)
     assert len(truth) > 1000
     with duckdb.connect(str(tmp_path / "calls.duckdb"), read_only=True) as db:

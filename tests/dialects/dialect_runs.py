@@ -21,8 +21,10 @@ import duckdb
 import pendulum
 import pytest
 from dag_runs import one_task_dag, run_dag
+from loading import load_into_duckdb
 from switches import Answer
 
+from airflow_provider_alloincognito.assets import LandedPeriod
 from airflow_provider_alloincognito.errors import AlloincognitoApiError, AlloincognitoError
 from airflow_provider_alloincognito.operators.alloincognito import AlloincognitoRequestResultOperator
 from airflow_provider_alloincognito.sandbox import Sandbox
@@ -214,8 +216,13 @@ class _Run:
             self.xcoms["calls"] = landed = self.execute(module.calls)
             with self.outcome.step("recordings"):
                 module.recordings.calls = landed
-                module.load.function(landed, self.execute(module.recordings), str(self.warehouse))
+                self.load(module, landed, self.execute(module.recordings))
                 self.compare()
+
+    def load(self, module: ModuleType, calls: Any, recordings: Any) -> None:
+        """Load the day into the table, as the DAG does that the event of the recordings starts."""
+        day = LandedPeriod(DAY, NEXT_DAY, calls["path"], recordings["manifest"])
+        load_into_duckdb(module, self.warehouse, day)
 
     @property
     def warehouse(self) -> Path:
@@ -289,6 +296,7 @@ class _AirflowRun(_Run):
         if done.errors:
             self.outcome.errors["daily"] = done.error
         else:
+            self.load(module, done.xcoms["calls"], done.xcoms["recordings"])
             self.compare()
         self.xcoms.update(done.xcoms)
 
@@ -304,7 +312,7 @@ def daily_dag(folder: Path, fields: Mapping[str, str]) -> ModuleType:
     """
     Import the daily DAG as a user has it in the DAGs folder.
 
-    :param folder: for its files and its warehouse.
+    :param folder: for its files.
     :param fields: the sandbox's names of a row's fields and the server's, for ``FIELDS``.
     """
     source = DAILY.read_text()
@@ -319,13 +327,8 @@ def daily_dag(folder: Path, fields: Mapping[str, str]) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    places = {
-        "ALLOINCOGNITO_FILES": f"{folder.as_uri()}/files",
-        "ALLOINCOGNITO_WAREHOUSE": str(folder / "calls.duckdb"),
-    }
     with _importing, pytest.MonkeyPatch.context() as patch:
-        for name, place in places.items():
-            patch.setenv(name, place)
+        patch.setenv("ALLOINCOGNITO_FILES", f"{folder.as_uri()}/files")
         spec.loader.exec_module(module)
     return module
 

@@ -26,10 +26,12 @@ from zoneinfo import ZoneInfo
 import fsspec
 import pyarrow.parquet
 from airflow import __version__ as airflow_version
+from loading import load_into_duckdb
 from raw_server import HASH, mp3
 
 from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.transport.client import Client
+from airflow_provider_alloincognito.assets import LandedPeriod
 from airflow_provider_alloincognito.compat import AirflowTaskTimeout, ObjectStoragePath, TaskDeferred
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.hooks.shared import shared_pair
@@ -425,7 +427,7 @@ def loaded_warehouse(call: Call) -> Any:
     spec = importlib.util.spec_from_file_location("daily_calls", path)
     assert spec is not None
     assert spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
+    module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     day = pyarrow.table({field: ["1"] for field in module.FIELDS.values()})
     started = pyarrow.array([datetime(2026, 3, 3, tzinfo=UTC)], pyarrow.timestamp("ms", tz="Europe/Moscow"))
@@ -434,9 +436,9 @@ def loaded_warehouse(call: Call) -> Any:
     (call.folder / "manifest.jsonl").touch()
     warehouse = call.folder / "warehouse.duckdb"
     os.umask(0o022)
+    ends = datetime(2026, 3, 3, tzinfo=UTC), datetime(2026, 3, 4, tzinfo=UTC)
     calls, manifest = (str(call.path(name)) for name in ("calls.parquet", "manifest.jsonl"))
-    period = {"period_start": "2026-03-03 00:00:00", "period_end": "2026-03-04 00:00:00", "timezone": "UTC"}
-    module.load.function({"path": calls, **period}, {"manifest": manifest}, str(warehouse))
+    load_into_duckdb(module, warehouse, LandedPeriod(*ends, calls, manifest))
     return f"{warehouse.stat().st_mode & 0o777:o}"
 
 

@@ -28,6 +28,7 @@ from airflow_provider_alloincognito.errors import AlloincognitoSetupError
 from airflow_provider_alloincognito.extras import DISTRIBUTION
 
 NAME = "alloincognito_daily_calls.py"
+LOADING = "alloincognito_load_duckdb"
 LINE_LENGTH = 120
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
@@ -75,13 +76,19 @@ def plan_dag_file(proposal: Proposal, path: Path | str | None = None) -> DagFile
     try:
         source, is_new = path.read_bytes(), False
     except FileNotFoundError:
-        source, is_new = example_dag(), True
+        source, is_new = example_dag().read_bytes(), True
     except OSError as error:
         raise AlloincognitoSetupError(
             f"Cannot read the DAG file {path}: {error.strerror or type(error).__name__}. Name another with --dag."
         ) from None
     file = _Source(source, path, proposal)
     notes = []
+    if is_new:
+        loading = ", ".join(f"{LOADING}.{suffix}" for suffix in ("py", "sql"))
+        notes.append(
+            f"It lands files. The DAG that loads them into a table is in {example_dag().parent}: copy {loading} from "
+            "there to the same folder."
+        )
     if not is_new and (lines := file.lines_that_go(fields)):
         notes.append(f"Gone from FIELDS: {', '.join(lines)}. To keep one, name it: --field COLUMN=FIELD.")
     own, lost = file.own_columns(proposal.schema)
@@ -118,15 +125,15 @@ def mapping_source(proposal: Proposal) -> str:
     )
 
 
-def example_dag() -> bytes:
+def example_dag() -> Path:
     """
-    Return the example DAG that comes with this package.
+    Return the file of the example DAG that comes with this package.
 
     :raises AlloincognitoSetupError: if the package is installed without it.
     """
     for path in _example_paths():
-        with suppress(OSError):
-            return path.read_bytes()
+        if path.is_file():
+            return path
     raise AlloincognitoSetupError(
         f"The example DAG {NAME} does not come with this installation of {DISTRIBUTION}. Copy it from the folder "
         "example_dags of the package's repository to your DAGs folder, then write the mapping again."
@@ -134,12 +141,12 @@ def example_dag() -> bytes:
 
 
 def _example_paths() -> Iterator[Path]:
-    """Yield where an installed wheel and a checkout have it."""
+    """Yield where a checkout and an installed wheel have it. A wheel of a checkout has it as it once was."""
+    yield Path(airflow_provider_alloincognito.__file__).parents[1] / "example_dags" / NAME
     with suppress(PackageNotFoundError):
         for file in distribution(DISTRIBUTION).files or ():
             if file.parts[-2:] == ("example_dags", NAME):
                 yield Path(str(file.locate()))
-    yield Path(airflow_provider_alloincognito.__file__).parents[1] / "example_dags" / NAME
 
 
 def _checked_fields(proposal: Proposal, path: Path) -> dict[str, str]:
