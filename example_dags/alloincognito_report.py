@@ -63,7 +63,7 @@ with DAG(
     dag_id="alloincognito_report",
     doc_md=__doc__,
     schedule=CronTriggerTimetable("0 6 * * *", timezone=ZONE),
-    start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(ZONE)),
+    start_date=datetime(2020, 1, 1, tzinfo=ZoneInfo(ZONE)),
     catchup=False,
     max_active_runs=1,
     params={"language": Param(LANGUAGE, enum=["en", "ru"], title="Language")},
