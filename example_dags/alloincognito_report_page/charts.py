@@ -36,7 +36,7 @@ SCALE = {
 def themes() -> dict[str, Any]:
     """Return Plotly's templates for light and dark, by name. The second colour is for what needs attention."""
     light = _theme("#1f2933", "#d9dee4", ["#0f766e", "#d97706", "#4f6bd8", "#7c8794"], ["#e3f1ef", "#0b5c56"])
-    dark = _theme("#e4e9ee", "#39434d", ["#4fd1c0", "#f5a742", "#93a8ff", "#98a4b0"], ["#20353a", "#6fe3d4"])
+    dark = _theme("#e4e9ee", "#39434d", ["#4fd1c0", "#f5a742", "#93a8ff", "#98a4b0"], ["#24434a", "#6fe3d4"])
     return {"light": light, "dark": dark}
 
 
@@ -142,6 +142,8 @@ def coverage(rows: Iterable[tuple[date, int, int, int]], texts: Texts) -> go.Fig
         figure.add_trace(
             go.Heatmap(
                 z=[[values.get(day) for day in line] for line in grid],
+                zmin=0,
+                zmax=max(calls.values()),
                 x=[str(week) for week in weeks],
                 y=list(texts.weekdays),
                 text=[[texts.day(day) for day in line] for line in grid],
