@@ -22,7 +22,7 @@ Every error that this package raises.
     - AlloincognitoBadRequestError *             the server does not accept the request's fields
   - AlloincognitoResponseError                   a response that the API's description does not allow
     - AlloincognitoTruncatedError +              the connection broke in the middle of a response
-    - AlloincognitoFieldError *                  the rows lack a field that was named
+    - AlloincognitoFieldError *                  the rows lack a field that was named, or have one that is to be added
   - AlloincognitoWaitTimeout                     a result was not ready in time
   - AlloincognitoStoppedError                    the task was stopped
   - AlloincognitoLandingError
@@ -278,7 +278,7 @@ class AlloincognitoTruncatedError(AlloincognitoResponseError):
 
 
 class AlloincognitoFieldError(AlloincognitoResponseError):
-    """The rows lack a field that was named. It needs another name, not another try."""
+    """The rows lack a field that was named, or have the one that is to be added: another name is needed, not a try."""
 
     retryable = False
 
@@ -355,7 +355,7 @@ class AlloincognitoUnknownFieldError(AlloincognitoLandingError):
         self.row = row
         super().__init__(
             f"Row {row} has the field {scrub(repr(field))}, which the schema does not name. Name it in the schema, or "
-            "keep such fields as text columns with unknown_fields='keep'."
+            "keep such fields as text columns with unknown_fields='keep', or leave them out with unknown_fields='drop'."
         )
 
 

@@ -77,7 +77,7 @@ def _talk(by_day: dict[str, list[dict[str, Any]]]) -> Talk:
 
 def _landed_rows(place: Place, day: str) -> list[dict[str, str | None]]:
     with (place.files / f"calls/date={day}/calls.parquet").open("rb") as file:
-        return [_texts(row) for row in pyarrow.parquet.read_table(file).to_pylist()]
+        return [_texts(row) for row in pyarrow.parquet.read_table(file).drop_columns(["row_key"]).to_pylist()]
 
 
 def _texts(row: Mapping[str, Any]) -> dict[str, str | None]:

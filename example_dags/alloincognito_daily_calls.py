@@ -11,6 +11,7 @@ Each run starts the DAGs that load the day into a warehouse, such as `alloincogn
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,6 +41,13 @@ FIELDS = {
 }
 # The types of columns that are not text.
 TYPES = {"started_at": "timestamp", "talk_seconds": "int64"}
+
+# The columns that identify a call: of one that changes later, the row is replaced. None of them: all its fields.
+KEY = ["started_at", "caller", "called"]
+# Columns whose phone numbers are replaced at landing: "digest" (the same number has the same digest) or "mask", such as
+# {"caller": "digest", "called": "digest"}. The key of the digests is in this Variable, or in a connection://<id>.
+PROTECT: dict[str, str] = json.loads(os.environ.get("ALLOINCOGNITO_PROTECT", "{}"))
+DIGEST_KEY = os.environ.get("ALLOINCOGNITO_DIGEST_KEY", "variable://alloincognito_digest_secret")
 
 # The tables of the warehouse: column, and the field of the landed file.
 COLUMNS = {"row_key": "row_key", **FIELDS}
@@ -85,12 +93,18 @@ with DAG(
         schema={field: TYPES.get(column, "string") for column, field in FIELDS.items()},
         required_fields=list(FIELDS.values()),
         start_time_field=FIELDS["started_at"],
+        row_key=COLUMNS["row_key"],
+        row_key_fields=[FIELDS[column] for column in KEY if column in FIELDS],
+        protect={FIELDS[column]: how for column, how in PROTECT.items()},
+        digest_key=DIGEST_KEY if PROTECT else None,
+        unknown_fields="drop" if PROTECT else "keep",  # they may hold numbers as well
     )
     recordings = AlloincognitoRecordingOperator(
         task_id="recordings",
         calls=calls.output,
         record_file_id_field=FIELDS["record_file_id"],
         output_path=f"{FILES}/recordings/date={{{{ period }}}}",
+        keep_file_names=not PROTECT,
         # What could not be fetched is in the manifest, and keeps no call from the warehouse.
         on_error="skip",
         # On Airflow 3.3, a run of the DAGs that load for each day.

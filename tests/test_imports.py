@@ -31,7 +31,7 @@ API = [
     "api.transport",
     "api.results",
 ]
-LANDING = ["landing.stores", "landing.tables", "landing.formats", "landing"]
+LANDING = ["landing.stores", "landing.tables", "landing.formats", "landing.rewriting", "landing"]
 AIRFLOW = ["compat", *LANDING, "links", "hooks", "triggers", "operators.period", "assets", "operators", "sensors"]
 # From the ground up: each part may import those before it.
 ORDER = ["", "get_provider_info", *FOUNDATION, *API, "api", *AIRFLOW, "cli", "__main__"]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_alloincognito.compat import ObjectStoragePath
     from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
+    from airflow_provider_alloincognito.landing.rewriting import Rewriting
 
 POLL_INTERVAL = 5.0
 WAIT_TIMEOUT = 3600.0
@@ -52,9 +53,25 @@ def add_file_of_calls(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--schema", metavar="FILE_OR_JSON", help='types of columns, such as {"duration": "int64"}')
     group.add_argument(
         "--unknown-fields",
-        choices=("keep", "refuse"),
+        choices=("keep", "refuse", "drop"),
         default="keep",
-        help="keep fields that --schema lacks, as text (default), or fail",
+        help="keep fields that --schema lacks, as text (default), fail, or drop them",
+    )
+    group.add_argument("--row-key", metavar="COLUMN", help="add a column with a key of each row")
+    group.add_argument(
+        "--row-key-fields", nargs="+", metavar="FIELD", help="the fields that identify a call (default: all)"
+    )
+    group.add_argument(
+        "--protect",
+        nargs="+",
+        type=_protected_field,
+        metavar="FIELD=HOW",
+        help="write digests or masks in place of a field's numbers: callerNumber=digest calledNumber=mask",
+    )
+    group.add_argument(
+        "--digest-key",
+        metavar="WHERE",
+        help="where the key of digests is: variable://<name>, or connection://<id> for its password",
     )
     group.add_argument("--min-rows", type=_whole_number, default=0, metavar="N", help="fail if there are fewer rows")
     group.add_argument("--escape-formulas", action="store_true", help="protect spreadsheets from formulas in CSV")
@@ -128,6 +145,25 @@ def schema(value: str | None) -> Any:
             'The schema is not valid JSON. It must be an object such as {"duration": "int64"}, or the path of a file '
             "with one."
         ) from None
+
+
+def rewriting(options: argparse.Namespace) -> Rewriting:
+    """
+    Return what the arguments of :func:`add_file_of_calls` change in rows, as an operator does.
+
+    :raises AlloincognitoQueryError: if an argument is invalid.
+    :raises AlloincognitoSettingsError: if there is no key of digests, or it is too short.
+    """
+    from airflow_provider_alloincognito.operators.rewriting import read_rewriting
+
+    return read_rewriting(options.row_key, options.row_key_fields, dict(options.protect or ()), options.digest_key)
+
+
+def _protected_field(text: str) -> tuple[str, str]:
+    field, equals, how = text.rpartition("=")
+    if not equals or not field:
+        raise argparse.ArgumentTypeError("it must be FIELD=digest or FIELD=mask")
+    return field, how
 
 
 def _whole_number(text: str) -> int:

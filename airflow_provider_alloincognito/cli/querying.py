@@ -90,6 +90,7 @@ def write_or_show(
             schema=arguments.schema(options.schema),
             timezone=timezone,
             unknown_fields=options.unknown_fields,
+            rewriting=arguments.rewriting(options),
             min_rows=options.min_rows,
             escape_formulas=options.escape_formulas,
             required_fields=getattr(options, "required_fields", None) or (),

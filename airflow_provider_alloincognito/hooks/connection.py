@@ -50,7 +50,7 @@ def find_connection(conn_id: str) -> Connection:
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
-        if conf.get("secrets", "backend", fallback=None) or conf.get("workers", "secrets_backend", fallback=None):
+        if has_secrets_backend():
             raise AlloincognitoSecretsBackendError(
                 "There is no Connection with this id, or Airflow's secrets backend cannot be reached: Airflow does not "
                 "say which. Retry later, or correct the operator's alloincognito_conn_id."
@@ -59,6 +59,11 @@ def find_connection(conn_id: str) -> Connection:
             "There is no Connection with this id. Create it with the type AlloIncognito (Admin, Connections), or "
             "correct the operator's alloincognito_conn_id."
         ) from None
+
+
+def has_secrets_backend() -> bool:
+    """Return whether Airflow asks a secrets backend, so that "not found" may mean that it could not be reached."""
+    return bool(conf.get("secrets", "backend", fallback=None) or conf.get("workers", "secrets_backend", fallback=None))
 
 
 def read_connection(connection: Connection, changes: Mapping[str, Any] = MappingProxyType({})) -> Access:

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
-from typing import Any, BinaryIO, Literal, cast
+from typing import Any, BinaryIO, Literal, TypeAlias, cast, get_args
 
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
 from airflow_provider_alloincognito.errors import (
-    SAMPLE,
-    AlloincognitoFieldError,
     AlloincognitoSchemaError,
     AlloincognitoTooFewRowsError,
     AlloincognitoUnknownFieldError,
 )
 from airflow_provider_alloincognito.landing.formats import Metadata, file_format_of
+from airflow_provider_alloincognito.landing.rewriting import NO_CHANGE, Rewriting
 from airflow_provider_alloincognito.landing.stores import whole_file
 from airflow_provider_alloincognito.landing.stores.targets import Target, address, explain_memory_errors
+from airflow_provider_alloincognito.landing.tables.fields import check_required_fields, refuse_unknown_fields
 from airflow_provider_alloincognito.landing.tables.inference import infer_schema
 from airflow_provider_alloincognito.landing.tables.schema import Schema, SchemaArgument, read_schema
 from airflow_provider_alloincognito.landing.tables.spool import SpooledBlocks, cut_blocks
-from airflow_provider_alloincognito.scrubbing import scrub_names, without_locals
+from airflow_provider_alloincognito.scrubbing import without_locals
+
+UnknownFields: TypeAlias = Literal["keep", "refuse", "drop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,9 @@ def land_calls(
     file_format: str | None = None,
     schema: SchemaArgument = None,
     timezone: str = "Europe/Moscow",
-    unknown_fields: Literal["keep", "refuse"] = "keep",
+    unknown_fields: UnknownFields = "keep",
     required_fields: Iterable[str] | str = (),
+    rewriting: Rewriting = NO_CHANGE,
     min_rows: int = 0,
     metadata: Metadata | None = None,
     escape_formulas: bool = False,
@@ -76,8 +78,10 @@ def land_calls(
         rows. JSON lines keep the rows as the server wrote them.
     :param timezone: the zone of timestamps that name none.
     :param unknown_fields: ``keep`` appends fields that the schema does not name as text columns; ``refuse`` makes
-        them an error.
-    :param required_fields: it is an error if there are rows and none of them has one of these fields.
+        them an error; ``drop``, which needs a schema, leaves them out of files of all formats.
+    :param required_fields: it is an error if there are rows and none of them has one of these fields, as the server
+        sent them.
+    :param rewriting: what is changed in the rows before they land; nothing by default.
     :param min_rows: fewer rows are an error, and an existing file stays.
     :param metadata: called once the rows have ended; its result goes into Parquet's key-value metadata.
     :param escape_formulas: put an apostrophe before each text in a CSV file that a spreadsheet would take for a formula
@@ -86,14 +90,15 @@ def land_calls(
     :raises AlloincognitoSchemaError: if the schema is invalid.
     :raises AlloincognitoValueError: if a value does not fit its column's type.
     :raises AlloincognitoUnknownFieldError: if a field is unknown and ``unknown_fields`` is ``refuse``.
-    :raises AlloincognitoFieldError: if no row has a required field.
+    :raises AlloincognitoFieldError: if no row has a required field, or one that ``rewriting`` names, or one has the
+        field that it adds.
     :raises AlloincognitoTooFewRowsError: if there are fewer rows than ``min_rows``.
     :raises AlloincognitoTargetError: if the file cannot be written.
     """
-    if unknown_fields not in ("keep", "refuse"):
-        raise AlloincognitoSchemaError(f"unknown_fields must be 'keep' or 'refuse', not {unknown_fields!r}.")
     chosen, compression = file_format_of(str(path), file_format)
-    columns = read_schema(schema)
+    known = read_schema(schema)
+    _check_unknown_fields(unknown_fields, known)
+    columns = rewriting.schema(known)
     row_count = 0
 
     def counted_rows() -> Iterator[RowBatch]:
@@ -118,11 +123,12 @@ def land_calls(
                 raise AlloincognitoTooFewRowsError(row_count, min_rows, address(path))
         return LandedCalls(address(path), chosen.name, row_count, counter.bytes, columns)
 
-    rows = counted_rows()
+    rows = rewriting.rewrite(counted_rows(), known if unknown_fields == "drop" else None)
     if not chosen.needs_schema:
-        known = rows if columns is None or unknown_fields == "keep" else _only_known_fields(rows, columns)
-        return write((batch.json_lines() for batch in known), {})
-    if columns is not None and unknown_fields == "refuse":
+        if columns is not None and unknown_fields == "refuse":
+            rows = refuse_unknown_fields(rows, columns)
+        return write((batch.json_lines() for batch in rows), {})
+    if columns is not None and unknown_fields != "keep":
         return write(cut_blocks(rows), columns)
     with SpooledBlocks(cut_blocks(rows)) as blocks:
         if columns is not None:
@@ -134,14 +140,14 @@ def land_calls(
         return write(blocks, fields)
 
 
-def _only_known_fields(batches: Iterable[RowBatch], known: Container[str]) -> Iterator[RowBatch]:
-    numbers = count(1)
-    for batch in batches:
-        for fields, number in zip(batch.fields(), numbers, strict=False):
-            for field in fields:
-                if field not in known:
-                    raise AlloincognitoUnknownFieldError(field, number)
-        yield batch
+def _check_unknown_fields(unknown_fields: str, known: Schema | None) -> None:
+    if unknown_fields not in get_args(UnknownFields):
+        raise AlloincognitoSchemaError(f"unknown_fields must be 'keep', 'refuse' or 'drop', not {unknown_fields!r}.")
+    if unknown_fields == "drop" and known is None:
+        raise AlloincognitoSchemaError(
+            "unknown_fields='drop' lands only the fields of the schema, but there is none, so everything would land. "
+            "Give a schema."
+        )
 
 
 class _ByteCounter(io.RawIOBase):
@@ -161,28 +167,3 @@ class _ByteCounter(io.RawIOBase):
         self._file.write(data)
         self.bytes += len(data)
         return len(data)
-
-
-def check_required_fields(batches: Iterable[RowBatch], required: Iterable[str] | str) -> Iterator[RowBatch]:
-    """
-    Pass rows on and look for the fields on the way, decoding no more rows than that takes.
-
-    :param batches: the rows.
-    :param required: names of fields, or one name.
-    :raises AlloincognitoFieldError: at the end, if there were rows and none had one of the fields.
-    """
-    missing = {required} if isinstance(required, str) else set(required)
-    names: set[str] = set()
-    for batch in batches:
-        for fields in batch.fields() if missing else ():
-            names |= fields.keys()
-            missing -= names
-            if not missing:
-                break
-        yield batch
-    if missing and names:
-        raise AlloincognitoFieldError(
-            f"No row has the fields {sorted(missing)} of required_fields; the rows have {scrub_names(sorted(names))}. "
-            "Use the names of your server's fields in the DAG's mapping (FIELDS in the example DAGs), and leave out "
-            f"those it lacks. {SAMPLE}"
-        )

@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Literal, cast
 
 import msgspec
@@ -55,6 +55,10 @@ class ManifestLine:
     status: Literal["fetched", "skipped", "failed"]
     error: str | None = None
 
+    def without_file_name(self) -> ManifestLine:
+        """Return the line without ``file_name``."""
+        return replace(self, file_name=None)
+
 
 _DECODER = msgspec.json.Decoder(ManifestLine)
 
@@ -64,20 +68,26 @@ def encode_line(line: ManifestLine) -> bytes:
     return msgspec.json.encode(line) + b"\n"
 
 
-def read_manifest(path: Target) -> Iterator[ManifestLine]:
-    """Read the lines of a manifest or a journal; none if the file does not exist."""
+def read_manifest(path: Target, *, keep_file_names: bool = True) -> Iterator[ManifestLine]:
+    """
+    Read the lines of a manifest or a journal; none if the file does not exist.
+
+    :param path: the file.
+    :param keep_file_names: whether the lines have their ``file_name``.
+    """
     with (
         suppress(FileNotFoundError),
         explain_local_errors(address(path), "read", FileNotFoundError),
         open_for_reading(path) as file,
     ):
-        yield from _read_lines(file)
+        yield from _read_lines(file, keep_file_names)
 
 
-def _read_lines(file: Iterable[bytes]) -> Iterator[ManifestLine]:
-    for line in file:
+def _read_lines(file: Iterable[bytes], keep_file_names: bool) -> Iterator[ManifestLine]:
+    for text in file:
         with suppress(ValueError):  # a killed run may leave half a line in its journal
-            yield _DECODER.decode(line)
+            line = _DECODER.decode(text)
+            yield line if keep_file_names else line.without_file_name()
 
 
 CHECKPOINT_SECONDS = 30.0
@@ -137,14 +147,20 @@ class Journal:
             self._warned = True
 
 
-def journal_of(manifest: Target, log: logging.Logger) -> Journal:
-    """Return the journal of a manifest: a hidden file beside it."""
+def journal_of(manifest: Target, log: logging.Logger, *, keep_file_names: bool = True) -> Journal:
+    """
+    Return the journal of a manifest: a hidden file beside it.
+
+    :param manifest: the manifest's file.
+    :param log: gets a warning if the journal cannot be used.
+    :param keep_file_names: whether the lines that an earlier run left keep their ``file_name``.
+    """
     name = local_path(manifest)
     if name is not None:
         folder, base = os.path.split(name)
-        return Journal(_LocalJournal(os.path.join(folder, _journal_name(base))), log)
+        return Journal(_LocalJournal(os.path.join(folder, _journal_name(base)), keep_file_names), log)
     path = cast(Any, manifest)
-    return Journal(_RemoteJournal(child(path.parent, _journal_name(path.name))), log)
+    return Journal(_RemoteJournal(child(path.parent, _journal_name(path.name)), keep_file_names), log)
 
 
 def _journal_name(manifest_name: str) -> str:
@@ -159,8 +175,9 @@ class _LocalJournal:
     to what it finds, but replaces it.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, keep_file_names: bool) -> None:
         self._path = path
+        self._keep_file_names = keep_file_names
         self._file: BinaryIO | None = None
         self._earlier: list[ManifestLine] = []
 
@@ -170,7 +187,7 @@ class _LocalJournal:
             explain_local_errors(self._path, "read", FileNotFoundError),
             open(self._path, "rb", opener=_open_no_link) as file,
         ):
-            for line in _read_lines(file):
+            for line in _read_lines(file, self._keep_file_names):
                 self._earlier.append(line)
                 yield line
 
@@ -208,8 +225,9 @@ def _open_no_link(path: str, flags: int) -> int:
 class _RemoteJournal:
     """A file in a store that is rewritten from time to time, less often the longer it gets."""
 
-    def __init__(self, path: Target) -> None:
+    def __init__(self, path: Target, keep_file_names: bool) -> None:
         self._path = path
+        self._keep_file_names = keep_file_names
         self._lines: dict[str, ManifestLine] = {}
         self._leftovers: Leftovers | None = None
         self._saved = 0
@@ -217,7 +235,7 @@ class _RemoteJournal:
         self._next_save = time.monotonic() + CHECKPOINT_SECONDS
 
     def read(self) -> Iterator[ManifestLine]:
-        for line in read_manifest(self._path):
+        for line in read_manifest(self._path, keep_file_names=self._keep_file_names):
             self._lines[line.id] = line
             yield line
         self._saved = len(self._lines)

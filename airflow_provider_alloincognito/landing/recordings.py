@@ -165,6 +165,7 @@ def land_recordings(
     manifest: Target | None = None,
     concurrency: int = 4,
     skip_existing: bool = True,
+    keep_file_names: bool = True,
     log: logging.Logger | None = None,
     stop: threading.Event | None = None,
 ) -> LandedRecordings:
@@ -180,6 +181,8 @@ def land_recordings(
     :param concurrency: how many recordings are fetched at a time.
     :param skip_existing: do not fetch again what an earlier run has landed: a file whose size is in its manifest. A
         file that is in no manifest is read once to compute its SHA-256; under its final name it is whole.
+    :param keep_file_names: whether manifest and journal have ``file_name``, which may be personal data. False also
+        leaves out those that an earlier run wrote.
     :param log: gets the progress, at first every few seconds, each failure, and what became of the run.
     :param stop: set it to stop the run from outside; the run sets it when it ends early. From then on nothing is
         requested, and recordings that have not landed are given up. Default, if ``fetch`` is a hook's method, the
@@ -200,13 +203,13 @@ def land_recordings(
     total = len(ids) if isinstance(ids, Sized) else None
     concurrency = min(concurrency, total or concurrency)
     progress = Progress(log, total)
-    journal = journal_of(manifest, log)
+    journal = journal_of(manifest, log, keep_file_names=keep_file_names)
     earlier: dict[str, ManifestLine] = {}
     if skip_existing:
-        known = (line for source in (read_manifest(manifest), journal.read()) for line in source)
+        known = chain(read_manifest(manifest, keep_file_names=keep_file_names), journal.read())
         earlier = {line.id: line for line in known if line.status != "failed"}
     run_stop = RunStop(concurrency, stop or getattr(getattr(fetch, "__self__", None), "stopped", None))
-    run = _Run(fetch, folder, earlier, skip_existing, progress, journal, run_stop)
+    run = _Run(fetch, folder, earlier, skip_existing, keep_file_names, progress, journal, run_stop)
     counts = {"fetched": 0, "skipped": 0, "failed": 0}
     size = 0
     try:
@@ -239,6 +242,7 @@ class _Run:
     folder: Target
     earlier: dict[str, ManifestLine]
     skip_existing: bool
+    keep_file_names: bool
     progress: Progress
     journal: Journal
     stop: RunStop
@@ -325,7 +329,8 @@ class _Run:
                 self.stop.sleep(backoff(truncated, _rng))
 
     def _fetch(self, record_file_id: str, path: Target) -> ManifestLine:
-        return land_recording(self.fetch, record_file_id, path, leftovers=self._leftovers, on_bytes=self._on_bytes)
+        line = land_recording(self.fetch, record_file_id, path, leftovers=self._leftovers, on_bytes=self._on_bytes)
+        return line if self.keep_file_names else line.without_file_name()
 
     def _existing(self, record_file_id: str, path: Target) -> ManifestLine | None:
         """Return the line of a file that exists, or None if the recording must be fetched."""

@@ -26,6 +26,7 @@ from airflow_provider_alloincognito.operators.period import (
     moment,
     period_name,
 )
+from airflow_provider_alloincognito.operators.rewriting import protection
 from airflow_provider_alloincognito.scrubbing import scrub
 
 if TYPE_CHECKING:
@@ -282,7 +283,8 @@ WAITING: Mapping[str, Converter] = {"deferrable": boolean, "poll_interval": seco
 """The arguments of an operator that may wait for its result."""
 FILE_OF_CALLS: Mapping[str, Converter] = {
     "output_path": storage_path,
-    "unknown_fields": one_of("keep", "refuse"),
+    "unknown_fields": one_of("keep", "refuse", "drop"),
+    "protect": protection,
     "min_rows": whole_number,
     "escape_formulas": boolean,
     "partition_by_day": boolean,

@@ -36,6 +36,7 @@ from airflow_provider_alloincognito.operators.numbers import (
 )
 from airflow_provider_alloincognito.operators.outcome import Outcome
 from airflow_provider_alloincognito.operators.period import format_interval, resolve_period
+from airflow_provider_alloincognito.operators.rewriting import read_rewriting
 from airflow_provider_alloincognito.operators.submitted import SubmittedRequests
 from airflow_provider_alloincognito.operators.task_log import TaskLog
 from airflow_provider_alloincognito.scrubbing import scrub_hash
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.answer.rows import RowBatch
     from airflow_provider_alloincognito.compat import Context
     from airflow_provider_alloincognito.landing.calls import LandedCalls
+    from airflow_provider_alloincognito.landing.rewriting import Rewriting
 
 
 class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
@@ -77,7 +79,15 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     :param start_time_field: the row's field with the call's start: rows are then cut to the period exactly, whatever
         the server does at ``periodEnd``. Default the Connection's setting of that name.
     :param required_fields: fail if there are rows and none of them has one of these fields.
-    :param unknown_fields: ``keep`` fields that the schema does not name (default), or ``refuse`` them.
+    :param unknown_fields: ``keep`` fields that the schema does not name (default), ``refuse`` them, or ``drop`` them:
+        only the schema's land.
+    :param row_key: name of a text column to add, the first: a key of each row, the same on every try and in every
+        format.
+    :param row_key_fields: the fields of the row, as it lands, that identify a call; all by default.
+    :param protect: field to ``digest`` or ``mask``: what lands in place of its numbers, as text. A mapping, or its
+        JSON text.
+    :param digest_key: where the secret key of digests is: ``variable://<name of a Variable>``, or
+        ``connection://<id of a Connection>`` for its password; at least 16 characters.
     :param min_rows: fail if there are fewer rows, before anything is replaced.
     :param escape_formulas: put an apostrophe before each text in a CSV file that spreadsheets would take for a formula.
     :param window: longest period of one request, as a timedelta or in seconds; a longer one is split.
@@ -116,6 +126,10 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         "start_time_field",
         "required_fields",
         "unknown_fields",
+        "row_key",
+        "row_key_fields",
+        "protect",
+        "digest_key",
         "min_rows",
         "escape_formulas",
         "window",
@@ -126,7 +140,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         "poll_interval",
         "wait_timeout",
     )
-    template_fields_renderers = {"schema": "json"}  # noqa: RUF012 - Airflow declares it as an instance's
+    template_fields_renderers = {"schema": "json", "protect": "json"}  # noqa: RUF012 - Airflow declares it as an instance's
     converters = {**FILE_OF_CALLS, **WAITING, "window": length, "allow_incomplete": boolean}  # noqa: RUF012
 
     def __init__(
@@ -145,7 +159,11 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         schema: Mapping[str, str] | str | None = None,
         start_time_field: str | None = None,
         required_fields: Iterable[str] | str = (),
-        unknown_fields: Literal["keep", "refuse"] = "keep",
+        unknown_fields: Literal["keep", "refuse", "drop"] = "keep",
+        row_key: str | None = None,
+        row_key_fields: Sequence[str] | str = (),
+        protect: Mapping[str, str] | str | None = None,
+        digest_key: str | None = None,
         min_rows: int = 0,
         escape_formulas: bool = False,
         window: timedelta | float | None = None,
@@ -168,9 +186,13 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         self.start_time_field = start_time_field
         self.required_fields = required_fields
         self.unknown_fields = unknown_fields
+        self.row_key = row_key
+        self.row_key_fields = row_key_fields
+        self.protect = cast("Mapping[str, str] | None", protect)  # see `converters`
+        self.digest_key = digest_key
         self.min_rows = min_rows
         self.escape_formulas = escape_formulas
-        self.window = cast("timedelta | None", window)  # see `converters`
+        self.window = cast("timedelta | None", window)  # likewise
         self.allow_incomplete = allow_incomplete
         self.partition_by_day = partition_by_day
         if output_path is not None:
@@ -229,10 +251,11 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
     def _submit_and_land(self, context: Context, hashes: Sequence[str | None] = ()) -> dict[str, Any]:
         with fail_without_retry():
             self.convert_arguments()
+            rewriting = read_rewriting(self.row_key, self.row_key_fields, self.protect, self.digest_key)
             task_log = TaskLog(self.log, self.hook, is_resumed=bool(hashes))
             query = self._query(context)
             windows = query.split(self.window, self.hook.settings.zone)
-            task_log.log_call_list(query, len(windows), self.output_path)
+            task_log.log_call_list(query, len(windows), self.output_path, rewriting)
             fields = [window.fields(self.hook.settings) for window in windows]
             submitted = SubmittedRequests(context, fields, self.hook.access.authorization_token)
             submitted.restore(hashes)
@@ -240,7 +263,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
                 self.again_if_truncated(lambda: self._submit(windows, submitted))
                 summary: dict[str, Any] = {"path": None, "format": None, "rows": None, "bytes": 0}
             else:
-                landed = self._land(windows, submitted, ObjectStoragePath(self.output_path), query)
+                landed = self._land(windows, submitted, ObjectStoragePath(self.output_path), query, rewriting)
                 summary = landed.summary()
                 settings = self.hook.settings
                 outcome = Outcome.of_calls(landed, settings.call_list_path, submitted.hashes, query, settings.zone)
@@ -282,7 +305,12 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
                     submitted.add(index, calls.request_hash)
 
     def _land(
-        self, windows: list[CallListQuery], submitted: SubmittedRequests, path: ObjectStoragePath, query: CallListQuery
+        self,
+        windows: list[CallListQuery],
+        submitted: SubmittedRequests,
+        path: ObjectStoragePath,
+        query: CallListQuery,
+        rewriting: Rewriting,
     ) -> LandedCalls:
         from airflow_provider_alloincognito.landing.calls import land_calls
 
@@ -298,6 +326,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
                     min_rows=self.min_rows,
                     escape_formulas=self.escape_formulas,
                     required_fields=self.required_fields,
+                    rewriting=rewriting,
                     metadata=lambda: file_metadata(submitted.hashes, **self._sent_period(query)),
                 )
             )

@@ -65,7 +65,7 @@ def read_numbers(given: Any) -> Any:
     :raises AlloincognitoQueryError: if there is no such file, or it is not text.
     """
     if _is_path(given):
-        return _numbers_in(storage_path("numbers", given))
+        return _numbers_in("numbers", storage_path("numbers", given))
     return given if given is None or isinstance(given, str | int) else list(_flat(given))
 
 
@@ -89,12 +89,32 @@ def _flat(numbers: Any) -> Iterator[Any]:
             yield one
 
 
-def _numbers_in(path: ObjectStoragePath) -> list[str]:
+def normalized_numbers(name: str, path: Any) -> frozenset[str]:
+    """
+    Return the numbers of a text file, one a line, each in its one form.
+
+    :param name: the argument that names the file, for errors.
+    :param path: the file, any ``ObjectStoragePath``.
+    :raises AlloincognitoQueryError: if there is no such file, or it has no number or a line that is none.
+    """
+    from airflow_provider_alloincognito.landing.rewriting.phone_numbers import normalize
+
+    numbers = frozenset(map(normalize, _numbers_in(name, storage_path(name, path))))
+    if not numbers or not all(any(map(str.isdigit, one)) for one in numbers):
+        what = "with a line that is no number" if numbers else "without a number"
+        raise AlloincognitoQueryError(
+            f"{scrub(name)} is the path of a file {what}, so it is not clear what is meant. Write one number a line, "
+            "and nothing else."
+        )
+    return numbers
+
+
+def _numbers_in(name: str, path: ObjectStoragePath) -> list[str]:
     try:
         text: str = path.read_text(encoding="utf-8-sig")
         return [line for line in text.replace(";", ",").replace(",", "\n").splitlines() if line.strip()]
     except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
         raise AlloincognitoQueryError(
-            f"numbers is the path of a file that cannot be read ({type(error).__name__}): {scrub(str(path))}. Give a "
+            f"{name} is the path of a file that cannot be read ({type(error).__name__}): {scrub(str(path))}. Give a "
             "list of numbers, or the path of a UTF-8 text file that every worker can read, with one number per line."
         ) from None

@@ -14,10 +14,12 @@ from airflow_provider_alloincognito.operators.base import AlloincognitoOperator
 from airflow_provider_alloincognito.operators.failures import fail_without_retry
 from airflow_provider_alloincognito.operators.outcome import Outcome
 from airflow_provider_alloincognito.operators.period import read_interval
+from airflow_provider_alloincognito.operators.recording_rule import recording_rule, share_of_all
 from airflow_provider_alloincognito.operators.task_log import TaskLog
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import Context
+    from airflow_provider_alloincognito.landing.recording_rule import Chosen, RecordingRule
 
 
 class AlloincognitoRecordingOperator(AlloincognitoOperator):
@@ -39,6 +41,18 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     :param manifest_path: the manifest's file; default ``manifest.jsonl`` in the folder. A manifest belongs to one set
         of ids: where several runs (days) share a folder, give each a file of its own, or each run forgets what the
         others' manifests knew: ``file_name`` is lost, digests are computed again.
+    :param only: keep only recordings of calls that meet conditions on their rows, as they landed; needs ``calls``. A
+        mapping: field -> a value (number, text, True, False; None is null or empty), a list of values, a range of
+        numbers ``{"from": 30, "to": 600}`` (both ends included, either may be missing), ``{"numbers": path}`` or
+        ``{"not_numbers": path}`` (a UTF-8 file with one phone number a line, whose forms ``+7``, ``8`` and ``7`` are
+        one number). One row of a recording must meet all conditions, and each of its rows ``not_numbers``. Default:
+        keep all.
+    :param share: keep this share, from 0 to 1, of the recordings that ``only`` leaves, chosen by a digest of the id:
+        the same ones in every run. Default: 1, all.
+    :param keep_file_names: write ``file_name``, which often holds phone numbers, into the manifest (default). False
+        leaves it null, also for recordings that an earlier run has landed.
+    :param digest_key: where the key is that the numbers of these calls were replaced with at landing, for ``numbers``
+        and ``not_numbers``: ``variable://<name>`` or ``connection://<conn id>``. Default: they were not.
     :param partition_by_day: emit an asset event for each day of the period, with the day as its partition key (Airflow
         3.3). The period is known if ``calls`` is the call-list operator's ``output``. Such events start only DAGs that
         are scheduled by partitions.
@@ -51,6 +65,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     :raises AlloincognitoApiError: if redirects, HTTP 403, 405, 422 or 501 are all that comes, many times in a row.
     :raises AlloincognitoResponseError: if so many responses are not what the API describes.
     :raises AlloincognitoTargetError: if the store refuses several recordings in a row, or the calls cannot be read.
+    :raises AlloincognitoQueryError: if an argument is invalid, or a value cannot be compared. Not retried.
     """
 
     template_fields: Sequence[str] = (
@@ -63,6 +78,10 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         "skip_existing",
         "on_error",
         "manifest_path",
+        "only",
+        "share",
+        "keep_file_names",
+        "digest_key",
         "partition_by_day",
     )
     converters = {  # noqa: RUF012 - as Airflow declares such
@@ -72,6 +91,8 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         "concurrency": at_least_one,
         "skip_existing": boolean,
         "on_error": one_of("fail", "skip"),
+        "share": share_of_all,
+        "keep_file_names": boolean,
         "partition_by_day": boolean,
     }
 
@@ -86,6 +107,10 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         skip_existing: bool = True,
         on_error: Literal["fail", "skip"] = "fail",
         manifest_path: str | ObjectStoragePath | None = None,
+        only: Mapping[str, Any] | None = None,
+        share: float = 1.0,
+        keep_file_names: bool = True,
+        digest_key: str | None = None,
         partition_by_day: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -98,6 +123,10 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         self.skip_existing = skip_existing
         self.on_error = on_error
         self.manifest_path = manifest_path
+        self.only = only
+        self.share = share
+        self.keep_file_names = keep_file_names
+        self.digest_key = digest_key
         self.partition_by_day = partition_by_day
         self.add_own_outlet()
 
@@ -119,6 +148,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
                 manifest=ObjectStoragePath(self.manifest_path) if self.manifest_path else None,
                 concurrency=self.concurrency,
                 skip_existing=self.skip_existing,
+                keep_file_names=self.keep_file_names,
             )
             task_log.log_end()
         if landed.failed and self.on_error == "fail":
@@ -141,16 +171,22 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         return read_interval(interval) if interval else None
 
     def _ids(self) -> Iterable[str]:
-        from airflow_provider_alloincognito.landing.formats import read_record_file_ids, usable_ids
+        from airflow_provider_alloincognito.landing.formats import usable_ids
 
         if (self.record_file_ids is None) == (self.calls is None):
             raise AlloincognitoQueryError(
                 "Give either record_file_ids (a list) or calls (the path that the call-list operator returned)."
             )
+        rule = recording_rule(self.only, self.share, self.digest_key)
         if self.calls is not None:
             field = self.record_file_id_field or self.hook.settings.record_file_id_field
             # The log tells how many are left: all are read at once, which takes little beside fetching them.
-            return list(dict.fromkeys(read_record_file_ids(ObjectStoragePath(self.calls), field)))
+            return self._logged(rule, rule.choose(ObjectStoragePath(self.calls), field))
+        if self.only is not None:
+            raise AlloincognitoQueryError(
+                "only needs calls: the conditions are on the rows of landed calls, and a list of record_file_ids has "
+                "none. Give calls instead, or leave only out."
+            )
         if isinstance(self.record_file_ids, str | Mapping):
             kind = "a text" if isinstance(self.record_file_ids, str) else "a mapping"
             raise AlloincognitoQueryError(
@@ -158,4 +194,9 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
                 "render_template_as_native_obj=True; without it, pass the task's output itself (task.output). For the "
                 "recordings of landed calls, give calls instead."
             )
-        return list(usable_ids(self.record_file_ids or ()))
+        return self._logged(rule, rule.share_of(usable_ids(self.record_file_ids or ())))
+
+    def _logged(self, rule: RecordingRule, chosen: Chosen) -> list[str]:
+        if rule.conditions or rule.share < 1:
+            self.log.info("The rule keeps %s of %s recordings", f"{len(chosen.ids):,}", f"{chosen.of:,}")
+        return chosen.ids

@@ -17,10 +17,12 @@ from airflow_provider_alloincognito.operators.base import AlloincognitoWaitingOp
 from airflow_provider_alloincognito.operators.failures import fail_without_retry
 from airflow_provider_alloincognito.operators.outcome import Outcome
 from airflow_provider_alloincognito.operators.period import resolve_period
+from airflow_provider_alloincognito.operators.rewriting import read_rewriting
 from airflow_provider_alloincognito.operators.task_log import TaskLog
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import Context
+    from airflow_provider_alloincognito.landing.rewriting import Rewriting
 
 
 class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
@@ -38,6 +40,10 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
     :param file_format: for calls; see :class:`AlloincognitoCallListOperator`.
     :param schema: for calls; likewise.
     :param unknown_fields: for calls; likewise.
+    :param row_key: for calls; likewise.
+    :param row_key_fields: for calls; likewise.
+    :param protect: for calls; likewise.
+    :param digest_key: for calls; likewise.
     :param min_rows: for calls; likewise.
     :param escape_formulas: for calls; likewise.
     :param partition_by_day: emit an asset event for each day of the period, with the day as its partition key (Airflow
@@ -68,6 +74,10 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         "file_format",
         "schema",
         "unknown_fields",
+        "row_key",
+        "row_key_fields",
+        "protect",
+        "digest_key",
         "min_rows",
         "escape_formulas",
         "partition_by_day",
@@ -76,7 +86,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         "poll_interval",
         "wait_timeout",
     )
-    template_fields_renderers = {"schema": "json"}  # noqa: RUF012 - Airflow declares it as an instance's
+    template_fields_renderers = {"schema": "json", "protect": "json"}  # noqa: RUF012 - Airflow declares it as an instance's
     converters = {**FILE_OF_CALLS, **WAITING, "request_hash": request_hash}  # noqa: RUF012 - likewise
 
     def __init__(
@@ -89,7 +99,11 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         start_time_field: str | None = None,
         file_format: str | None = None,
         schema: Mapping[str, str] | str | None = None,
-        unknown_fields: Literal["keep", "refuse"] = "keep",
+        unknown_fields: Literal["keep", "refuse", "drop"] = "keep",
+        row_key: str | None = None,
+        row_key_fields: Sequence[str] | str = (),
+        protect: Mapping[str, str] | str | None = None,
+        digest_key: str | None = None,
         min_rows: int = 0,
         escape_formulas: bool = False,
         partition_by_day: bool = False,
@@ -104,6 +118,10 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         self.file_format = file_format
         self.schema = schema
         self.unknown_fields = unknown_fields
+        self.row_key = row_key
+        self.row_key_fields = row_key_fields
+        self.protect = cast("Mapping[str, str] | None", protect)  # see `converters`
+        self.digest_key = digest_key
         self.min_rows = min_rows
         self.escape_formulas = escape_formulas
         self.partition_by_day = partition_by_day
@@ -134,19 +152,22 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
     def _land_result(self, context: Context, *, is_resumed: bool = False) -> dict[str, Any]:
         with fail_without_retry():
             self.convert_arguments()
+            rewriting = read_rewriting(self.row_key, self.row_key_fields, self.protect, self.digest_key)
             task_log = TaskLog(self.log, self.hook, is_resumed=is_resumed)
             query = self._query(context)
-            task_log.log_result(self.request_hash, query, self.output_path)
-            landed, outcome = self.again_if_truncated(lambda: self._fetch_and_land(query))
+            task_log.log_result(self.request_hash, query, self.output_path, rewriting)
+            landed, outcome = self.again_if_truncated(lambda: self._fetch_and_land(query, rewriting))
             self.announce(context, outcome, by_day=self.partition_by_day)
             task_log.log_landed(landed)
             task_log.log_end()
             return self.push_each(context, landed)
 
-    def _fetch_and_land(self, query: CallListQuery | None) -> tuple[dict[str, Any], Outcome]:
+    def _fetch_and_land(self, query: CallListQuery | None, rewriting: Rewriting) -> tuple[dict[str, Any], Outcome]:
         hashes = [self.request_hash]
         with self.wait_until_ready(None, self.request_hash, request_hashes=hashes, query=query) as result:
-            return self._land_recording(result) if isinstance(result, RecordFile) else self._land_calls(result, query)
+            if isinstance(result, RecordFile):
+                return self._land_recording(result)
+            return self._land_calls(result, query, rewriting)
 
     def _query(self, context: Context) -> CallListQuery | None:
         """The query whose period rows are cut to, if they are."""
@@ -162,7 +183,9 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         start, end = resolve_period(context, self.period_start, self.period_end, zone, allow_incomplete=True)
         return CallListQuery.checked(period_start=start, period_end=end)
 
-    def _land_calls(self, calls: CallList, query: CallListQuery | None) -> tuple[dict[str, Any], Outcome]:
+    def _land_calls(
+        self, calls: CallList, query: CallListQuery | None, rewriting: Rewriting
+    ) -> tuple[dict[str, Any], Outcome]:
         from airflow_provider_alloincognito.landing.calls import land_calls
 
         landed = land_calls(
@@ -172,6 +195,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
             schema=self.schema,
             timezone=self.hook.settings.timezone,
             unknown_fields=self.unknown_fields,
+            rewriting=rewriting,
             min_rows=self.min_rows,
             escape_formulas=self.escape_formulas,
             metadata=lambda: file_metadata([calls.request_hash]),

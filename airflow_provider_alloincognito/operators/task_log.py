@@ -11,11 +11,12 @@ from airflow_provider_alloincognito.amounts import bytes_text, seconds_text
 from airflow_provider_alloincognito.api.query import CallListQuery
 from airflow_provider_alloincognito.api.times import to_api
 from airflow_provider_alloincognito.api.wait_log import Log
-from airflow_provider_alloincognito.scrubbing import scrub_hash
+from airflow_provider_alloincognito.scrubbing import scrub, scrub_hash
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.transport.tally import Reason, Tally
     from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
+    from airflow_provider_alloincognito.landing.rewriting import Rewriting
 
 MOST_HASHES = 3
 SHORTEST_WAIT = 0.05
@@ -44,13 +45,14 @@ class TaskLog:
         self._is_resumed = is_resumed
         self._began = time.monotonic()
 
-    def log_call_list(self, query: CallListQuery, requests: int, target: object) -> None:
+    def log_call_list(self, query: CallListQuery, requests: int, target: object, rewriting: Rewriting) -> None:
         """
         Log the start of a task that requests calls.
 
         :param query: what it requests.
         :param requests: how many requests its period is split into.
         :param target: the file; None if nothing lands.
+        :param rewriting: what is changed in the rows.
         """
         if self._is_resumed:
             return
@@ -59,6 +61,7 @@ class TaskLog:
         self._log.info("Period: %s%s", period_text(query, self._hook.settings.zone), split)
         self._log.info("Filter: %s", filter_text(query))
         self._log.info("Target: %s", target or "none, since output_path is not given; only the requestHash is kept")
+        self._log_rewriting(rewriting)
 
     def log_recordings(self, source: object, target: object) -> None:
         """
@@ -71,13 +74,14 @@ class TaskLog:
         self._log.info("Source: %s", source or "record_file_ids")
         self._log.info("Target: %s", target)
 
-    def log_result(self, request_hash: str, query: CallListQuery | None, target: object) -> None:
+    def log_result(self, request_hash: str, query: CallListQuery | None, target: object, rewriting: Rewriting) -> None:
         """
         Log the start of a task that fetches the result of an earlier request.
 
         :param request_hash: the request's.
         :param query: the period that calls are cut to, if they are.
         :param target: the file.
+        :param rewriting: what is changed in the rows, if they are calls.
         """
         if self._is_resumed:
             return
@@ -85,6 +89,7 @@ class TaskLog:
         if query is not None:
             self._log.info("Period: %s", period_text(query, self._hook.settings.zone))
         self._log.info("Target: %s", target)
+        self._log_rewriting(rewriting)
 
     def log_wait(self, request_hash: str) -> None:
         """
@@ -97,6 +102,10 @@ class TaskLog:
     def _log_start(self, action: str) -> None:
         server, conn_id = self._hook.settings.server, self._hook.alloincognito_conn_id
         self._log.info("%s from %s (Connection %s)", action, server, conn_id)
+
+    def _log_rewriting(self, rewriting: Rewriting) -> None:
+        if text := rewriting_text(rewriting):
+            self._log.info("Rows: %s", text)
 
     def log_landed(self, landed: Mapping[str, Any]) -> None:
         """
@@ -151,6 +160,14 @@ def _filters(query: CallListQuery) -> Iterator[str]:
         yield f"at most {query.duration_to} s"
     if query.is_read is not None:
         yield f"isRead {query.is_read}"
+
+
+def rewriting_text(rewriting: Rewriting) -> str:
+    """Return what is changed in rows before they land; an empty text if nothing is."""
+    parts = [f"{field} as {how}" for field, how in rewriting.protect.items()]
+    if rewriting.row_key is not None:
+        parts.append(f"key {rewriting.row_key} of {', '.join(rewriting.row_key_fields) or 'all fields'}")
+    return scrub("; ".join(parts))
 
 
 def _hashes_text(hashes: Sequence[str | None]) -> str:

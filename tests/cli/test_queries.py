@@ -49,6 +49,24 @@ def test_calls_go_to_a_file(
     assert_no_leak(stored, START, END, ran.out, ran.err)
 
 
+def test_a_file_without_numbers(cli: Cli, stored: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_DIGEST_SECRET", "0123456789abcdef")
+    path = tmp_path / "calls.jsonl"
+    schema = json.dumps(dict.fromkeys(("startTime", "callerNumber", "calledNumber"), "string"))
+    protect = ("--protect", "callerNumber=digest", "calledNumber=mask", "--digest-key", "variable://digest_secret")
+    row_key = ("--row-key", "key", "--row-key-fields", "startTime", "callerNumber")
+    ran = cli("calls", *DAY, "--output-path", path, "--schema", schema, "--unknown-fields", "drop", *protect, *row_key)
+    assert ran.code == 0, ran.err
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len({row["key"] for row in rows}) == len(stored.truth(START, END))
+    assert_no_leak(stored, START, END, path.read_text(), ran.out, ran.err)
+    request_hash = cli("calls", *DAY, "-o", "json").document["request_hashes"][0]
+    ran = cli("result", request_hash, "--output-path", tmp_path / "again.jsonl", *protect[:-2], *row_key)
+    assert ran.code != 0
+    assert "--digest-key is missing" in ran.err
+    assert cli("calls", *DAY, "--protect", "callerNumber").code == 2
+
+
 def test_all_filters_are_sent(cli: Cli, stored: Sandbox, tmp_path: Path) -> None:
     number = sorted(stored.phone_numbers(START, END))[0]
     numbers = tmp_path / "numbers.txt"

@@ -209,7 +209,8 @@ def check_that_yesterday_has_landed(machine: Machine, sandbox: Sandbox) -> None:
     program = (
         "import duckdb, json, sys\n"
         "with duckdb.connect(sys.argv[1], read_only=True) as db:\n"
-        "    print(json.dumps(db.sql('SELECT call_id, recording FROM calls').fetchall()))"
+        "    query = 'SELECT call_id, path FROM calls LEFT JOIN recordings USING (date, record_file_id)'\n"
+        "    print(json.dumps(db.sql(query).fetchall()))"
     )
     python = machine.home / "alloincognito" / "bin" / "python"
     table = subprocess.check_output([python, "-c", program, machine.home / "airflow" / "alloincognito.duckdb"])

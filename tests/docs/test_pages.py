@@ -69,5 +69,5 @@ def test_the_page_of_commands_is_up_to_date() -> None:
 
 
 def test_every_block_says_what_it_is() -> None:
-    known = {"bash", "python", "json", "ini", "dockerfile", "text", "console"}
+    known = {"bash", "python", "sql", "json", "ini", "dockerfile", "text", "console"}
     assert [str(block) for block in EVERY if block.language not in known] == []

@@ -1,18 +1,20 @@
-"""The registry: the format of a path, adding a format, reading recording ids back; code: landing/formats/."""
+"""The registry: the format of a path, adding one, reading rows back, copying some of them; code: landing/formats/."""
 
 from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import pyarrow.parquet
 import pytest
 import zstandard
 from landing_samples import batches_of
@@ -31,7 +33,9 @@ from airflow_provider_alloincognito.landing.formats import (
     Extra,
     Format,
     file_format_of,
+    filter_rows,
     read_record_file_ids,
+    read_rows,
     register,
 )
 from airflow_provider_alloincognito.landing.tables.schema import Schema
@@ -54,13 +58,26 @@ def write_toy(blocks: Iterable[bytes], sink: BinaryIO, *, schema: dict[str, Any]
             sink.write("\t".join(str(row.get(column) or "") for column in schema).encode() + b"\n")
 
 
-def read_toy_ids(file: BinaryIO, field: str) -> Iterator[Any]:
+def read_toy(file: BinaryIO, fields: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     columns, *rows = [line.decode().rstrip("\n").split("\t") for line in file]
     for row in rows:
-        yield dict(zip(columns, row, strict=True))[field]
+        values = dict(zip(columns, row, strict=True))
+        yield tuple(values[field] for field in fields)
 
 
-TOY = Format("toy", ("toy",), write_toy, read_toy_ids, extra=None, needs_schema=True, compressible=True)
+def filter_toy(
+    source: BinaryIO, sink: BinaryIO, fields: Sequence[str], keep: Callable[[tuple[Any, ...]], bool]
+) -> None:
+    columns, *rows = source
+    kept = [
+        row
+        for row, values in zip(rows, read_toy(io.BytesIO(columns + b"".join(rows)), fields), strict=True)
+        if keep(values)
+    ]
+    sink.writelines([columns, *kept])
+
+
+TOY = Format("toy", ("toy",), write_toy, read_toy, filter_toy, extra=None, needs_schema=True, compressible=True)
 
 
 @pytest.fixture
@@ -90,13 +107,13 @@ def test_a_registered_format_is_listed_in_errors() -> None:
         file_format_of("calls.xlsx")
 
 
-@pytest.mark.parametrize("part", ["suffixes", "writer", "id_reader"])
+@pytest.mark.parametrize("part", ["suffixes", "writer", "reader", "filter"])
 def test_a_format_that_lacks_a_part_is_an_error(mocker: MockerFixture, part: str) -> None:
     mocker.patch.dict(FORMATS)
     parts = {name: getattr(TOY, name) for name in Format.__dataclass_fields__ if name != part}
     with pytest.raises(TypeError, match=part):
         Format(**parts)
-    with pytest.raises(ValueError, match="'toy' needs a writer, an id_reader and at least one suffix"):
+    with pytest.raises(ValueError, match="'toy' needs a writer, a reader, a filter and at least one suffix"):
         register(Format(**parts, **{part: None}))
     assert "toy" not in FORMATS
 
@@ -334,3 +351,47 @@ def test_zstandard_text_of_any_length_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "calls.csv.zst"
     path.write_bytes(zstandard.compress("\n".join(["recordFileId", *ids, ""]).encode()))
     assert list(read_record_file_ids(path, "recordFileId")) == ids
+
+
+FIELDS = ["seconds", "text", "recordFileId"]
+MIXED = [{"recordFileId": f"id-{n}", "text": 'of two\n"lines"\r' * (n % 3), "seconds": n} for n in range(20)]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_several_columns_come_back_in_the_order_that_was_asked_for(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"calls.{suffix}"
+    land_calls(batches_of(MIXED), path, schema={"recordFileId": "string", "text": "string", "seconds": "int64"})
+    rows = [(int(seconds), *others) for seconds, *others in read_rows(path, FIELDS)]
+    assert rows == [tuple(row[field] for field in FIELDS) for row in MIXED]
+    with pytest.raises(AlloincognitoFormatError, match=r"no column 'other', but recordFileId, text, seconds\. Set"):
+        list(read_rows(path, ["text", "other"]))
+
+
+@pytest.mark.parametrize("suffix", ["toy", *SUFFIXES])
+@pytest.mark.usefixtures("toy")
+def test_a_copy_without_some_rows_is_the_file_that_lands_without_them(tmp_path: Path, suffix: str) -> None:
+    whole, less, copy = (tmp_path / f"{name}.{suffix}" for name in ("whole", "less", "copy"))
+    rows = [{**row, "text": str(row["text"]).replace("\n", " ")} if suffix == "toy" else row for row in MIXED]
+    schema: Schema = {"recordFileId": "string", "text": "string", "seconds": "int64"}
+    land_calls(batches_of(rows), whole, schema=schema, metadata=lambda: {"alloincognito.note": "kept"})
+    dropped = ("id-0", "id-7", "id-8", "id-19")
+    with copy.open("wb") as sink:
+        filter_rows(whole, sink, ["seconds", "recordFileId"], lambda values: values[1] not in dropped)
+    rest = [row for row in rows if row["recordFileId"] not in dropped]
+    land_calls(batches_of(rest), less, schema=schema, metadata=lambda: {"alloincognito.note": "kept"})
+    if suffix != "parquet":
+        assert copy.read_bytes() == less.read_bytes()
+        return
+    files = [pyarrow.parquet.ParquetFile(path, memory_map=False) for path in (whole, less, copy)]
+    assert files[2].read().equals(files[1].read(), check_metadata=False)
+    assert files[2].schema_arrow.equals(files[0].schema_arrow, check_metadata=True)
+    assert files[2].metadata.metadata[b"alloincognito.note"] == b"kept"
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_a_copy_that_drops_every_row_is_an_empty_file_of_calls(tmp_path: Path, suffix: str) -> None:
+    path, copy = tmp_path / f"calls.{suffix}", tmp_path / f"copy.{suffix}"
+    land_calls(batches_of(MIXED), path)
+    with copy.open("wb") as sink:
+        filter_rows(path, sink, ["recordFileId"], lambda _: False)
+    assert list(read_rows(copy, FIELDS)) == []

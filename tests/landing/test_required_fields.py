@@ -1,4 +1,4 @@
-"""Fields that rows must have; code: landing/calls.py."""
+"""Fields that rows must have; code: landing/tables/fields.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from airflow_provider_alloincognito.api.answer.rows import RowBatch
 from airflow_provider_alloincognito.errors import AlloincognitoFieldError
-from airflow_provider_alloincognito.landing.calls import check_required_fields
+from airflow_provider_alloincognito.landing.tables.fields import check_required_fields
 
 ROWS = [b'{"a": 1}', b'{"a": 2, "b": 1e999}', b'{"c": {"d": 3}}']
 

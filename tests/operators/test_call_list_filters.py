@@ -167,7 +167,9 @@ def test_an_invalid_query_fails_before_any_request(
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"file_format": "csv"}, {"schema": {"callId": "text"}}, {"unknown_fields": "drop"}], ids=str
+    "arguments",
+    [{"file_format": "csv"}, {"schema": {"callId": "text"}}, {"unknown_fields": "lose"}, {"unknown_fields": "drop"}],
+    ids=str,
 )
 def test_invalid_file_options_are_not_retried(sandbox: Sandbox, tmp_path: Path, arguments: Row) -> None:
     run, _ = land(tmp_path, retries=3, **arguments)

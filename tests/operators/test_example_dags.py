@@ -130,6 +130,7 @@ def test_three_days_of_calls_in_files_and_warehouse(example_sandbox: StartSandbo
         truth = sandbox.truth(DAY + timedelta(days=day), DAY + timedelta(days=day + 1))
         landed = pyarrow.parquet.read_table(tmp_path / "files" / "calls" / f"date={date}" / "calls.parquet")
         assert landed.column("callId").to_pylist() == [str(row["callId"]) for row in truth]
+        assert len(set(landed.column("row_key").to_pylist())) == len(truth)
         recorded = {row["recordFileId"] for row in truth if row["recordFileId"]}
         folder = tmp_path / "files" / "recordings" / f"date={date}"
         assert {file.stem for file in folder.glob("*.mp3")} == recorded
@@ -223,6 +224,27 @@ def test_a_longer_period_replaces_its_days_in_the_table(
     assert [row[:2] for row in recordings_table(tmp_path)] == sorted(recorded), "each on the day of its call"
     assert load_table(loading).state == "success", "the second day's own file again"
     assert [row[:2] for row in recordings_table(tmp_path)] == sorted(recorded)
+
+
+def test_protected_columns_hold_digests_and_no_number_in_files_and_table(
+    example_sandbox: StartSandbox, load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = example_sandbox()
+    monkeypatch.setenv("ALLOINCOGNITO_PROTECT", '{"caller": "digest", "called": "digest"}')
+    monkeypatch.setenv("AIRFLOW_VAR_ALLOINCOGNITO_DIGEST_SECRET", "a-key-of-this-test-alone")
+    loading = load("alloincognito_load_duckdb")
+    run = run_dag(dag_of(load("alloincognito_daily_calls")), NEXT_DAY)
+    assert run.state == "success", run.errors
+    assert load_table(loading).state == "success"
+    with duckdb.connect(str(tmp_path / "calls.duckdb"), read_only=True) as db:
+        digests = [one for row in db.execute("SELECT caller, called FROM calls").fetchall() for one in row]
+        text = [db.execute(f"SELECT {name}::TEXT FROM {name}").fetchall() for name in ("calls", "recordings")]
+    assert {len(one) for one in digests} == {32}
+    numbers = [number[-10:] for number in sandbox.phone_numbers(DAY, NEXT_DAY)]
+    assert 1 < len(set(digests)) <= len(set(numbers))
+    landed = pyarrow.parquet.read_table(tmp_path / "files" / "calls" / "date=2026-03-03" / "calls.parquet")
+    held = [*files(tmp_path).values(), repr(landed.to_pylist()).encode(), repr(text).encode()]
+    assert not [number for number in numbers if any(number.encode() in one for one in held)]
 
 
 def test_a_recording_that_fails_keeps_no_call_from_the_table(

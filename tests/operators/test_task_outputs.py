@@ -257,7 +257,11 @@ def test_numbers_and_times_of_any_type(sandbox: Sandbox, tmp_path: Path) -> None
         ({"min_rows": "{{ 'many' }}"}, "min_rows is 'many', which is invalid. It must be a whole number"),
         ({"wait_timeout": "{{ 'long' }}"}, "wait_timeout is 'long', which is invalid. It must be a number of seconds"),
         ({"escape_formulas": "{{ 'perhaps' }}"}, "escape_formulas is 'perhaps', which is invalid."),
-        ({"unknown_fields": "{{ 'drop' }}"}, "unknown_fields is 'drop', which is invalid. It must be 'keep' or"),
+        ({"unknown_fields": "{{ 'lose' }}"}, "unknown_fields is 'lose', which is invalid. It must be 'keep' or"),
+        ({"protect": {"callerNumber": "{{ 'hash' }}"}}, "protect['callerNumber'] is 'hash', which is invalid."),
+        ({"protect": "{{ 'callerNumber' }}"}, "protect is 'callerNumber', which is invalid. It must be a mapping"),
+        ({"protect": {"a": "digest"}}, "protect asks for digests, which need a secret key, but digest_key is missing."),
+        ({"row_key_fields": ["{{ 'a' }}"]}, "row_key_fields says what the key of a row is made of, but row_key"),
     ],
 )
 def test_an_invalid_value_is_explained(sandbox: Sandbox, tmp_path: Path, arguments: Any, said: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 CONSUMER = """
 from datetime import datetime
 
-from airflow_provider_alloincognito.assets import landed_asset
+from airflow_provider_alloincognito.assets import landed_asset, landed_periods
 from airflow_provider_alloincognito.compat import DAG, task
 
 with DAG("consumer", schedule=[landed_asset("{dag_id}", "calls")], start_date=datetime(2025, 1, 1),
@@ -16,7 +16,12 @@ with DAG("consumer", schedule=[landed_asset("{dag_id}", "calls")], start_date=da
         events = context.get("triggering_asset_events") or context["triggering_dataset_events"]
         return [event.extra for of_asset in events.values() for event in of_asset]
 
+    @task
+    def periods(**context):
+        return [[period.name, period.calls] for period in landed_periods(context, "file:///nowhere")]
+
     read()
+    periods()
 """
 
 PARTITIONS = """

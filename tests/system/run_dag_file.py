@@ -1,7 +1,8 @@
 """
 Run the DAG of a DAG file for some logical dates, with the Airflow of this Python, and write the outcome as JSON.
 
-Arguments: the DAG file, whose DAG has the name ``dag``; the file for the outcome; logical dates.
+Arguments: the DAG file, whose DAG has the name ``dag``; the file for the outcome; logical dates. A logical date may be
+followed by ``=`` and the run's params as JSON.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ def main(file: str, outcome: str, *logical_dates: str) -> None:
     dag = dag_of(file)
     argument = "execution_date" if "execution_date" in inspect.signature(dag.test).parameters else "logical_date"
     states = []
-    for logical_date in logical_dates:
-        run = dag.test(**{argument: datetime.fromisoformat(logical_date)})  # type: ignore[arg-type]
+    for given in logical_dates:
+        logical_date, _, params = given.partition("=")
+        conf = json.loads(params) if params else None
+        run = dag.test(**{argument: datetime.fromisoformat(logical_date)}, run_conf=conf)  # type: ignore[arg-type]
         states.append(str(run.state))
     result = {"airflow": __version__, "states": states, "form": form_fields()}
     Path(outcome).write_text(json.dumps(result))
@@ -39,6 +42,7 @@ def dag_of(file: str) -> DAG:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["dag_file"] = module
+    sys.path.insert(0, str(Path(file).parent))  # as Airflow does: one file imports from another
     spec.loader.exec_module(module)
     dag: DAG = module.dag
     return dag

@@ -40,16 +40,20 @@ def environment(home: Path, sandbox: Sandbox) -> dict[str, str]:
 def test_the_daily_dag(airflow_2_python: str, sandbox: Sandbox, tmp_path: Path) -> None:
     outcome = tmp_path / "outcome.json"
     dates = [(DAY + timedelta(days=day)).isoformat() for day in (1, 2)]
-    dag_file = EXAMPLES / "alloincognito_daily_calls.py"
-    script = str(Path(__file__).with_name("run_dag_file.py"))
-    ran = subprocess.run(
-        [airflow_2_python, script, str(dag_file), str(outcome), *dates],
-        env=environment(tmp_path, sandbox),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    period = {"period_start": DAY.isoformat(), "period_end": (DAY + timedelta(days=2)).isoformat()}
+
+    def run(name: str, *runs: str) -> subprocess.CompletedProcess[str]:
+        script = str(Path(__file__).with_name("run_dag_file.py"))
+        return subprocess.run(
+            [airflow_2_python, script, str(EXAMPLES / name), str(outcome), *runs],
+            env=environment(tmp_path, sandbox),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    ran = run("alloincognito_daily_calls.py", *dates)
     assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-5000:]
     result = json.loads(outcome.read_text())
     assert result["airflow"].startswith("2.11.")
@@ -68,6 +72,8 @@ def test_the_daily_dag(airflow_2_python: str, sandbox: Sandbox, tmp_path: Path) 
             one: sandbox.recording(one) for row in truth if (one := row["recordFileId"])
         }
         wanted += [(date, str(row["callId"])) for row in truth]
+    ran = run("alloincognito_load_duckdb.py", f"{dates[-1]}={json.dumps(period)}")
+    assert json.loads(outcome.read_text())["states"] == ["success"], ran.stdout[-5000:] + ran.stderr[-5000:]
     with duckdb.connect(str(tmp_path / "alloincognito.duckdb"), read_only=True) as db:
         assert db.execute("SELECT date::VARCHAR, call_id FROM calls ORDER BY ALL").fetchall() == sorted(wanted)
     assert [rotation.by for rotation in sandbox.rotations] == ["create"]
@@ -121,6 +127,8 @@ def test_the_event_of_a_dataset_starts_the_dag_that_is_scheduled_by_it(
         assert event["extra"]["rows"] == len(sandbox.truth(DAY, DAY + timedelta(days=1)))
         read = f"dags/consumer/dagRuns/{quote(run_id, safe='')}/taskInstances/read/xcomEntries/return_value"
         assert event["extra"]["path"] in airflow.text_of(read)
+        to_load = airflow.call("GET", read.replace("/read/", "/periods/") + "?stringify=false")["value"]
+        assert to_load == [["2026-03-03", event["extra"]["path"]]]
         told = [one for one in map(json.loads, lineage.read_text().splitlines()) if one["eventType"] == "COMPLETE"]
         (output,) = next(one["outputs"] for one in told if one["job"]["name"] == "producer.calls")
         assert (output["namespace"], output["name"]) == ("file", str(tmp_path / "calls.csv"))

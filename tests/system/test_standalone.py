@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from services.standalone import AIRFLOW, EXAMPLES, Standalone
 MOSCOW = ZoneInfo("Europe/Moscow")
 DAYS = 3
 DAG_ID = "alloincognito_daily_calls"
+LOAD_ID = "alloincognito_load_duckdb"
 TASKS = ("calls", "recordings")
 # The masker in this task's process knows neither the token nor the number. Airflow 3.3 masks a token in a log by its
 # start, so its end goes into the log, and all of it into the XCom.
@@ -73,10 +75,13 @@ def daily_runs(standalone: Standalone, standalone_sandbox: Sandbox) -> Ran:
         assert old in source
         source = source.replace(old, new)
     (standalone.dags / f"{DAG_ID}.py").write_text(source + CANARY)
+    for name in (f"{LOAD_ID}.py", f"{LOAD_ID}.sql"):
+        (standalone.dags / name).write_text((EXAMPLES / name).read_text())
     (standalone.dags / "consumer.py").write_text(CONSUMER.format(dag_id=DAG_ID))
     (standalone.dags / "partitions.py").write_text(PARTITIONS)
-    standalone.until(lambda: DAG_ID in standalone.text_of("dags"), 60)
-    standalone.call("PATCH", f"dags/{DAG_ID}", {"is_paused": False})
+    standalone.until(lambda: all(f'"{dag_id}"' in standalone.text_of("dags") for dag_id in (DAG_ID, LOAD_ID)), 60)
+    for dag_id in (LOAD_ID, DAG_ID):
+        standalone.call("PATCH", f"dags/{dag_id}", {"is_paused": False})
     standalone.until(lambda: succeeded(standalone) >= DAYS, 180)
     pairs = [rotation.by for rotation in sandbox.rotations[made:]]
 
@@ -95,7 +100,16 @@ def daily_runs(standalone: Standalone, standalone_sandbox: Sandbox) -> Ran:
     assert again["dag_run_id"] == "trouble"
     standalone.until(lambda: standalone.run_states(DAG_ID)["trouble"] in ("success", "failed"), 120)
     assert standalone.run_states(DAG_ID)["trouble"] == "success"
+    days = [str((first + timedelta(days=day)).date()) for day in range(DAYS)]
+    standalone.until(lambda: not Counter([*days, days[0]]) - Counter(loaded_days(standalone)), 120)
     return Ran(first, pairs, token, number)
+
+
+def loaded_days(standalone: Standalone) -> list[str]:
+    """Return the days that have been loaded, one that landed twice twice: Airflow starts a run for each."""
+    runs = standalone.call("GET", f"dags/{LOAD_ID}/dagRuns?limit=100")["dag_runs"]
+    assert "failed" not in {run["state"] for run in runs}
+    return [run["partition_key"] for run in runs if run["state"] == "success"]
 
 
 def succeeded(standalone: Standalone) -> int:
@@ -146,6 +160,10 @@ def test_the_event_of_a_day_starts_the_dag_that_is_scheduled_by_it(
         return {f"file://{path}" for path in paths} <= {extra["path"] for extra in extras}
 
     standalone.until(all_read, 60)
+    to_load = returned_by(standalone, "consumer", "periods")
+    assert {(str(start.date()), f"file://{path}") for start, path in zip(starts, paths, strict=True)} <= set(
+        map(tuple, to_load)
+    )
     for start, path in zip(starts, paths, strict=True):
         extra = next(extra for extra in extras if extra["path"] == f"file://{path}")
         assert extra["period_start"] == start.isoformat()
@@ -191,7 +209,7 @@ def test_openlineage_learns_what_has_landed_and_no_number(
     statistics = landed["outputFacets"]["outputStatistics"]
     assert (statistics["rowCount"], statistics["size"]) == (len(truth), calls.stat().st_size)
     columns = {field["name"]: field["type"] for field in landed["facets"]["schema"]["fields"]}
-    assert set(columns) == set(truth[0])
+    assert set(columns) == {"row_key", *truth[0]}
     assert (columns["startTime"], columns["duration"], columns["status"]) == ("timestamp", "int64", "string")
     assert {one["name"] for one in of_task["calls"][0]["inputs"]} == {"/api/v1/request/getcalllist"}
     assert {one["namespace"] for one in of_task["calls"][0]["inputs"]} == {standalone_sandbox.url}
@@ -264,7 +282,7 @@ def test_the_api_server_shows_no_token_and_no_number(
     assert "alloincognito_pair_" in variables
     run = f"dags/{DAG_ID}/dagRuns/trouble/taskInstances"
     shown = [variables, standalone.text_of("connections"), standalone.text_of(run)]
-    for task in ("calls", "recordings", "load"):
+    for task in ("calls", "recordings"):
         shown.append(standalone.text_of(f"{run}/{task}/xcomEntries/return_value"))
         shown.append(standalone.text_of(f"{run}/{task}/logs/1"))
     assert "request_hashes" in shown[3]

@@ -23,7 +23,7 @@ from services.standalone import EXAMPLES, Standalone, Standalone2
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 DAGS = ("alloincognito_daily_calls", "alloincognito_recordings_mapped", "alloincognito_request_result")
-LANDS = dict(zip(DAGS, ("load", "manifest", "land"), strict=True))
+LANDS = dict(zip(DAGS, ("recordings", "manifest", "land"), strict=True))
 ASKS = dict(zip(DAGS, ("calls", "calls", "ask"), strict=True))
 PARAMS = {"period_start": "2026-02-01T00:00:00+03:00", "period_end": "2026-02-02T00:00:00+03:00"}
 LONGEST_RUN, LONGEST_START = 60.0, 600.0

@@ -1,20 +1,18 @@
 """
 The file formats that calls land in: a registry with one entry for each.
 
-To add a format, write its writer and its id reader in a module of this folder, and register them at the end of this
-file. Nothing else needs to be touched. The modules of this folder do not import this one.
+To add a format, write its writer, its reader and its filter in a module of this folder, and register them at the end
+of this file. Nothing else needs to be touched. The modules of this folder do not import this one.
 """
 
 from __future__ import annotations
 
-import gzip
 import importlib
-import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias, cast
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
 from airflow_provider_alloincognito.errors import (
     SAMPLE,
@@ -23,9 +21,20 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoMissingExtraError,
     AlloincognitoTargetError,
 )
-from airflow_provider_alloincognito.landing.formats.csv import read_csv_ids, write_csv
-from airflow_provider_alloincognito.landing.formats.json_lines import read_json_lines_ids, write_json_lines
-from airflow_provider_alloincognito.landing.formats.parquet import read_parquet_ids, write_parquet
+from airflow_provider_alloincognito.landing.formats.compression import (
+    COMPRESSIONS,
+    UNCOMPRESSED,
+    UNSUPPORTED_COMPRESSIONS,
+    Compression,
+    Extra,
+)
+from airflow_provider_alloincognito.landing.formats.csv import filter_csv, read_csv, write_csv
+from airflow_provider_alloincognito.landing.formats.json_lines import (
+    filter_json_lines,
+    read_json_lines,
+    write_json_lines,
+)
+from airflow_provider_alloincognito.landing.formats.parquet import filter_parquet, read_parquet, write_parquet
 from airflow_provider_alloincognito.landing.stores.targets import Target, address, open_for_reading
 from airflow_provider_alloincognito.landing.tables.schema import Schema
 from airflow_provider_alloincognito.scrubbing import scrub_names
@@ -56,16 +65,14 @@ class Writer(Protocol):
         """
 
 
-IdReader: TypeAlias = Callable[[BinaryIO, str], Iterator[Any]]
-"""Yields the values of a column, given a file and the column's name. Raises KeyError if the file has rows, but no such
-column: with the name, and those that there are."""
-
-
-class Extra(NamedTuple):
-    """An optional extra of this package, and the module that it installs."""
-
-    name: str
-    module: str
+Values: TypeAlias = tuple[Any, ...]
+"""A row's values of the columns that were asked for, in their order."""
+Reader: TypeAlias = Callable[[BinaryIO, Sequence[str]], Iterator[Values]]
+"""Yields the values of each row, given a file and the names of columns, without repeats. Raises KeyError if the file
+has rows, but lacks a column: with its name, and those that there are."""
+Filter: TypeAlias = Callable[[BinaryIO, BinaryIO, Sequence[str], Callable[[Values], bool]], None]
+"""Copies a file without some of its rows, given the file, the copy, the names of columns, and a function of their
+values that returns whether to keep a row. All that is kept stays as it is. Raises KeyError as a reader does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +83,9 @@ class Format:
     :param name: the value of the argument ``file_format``.
     :param suffixes: the suffixes of its paths, in lower case and without the dot.
     :param writer: writes the rows, see :class:`Writer`.
-    :param id_reader: reads recording ids back, see ``IdReader``.
-    :param extra: the optional extra that writer and reader need, or None; checked before any row is requested.
+    :param reader: reads columns back, see ``Reader``.
+    :param filter: copies some of the rows, see ``Filter``.
+    :param extra: the optional extra that all of them need, or None; checked before any row is requested.
     :param needs_schema: whether the rows have columns. If not, the writer gets the rows as the server wrote them.
     :param compressible: whether ``.gz`` and ``.zst`` may follow the suffix, as they may with text.
     """
@@ -85,18 +93,11 @@ class Format:
     name: str
     suffixes: tuple[str, ...]
     writer: Writer
-    id_reader: IdReader
+    reader: Reader
+    filter: Filter
     extra: Extra | None
     needs_schema: bool
     compressible: bool
-
-
-class Compression(NamedTuple):
-    """What is wrapped around a file. The end of the ``with`` leaves a compressed file open."""
-
-    extra: Extra | None
-    compress: Callable[[BinaryIO], AbstractContextManager[Any]]
-    decompress: Callable[[BinaryIO], AbstractContextManager[Any]]
 
 
 NO_ID = re.compile(r"[\W_0]*|[\W_f]{32,}|-1|true|none|null|nil|nan|undefined|false|n/?a|no", re.IGNORECASE)
@@ -113,9 +114,9 @@ def register(entry: Format) -> None:
 
     :raises ValueError: if a part is missing, or a name or suffix is already registered.
     """
-    if not (entry.suffixes and callable(entry.writer) and callable(entry.id_reader)):
-        raise ValueError(f"The format {entry.name!r} needs a writer, an id_reader and at least one suffix.")
-    taken = {*COMPRESSIONS, *_UNSUPPORTED_COMPRESSIONS}.union(*({old.name, *old.suffixes} for old in FORMATS.values()))
+    if not (entry.suffixes and all(callable(part) for part in (entry.writer, entry.reader, entry.filter))):
+        raise ValueError(f"The format {entry.name!r} needs a writer, a reader, a filter and at least one suffix.")
+    taken = {*COMPRESSIONS, *UNSUPPORTED_COMPRESSIONS}.union(*({old.name, *old.suffixes} for old in FORMATS.values()))
     if clashes := sorted(taken & {entry.name, *entry.suffixes}):
         raise ValueError(f"The format {entry.name!r} cannot be registered: {', '.join(clashes)} is already in use.")
     FORMATS[entry.name] = entry
@@ -135,7 +136,7 @@ def file_format_of(path: str, file_format: str | None = None) -> tuple[Format, C
     *_, before, last = ["", "", *file_name.lower().split(".")]
     compression = COMPRESSIONS.get(last)
     suffix = before if compression else last
-    if file_format and last in _UNSUPPORTED_COMPRESSIONS:
+    if file_format and last in UNSUPPORTED_COMPRESSIONS:
         raise AlloincognitoFormatError(
             f"The path ends in .{last}, a compression that is not supported. Use {_either_of(COMPRESSIONS, '.{}')}."
         )
@@ -178,24 +179,50 @@ def _require(extra: Extra | None, feature: str) -> None:
             raise AlloincognitoMissingExtraError(feature, extra.name) from None
 
 
-def read_record_file_ids(calls: Target, field: str) -> Iterator[str]:
+def read_rows(calls: Target, fields: Sequence[str]) -> Iterator[Values]:
     """
-    Yield the ids of the recordings of a landed call list, in the order of its rows. Calls without one are skipped.
+    Yield the values of some columns of a landed call list, row by row. Memory does not grow with their number.
 
     :param calls: the file, in any registered format.
-    :param field: the column with the id.
-    :raises AlloincognitoFormatError: if the file has rows but no such column.
+    :param fields: the names of the columns, without repeats.
+    :raises AlloincognitoFormatError: if the file has rows, but lacks a column.
     :raises AlloincognitoTargetError: if the file cannot be read to its end.
     """
     chosen, compression = file_format_of(address(calls))
+    with _explained(calls), open_for_reading(calls) as file, compression.decompress(file) as content:
+        yield from chosen.reader(content, fields)
+
+
+def filter_rows(calls: Target, sink: BinaryIO, fields: Sequence[str], keep: Callable[[Values], bool]) -> None:
+    """
+    Copy a landed call list without some of its rows. The others stay as they are, and in their order.
+
+    :param calls: the file, in any registered format.
+    :param sink: gets the copy, in the same format and compression.
+    :param fields: the names of the columns to decide by, without repeats.
+    :param keep: takes a row's values of these columns and returns whether to keep the row.
+    :raises AlloincognitoFormatError: if the file has rows, but lacks a column.
+    :raises AlloincognitoTargetError: if the file cannot be read to its end.
+    """
+    chosen, compression = file_format_of(address(calls))
+    with (
+        _explained(calls),
+        open_for_reading(calls) as file,
+        compression.decompress(file) as content,
+        compression.compress(sink) as copy,
+    ):
+        chosen.filter(content, copy, fields, keep)
+
+
+@contextmanager
+def _explained(calls: Target) -> Iterator[None]:
     try:
-        with open_for_reading(calls) as file, compression.decompress(file) as content:
-            yield from usable_ids(chosen.id_reader(content, field))
+        yield
     except KeyError as error:
         columns = f", but {scrub_names(error.args[1:])}" if error.args[1:] else ""
         raise AlloincognitoFormatError(
-            f"The landed calls have no column {field!r}{columns}, so the recordings' ids cannot be read from them. Set "
-            "record_file_id_field to the field of the server's rows that holds the recording's id: in the operator "
+            f"The landed calls have no column {error.args[0]!r}{columns}. Set the argument that names this field to a "
+            "field of the server's rows. The one with the recordings' ids is record_file_id_field: in the operator "
             f"(FIELDS in the example DAGs) or in the Connection. {SAMPLE}"
         ) from None
     except AlloincognitoError:
@@ -203,9 +230,21 @@ def read_record_file_ids(calls: Target, field: str) -> Iterator[str]:
     except Exception as error:  # each format and compression has its own
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise AlloincognitoTargetError(
-            f"Cannot read the calls in {address(calls)} to their end ({reason}), so not all recordings are known. The "
+            f"Cannot read the calls in {address(calls)} to their end ({reason}), so not all of them are known. The "
             "file is missing, damaged or cut off: land the calls again by clearing their task, then run this one again."
         ) from error
+
+
+def read_record_file_ids(calls: Target, field: str) -> Iterator[str]:
+    """
+    Yield the ids of the recordings of a landed call list, in the order of its rows. Calls without one are skipped.
+
+    :param calls: the file, in any registered format.
+    :param field: the column with the id.
+    :raises AlloincognitoFormatError: if the file has rows, but no such column.
+    :raises AlloincognitoTargetError: if the file cannot be read to its end.
+    """
+    return usable_ids(value for (value,) in read_rows(calls, [field]))
 
 
 def usable_ids(values: Iterable[Any]) -> Iterator[str]:
@@ -213,64 +252,13 @@ def usable_ids(values: Iterable[Any]) -> Iterator[str]:
     return (text for text in map(str, values) if not NO_ID.fullmatch(text))
 
 
-def _gzip_writer(sink: BinaryIO) -> AbstractContextManager[Any]:
-    # Without a name and a time in its header, so that the same rows give the same file.
-    return gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=sink, mtime=0)
-
-
-def _zstd_writer(sink: BinaryIO) -> AbstractContextManager[Any]:
-    import zstandard
-
-    return zstandard.ZstdCompressor(level=3).stream_writer(sink, closefd=False)
-
-
-def _gzip_reader(file: BinaryIO) -> AbstractContextManager[Any]:
-    if not cast(Any, file).peek(1):
-        raise EOFError  # the module takes a file without a byte for an empty text
-    return gzip.open(file)
-
-
-def _zstd_reader(file: BinaryIO) -> AbstractContextManager[Any]:
-    return io.BufferedReader(_ZstdText(file))
-
-
-class _ZstdText(io.RawIOBase):
-    """Decompresses a file. The library's own reader takes one that was cut off for one that has ended."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        import zstandard
-
-        self._file = file
-        self._frame = zstandard.ZstdDecompressor().decompressobj()
-        self._text = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._text and not self._frame.eof:
-            if not (chunk := self._file.read(1 << 14)):
-                raise EOFError
-            self._text = memoryview(self._frame.decompress(chunk))
-        count = min(len(buffer), len(self._text))
-        buffer[:count] = self._text[:count]
-        self._text = self._text[count:]
-        return count
-
-
-UNCOMPRESSED = Compression(None, nullcontext, nullcontext)
-COMPRESSIONS = {
-    "gz": Compression(None, _gzip_writer, _gzip_reader),
-    "zst": Compression(Extra("zstd", "zstandard"), _zstd_writer, _zstd_reader),
-}
-_UNSUPPORTED_COMPRESSIONS = frozenset({"gzip", "zstd", "bz2", "xz", "zip", "lz4", "snappy", "br"})
-
 register(
     Format(
         "parquet",
         ("parquet",),
         write_parquet,
-        read_parquet_ids,
+        read_parquet,
+        filter_parquet,
         extra=Extra("parquet", "pyarrow"),
         needs_schema=True,
         compressible=False,
@@ -281,10 +269,11 @@ register(
         "jsonl",
         ("jsonl", "json", "ndjson"),
         write_json_lines,
-        read_json_lines_ids,
+        read_json_lines,
+        filter_json_lines,
         extra=None,
         needs_schema=False,
         compressible=True,
     )
 )
-register(Format("csv", ("csv",), write_csv, read_csv_ids, extra=None, needs_schema=True, compressible=True))
+register(Format("csv", ("csv",), write_csv, read_csv, filter_csv, extra=None, needs_schema=True, compressible=True))

@@ -15,7 +15,7 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, BinaryIO
 
@@ -47,14 +47,42 @@ def write_csv(
         first_row += len(lines)
 
 
-def read_csv_ids(file: BinaryIO, field: str) -> Iterator[Any]:
-    """Yield the values of a column; raise KeyError if there are rows but no such column."""
+def read_csv(file: BinaryIO, fields: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield each row's values of some columns; raise KeyError if there are rows, but no such column."""
+    return (values for _, values in _records(file, fields) if values is not None)
+
+
+def filter_csv(
+    source: BinaryIO, sink: BinaryIO, fields: Sequence[str], keep: Callable[[tuple[Any, ...]], bool]
+) -> None:
+    """Copy the rows that are to be kept, byte by byte."""
+    for text, values in _records(source, fields):
+        if values is None or keep(values):
+            sink.write(text.encode())
+
+
+def _records(file: BinaryIO, fields: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...] | None]]:
+    """Yield the text of each row, and its values of some columns: None for the column names and for a blank line."""
     csv.field_size_limit(sys.maxsize)  # for the whole process: any cell that was written can be read
     with io.TextIOWrapper(file, encoding="utf-8", newline="\n") as lines:
-        for row in csv.DictReader(_whole_lines(lines), strict=True):
-            if field not in row:
-                raise KeyError(field, *row)
-            yield _without_escape(row[field])
+        text: list[str] = []
+        rows = csv.reader(_noting(_whole_lines(lines), text), strict=True)
+        columns = [_without_escape(name) for name in next(rows, ())]
+        yield "".join(text), None
+        missing = [field for field in fields if field not in columns]
+        places = [] if missing else [columns.index(field) for field in fields]
+        text.clear()
+        for row in rows:
+            if row and missing:
+                raise KeyError(missing[0], *columns)
+            yield "".join(text), tuple(_without_escape(row[place]) for place in places) if row else None
+            text.clear()
+
+
+def _noting(lines: Iterable[str], noted: list[str]) -> Iterator[str]:
+    for line in lines:
+        noted.append(line)
+        yield line
 
 
 def _whole_lines(lines: Iterable[str]) -> Iterator[str]:

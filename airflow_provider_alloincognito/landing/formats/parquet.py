@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from airflow_provider_alloincognito.landing.tables.schema import Schema
+
+COMPRESSION: dict[str, Any] = {"compression": "zstd", "compression_level": 1}
+ARROW_SCHEMA = b"ARROW:schema"
+"""An entry of the metadata that pyarrow writes itself."""
 
 
 def write_parquet(
@@ -24,24 +28,55 @@ def write_parquet(
 
     reader = TableReader(schema, timezone)
     first_row = 1
-    with pyarrow.parquet.ParquetWriter(sink, reader.schema, compression="zstd", compression_level=1) as writer:
+    with pyarrow.parquet.ParquetWriter(sink, reader.schema, **COMPRESSION) as writer:
         for block in blocks:
             table = reader.table(block, first_row)
             writer.write_table(table)
             first_row += table.num_rows
             del table  # so that there is never more than one in memory
-        # pyarrow 16, which the constraints of Airflow 3.0 have, cannot add metadata at the end of a file.
-        if metadata is not None and hasattr(writer, "add_key_value_metadata"):
-            writer.add_key_value_metadata(dict(metadata()))
+        if metadata is not None:
+            _add_metadata(writer, metadata())
 
 
-def read_parquet_ids(file: BinaryIO, field: str) -> Iterator[Any]:
-    """Yield the values of a column; raise KeyError if there are rows but no such column."""
+def read_parquet(file: BinaryIO, fields: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield each row's values of some columns; raise KeyError if there are rows, but no such column."""
     import pyarrow.parquet
 
     calls = pyarrow.parquet.ParquetFile(file)
-    if field in calls.schema_arrow.names:
-        for batch in calls.iter_batches(columns=[field]):
-            yield from batch.column(0).to_pylist()
-    elif calls.metadata.num_rows:
-        raise KeyError(field, *calls.schema_arrow.names)
+    if _has_rows_with(calls, fields):
+        for batch in calls.iter_batches(columns=list(fields)):
+            yield from zip(*(batch.column(field).to_pylist() for field in fields), strict=True)
+
+
+def filter_parquet(
+    source: BinaryIO, sink: BinaryIO, fields: Sequence[str], keep: Callable[[tuple[Any, ...]], bool]
+) -> None:
+    """Copy the rows that are to be kept, by row group, with the file's schema and metadata."""
+    import pyarrow.parquet
+
+    calls = pyarrow.parquet.ParquetFile(source)
+    with pyarrow.parquet.ParquetWriter(sink, calls.schema_arrow, **COMPRESSION) as writer:
+        for group in range(calls.num_row_groups) if _has_rows_with(calls, fields) else ():
+            table = calls.read_row_group(group)
+            values = zip(*(table.column(field).to_pylist() for field in fields), strict=True)
+            table = table.filter(pyarrow.array(map(keep, values), pyarrow.bool_()))
+            if table.num_rows:
+                writer.write_table(table)
+            del table
+        _add_metadata(
+            writer, {name: text for name, text in (calls.metadata.metadata or {}).items() if name != ARROW_SCHEMA}
+        )
+
+
+def _add_metadata(writer: Any, metadata: Mapping[Any, Any]) -> None:
+    # pyarrow 16, which the constraints of Airflow 3.0 have, cannot add metadata at the end of a file.
+    if hasattr(writer, "add_key_value_metadata"):
+        writer.add_key_value_metadata(dict(metadata))
+
+
+def _has_rows_with(calls: Any, fields: Sequence[str]) -> bool:
+    names = calls.schema_arrow.names
+    missing = [field for field in fields if field not in names]
+    if missing and calls.metadata.num_rows:
+        raise KeyError(missing[0], *names)
+    return not missing

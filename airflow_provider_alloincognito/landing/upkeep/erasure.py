@@ -1,0 +1,245 @@
+"""
+Erase the calls and recordings of phone numbers from landed files.
+
+In each period the calls' file is rewritten last: it tells which recordings belong to a number, so a run that was
+killed, and run again, finds them again.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from airflow_provider_alloincognito.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.landing.formats import filter_rows, read_rows, usable_ids
+from airflow_provider_alloincognito.landing.layout import Layout
+from airflow_provider_alloincognito.landing.manifest import ManifestLine
+from airflow_provider_alloincognito.landing.recording_rule import DIGEST
+from airflow_provider_alloincognito.landing.rewriting.phone_numbers import SHORTEST, digest, normalize
+from airflow_provider_alloincognito.landing.stores import leftovers_of, whole_file
+from airflow_provider_alloincognito.landing.stores.targets import Target, open_for_reading
+from airflow_provider_alloincognito.landing.upkeep.folders import (
+    JOURNAL,
+    MANIFEST,
+    RECORDING,
+    PeriodFolder,
+    calls_folders,
+    is_calls_file,
+    is_recordings_file,
+    listed_folders,
+    recordings_folders,
+    remove_file,
+)
+
+_log = logging.getLogger(__name__)
+_LINE = msgspec.json.Decoder(ManifestLine)
+SHOWN = 4
+"""So many digits of a number are shown to a database."""
+_BETWEEN_DIGITS = r"[\s().-]{0,3}"
+_RUSSIAN = re.compile(r"7\d{10}")
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """
+    What was erased of a period. It does not hold a number.
+
+    :param period: its name: ``2026-03-01`` for a day, ``reconcile 2026-03-01`` for what is compared with it.
+    :param calls: how many rows.
+    :param recordings: how many recordings' files.
+    """
+
+    period: str
+    calls: int
+    recordings: int
+
+
+class NumberMatch:
+    """
+    Recognizes phone numbers in landed values, plain or as digests.
+
+    :param numbers: the numbers, in any form.
+    :param key: the key of the digests that stand for numbers in the files; None if they have none.
+    """
+
+    def __init__(self, numbers: Iterable[str], key: bytes | None = None) -> None:
+        self.numbers = frozenset(map(normalize, numbers))
+        self._in_texts = _pattern(self.numbers)
+        self.digests = None if key is None else frozenset(digest(number, key) for number in self.numbers)
+
+    def __repr__(self) -> str:
+        """Show no number."""
+        return f"NumberMatch({len(self.numbers)} numbers)"
+
+    def matches(self, value: Any) -> bool:
+        """
+        Return whether a field's value is one of the numbers.
+
+        :raises AlloincognitoQueryError: if it is a digest and there is no key.
+        """
+        text = "" if value is None else str(value)
+        if DIGEST.fullmatch(text):
+            if self.digests is None:
+                raise AlloincognitoQueryError(
+                    "The calls have digests in place of numbers, so without their key nothing can be found. Give the "
+                    "key that they were landed with (digest_key of the daily DAG). What was found before is erased."
+                )
+            return text in self.digests
+        return bool(text) and normalize(text) in self.numbers
+
+    def patterns(self) -> list[str]:
+        """
+        Return patterns for SQL's LIKE: each match fits one of them. So do many other values.
+
+        They have only the last four digits of a number, in whatever form it is, and the first four of a digest, so that
+        a database, which may log them, learns no number.
+        """
+        digits = ["".join(filter(str.isdigit, one))[-SHOWN:] for one in self.numbers]
+        starts = [one[:SHOWN] for one in self.digests or ()]
+        return sorted({f"%{'%'.join(one)}%" for one in digits} | {f"{one}%" for one in starts})
+
+    def is_in(self, text: str) -> bool:
+        """Return whether one of the numbers is part of a text, such as the name of a recording."""
+        return self._in_texts is not None and self._in_texts.search(text) is not None
+
+
+def _pattern(numbers: Iterable[str]) -> re.Pattern[str] | None:
+    """Return a pattern of numbers with any punctuation; None if there are only names and short numbers."""
+    digits = [one.removeprefix("+") for one in numbers]
+    whole = [one.removeprefix("7") if _RUSSIAN.fullmatch(one) else one for one in digits if one.isdecimal()]
+    any_of_them = "|".join(_BETWEEN_DIGITS.join(one) for one in whole if len(one) >= SHORTEST)
+    return re.compile(rf"(?<!\d)(?:[78]{_BETWEEN_DIGITS})?(?:{any_of_them})(?!\d)") if any_of_them else None
+
+
+def erase(
+    layout: Layout,
+    match: NumberMatch,
+    fields: Sequence[str],
+    *,
+    record_file_id_field: str | None,
+    log: logging.Logger = _log,
+) -> Iterator[Erased]:
+    """
+    Erase all calls of some numbers, their recordings, and the recordings' lines in manifests and journals. Also the
+    calls that a run of ``alloincognito_reconcile`` has left.
+
+    Yields what was erased of each period that had any of it, as soon as that is done. All other rows stay as they are,
+    in their order, and files without a match are not touched. Run again after it was killed, it goes on.
+
+    :param layout: where the files are.
+    :param match: the numbers.
+    :param fields: the landed fields with numbers: a call is erased if one of them matches.
+    :param record_file_id_field: the landed field with the recording's id; None if there are no recordings.
+    :param log: gets a line for each period, without a number.
+    :raises AlloincognitoFormatError: if a file lacks one of the fields.
+    :raises AlloincognitoQueryError: if the numbers were landed as digests and there is no key.
+    :raises AlloincognitoTargetError: if a file cannot be read or written.
+    """
+    if not fields:
+        raise ValueError("fields is empty: name the fields of the landed calls that hold phone numbers.")
+    fields = list(dict.fromkeys(fields))
+    for listed in listed_folders(layout):
+        rows = sum(
+            _erase_rows(file, _find(file, match, fields, None).rows, match, fields) for file in _calls_in(listed)
+        )
+        if rows:
+            log.info("Erased %s calls of %s that alloincognito_reconcile compares", rows, listed.period)
+            yield Erased(f"reconcile {listed.period}", rows, 0)
+    calls = {folder.period: folder for folder in calls_folders(layout)}
+    recordings = {folder.period: folder for folder in recordings_folders(layout)}
+    for period in dict.fromkeys([*calls, *recordings]):
+        files = _calls_in(calls[period]) if period in calls else []
+        found = [_find(file, match, fields, record_file_id_field) for file in files]
+        ids = {one for in_file in found for one in in_file.ids}
+        erased_recordings = _erase_recordings(recordings[period], ids, match) if period in recordings else 0
+        rows = sum(_erase_rows(file, one.rows, match, fields) for file, one in zip(files, found, strict=True))
+        if rows or erased_recordings:
+            log.info("Erased %s calls and %s recordings of %s", rows, erased_recordings, period)
+            yield Erased(period, rows, erased_recordings)
+
+
+def _calls_in(folder: PeriodFolder) -> list[Target]:
+    return [folder.path / name for name in folder.files(is_calls_file)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    rows: int
+    ids: set[str]
+
+
+def _find(calls: Target, match: NumberMatch, fields: Sequence[str], id_field: str | None) -> _Found:
+    names = list(dict.fromkeys([*fields, *([id_field] if id_field else [])]))
+    place = names.index(id_field) if id_field else None
+    rows = 0
+    ids: set[str] = set()
+    for values in read_rows(calls, names):
+        if any(map(match.matches, values[: len(fields)])):
+            rows += 1
+            if place is not None:
+                ids.update(usable_ids([values[place]]))
+    return _Found(rows, ids)
+
+
+def _erase_rows(calls: Target, rows: int, match: NumberMatch, fields: Sequence[str]) -> int:
+    leftovers = leftovers_of(calls)
+    if not rows:
+        leftovers.remove(str(calls).rpartition("/")[2])  # those of killed landings may hold the number
+        return 0
+    erased = 0
+
+    def keep(values: tuple[Any, ...]) -> bool:
+        nonlocal erased
+        is_kept = not any(map(match.matches, values))
+        erased += not is_kept
+        return is_kept
+
+    with whole_file(calls, leftovers=leftovers) as copy:
+        filter_rows(calls, copy, fields, keep)
+    return erased
+
+
+def _erase_recordings(folder: PeriodFolder, ids: set[str], match: NumberMatch) -> int:
+    own = folder.files(is_recordings_file)
+    lists = [folder.path / name for name in (MANIFEST, JOURNAL) if name in own]
+    ids = ids.union(*(_ids_named_after(file, match) for file in lists))
+    if not ids:
+        return 0
+    wanted = [name for name in own if (found := RECORDING.fullmatch(name)) and found["id"] in ids]
+    for name in wanted:
+        remove_file(folder.path / name)
+    for file in lists:
+        _erase_lines(file, ids)
+    return len(wanted)
+
+
+def _ids_named_after(file: Target, match: NumberMatch) -> set[str]:
+    """Return the ids of the recordings whose ``file_name`` has one of the numbers."""
+    with open_for_reading(file) as lines:
+        return {line.id for line in map(_line_of, lines) if line and match.is_in(line.file_name or "")}
+
+
+def _erase_lines(file: Target, ids: set[str]) -> None:
+    """Write the other lines of a manifest or a journal, as they are, if there is one to erase."""
+
+    def is_kept(text: bytes) -> bool:
+        line = _line_of(text)
+        return line is not None and line.id not in ids  # half a line, which a killed run left, goes as well
+
+    with open_for_reading(file) as lines:
+        if all(map(is_kept, lines)):
+            return
+    with open_for_reading(file) as lines, whole_file(file) as copy:
+        copy.writelines(filter(is_kept, lines))
+
+
+def _line_of(text: bytes) -> ManifestLine | None:
+    try:
+        return _LINE.decode(text)
+    except ValueError:
+        return None
