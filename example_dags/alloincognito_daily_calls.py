@@ -96,7 +96,7 @@ with DAG(
         row_key=COLUMNS["row_key"],
         row_key_fields=[FIELDS[column] for column in KEY if column in FIELDS],
         protect={FIELDS[column]: how for column, how in PROTECT.items()},
-        digest_key=DIGEST_KEY if PROTECT else None,
+        digest_key=DIGEST_KEY,
         unknown_fields="drop" if PROTECT else "keep",  # they may hold numbers as well
     )
     recordings = AlloincognitoRecordingOperator(
