@@ -1,5 +1,5 @@
 """
-Run the daily DAG and the DAG that loads into DuckDB for some days, in this process, in real Airflow.
+Run the daily DAG and the DAG that loads into DuckDB for some days, then the report, in this process, in real Airflow.
 
 ``python -m demo.days DAY...``, with the environment variables of ``demo.place``. Writes a line of JSON for each change
 of a task's state to the file descriptor in ``DEMO_PROGRESS``; Airflow itself logs to stdout and stderr.
@@ -22,6 +22,8 @@ from demo.place import DAGS
 
 EACH_DAY = ["alloincognito_daily_calls", "alloincognito_load_duckdb"]
 """The DAGs that run for each day, in this order. A scheduler would start the second by the first one's event."""
+AT_THE_END = "alloincognito_report"
+"""The DAG that reads the whole table."""
 
 
 class Progress:
@@ -70,21 +72,22 @@ def main(days: list[str]) -> int:
         progress.report(ready=airflow.__version__)
         sys.path.insert(0, str(DAGS))
         modules = [importlib.import_module(name) for name in EACH_DAY]
+        report = importlib.import_module(AT_THE_END).dag
         for day in days:
+            start = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(modules[0].ZONE))
+            end = start + timedelta(days=1)
+            period = {"period_start": start.isoformat(), "period_end": end.isoformat()}
             for module in modules:
                 progress.watch(module.dag, day)
-                if not _run(module.dag, day, module.ZONE):
+                if not _run(module.dag, end, period):
                     return 1
-        # DAGs that read the whole table, once all days are in it, run here.
-    return 0
+        progress.watch(report, "all days")
+        return 0 if _run(report, end, {}) else 1
 
 
-def _run(dag: Any, day: str, zone: str) -> bool:
-    """Run a DAG for a day, by its params; return whether it succeeded."""
-    start = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone))
-    end = start + timedelta(days=1)
-    period = {"period_start": start.isoformat(), "period_end": end.isoformat()}
-    return str(dag.test(**{_date_argument(dag): end}, run_conf=period).state) == "success"
+def _run(dag: Any, date: datetime, params: dict[str, str]) -> bool:
+    """Run a DAG; return whether it succeeded."""
+    return str(dag.test(**{_date_argument(dag): date}, run_conf=params).state) == "success"
 
 
 def _date_argument(dag: Any) -> str:

@@ -37,6 +37,11 @@ class Place:
         return self.folder / "warehouse.duckdb"
 
     @property
+    def page(self) -> Path:
+        """The report that a browser shows."""
+        return self.folder / "report.html"
+
+    @property
     def truth(self) -> Path:
         """The sandbox's own list of the calls, written without HTTP."""
         return self.folder / "truth.jsonl"
@@ -70,5 +75,6 @@ class Place:
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "ALLOINCOGNITO_FILES": f"file://{self.files}",
             "ALLOINCOGNITO_WAREHOUSE": str(self.warehouse),
+            "ALLOINCOGNITO_REPORT": f"file://{self.page}",
             "ALLOINCOGNITO_FIRST_DAY": first_day,
         }

@@ -37,12 +37,12 @@ class Report:
         if "ready" in event:
             self._say(f"Airflow {event['ready']} lands and loads one day after the other:\n")
         elif event.get("state") == "running" and self._live:
-            self._say(f"  {event['day']}  {event['task']:<11} ...", end="\r")
+            self._say(f"  {event['day']:<10}  {event['task']:<11} ...", end="\r")
         elif event.get("state") == "success":
             result = _describe(event["task"], event["result"] or {})
-            self._say(f"  {event['day']}  {event['task']:<11} {result:<42} {event['seconds']:5.1f} s")
+            self._say(f"  {event['day']:<10}  {event['task']:<11} {result:<42} {event['seconds']:5.1f} s")
         elif event.get("state") == "failed":
-            self._say(f"  {event['day']}  {event['task']:<11} FAILED: {event['error']}")
+            self._say(f"  {event['day']:<10}  {event['task']:<11} FAILED: {event['error']}")
 
     def failed(self, code: int) -> None:
         """Print where to look when Airflow failed."""
@@ -60,6 +60,7 @@ class Report:
         for (day, direction), (calls, recordings, seconds) in talk_in_table(self._place).items():
             name = DIRECTIONS.get(direction, direction)
             self._say(f"  {day}  {name:<9} {calls:7,} {recordings:12,} {_duration(seconds):>12}")
+        self._say(f"\nThe calls as a page with charts, for a browser\n  {self._place.name(self._place.page)}")
         self._say(f"\nCompared with the sandbox's own list of these days ({self._place.name(self._place.truth)})")
         for check in checks:
             self._say(f"  {'equal' if check.equal else 'UNEQUAL'}: {check.what}")
@@ -87,6 +88,8 @@ def _describe(task: str, result: dict[str, Any]) -> str:
         return f"{result['fetched']:,} fetched, {result['skipped']:,} there before, {_size(result['bytes'])}"
     if task == "load":
         return f"{result['rows']:,} rows in the table"
+    if task == "report":
+        return "a page with charts"
     return "the day is over, its calls are in"
 
 

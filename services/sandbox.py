@@ -39,17 +39,17 @@ class RunningSandbox:
 @contextmanager
 def running_sandbox(settings: Mapping[str, Any]) -> Iterator[RunningSandbox]:
     """Run the sandbox on a free port of the loopback."""
-    process = subprocess.Popen([*PROGRAM, *_arguments(settings), "--port", "0"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise RuntimeError("The sandbox did not start. Its error is above.")
-        started = json.loads(line)
-        yield RunningSandbox(started["url"], process.pid, started["authorization_token"])
-    finally:
-        process.terminate()
-        process.wait()
+    command = [*PROGRAM, *_arguments(settings), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError("The sandbox did not start. Its error is above.")
+            started = json.loads(line)
+            yield RunningSandbox(started["url"], process.pid, started["authorization_token"])
+        finally:
+            process.terminate()
 
 
 def dump_truth(settings: Mapping[str, Any], start: str, end: str, file: Path) -> None:

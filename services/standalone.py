@@ -97,7 +97,7 @@ class Standalone:
                 return False
             return bool(health["metadatabase"]["status"] == health["scheduler"]["status"] == "healthy")
 
-        self.until(healthy, 180)
+        self.until(healthy, 300)
         self.log_in(self._session)
 
     @tenacity.retry(

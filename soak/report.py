@@ -25,7 +25,7 @@ BY_FAULT = {
 def report(minutes: float, runs: Runs, trouble: Trouble, growth: list[Growth], landed: Landed) -> int:
     """Print all, and return the exit code: 1 if a promise was not kept."""
     states = runs.states()
-    tasks = list(by_task(runs.tries(trouble.killed)))
+    tasks = list(by_task(runs.tries(trouble.killer.killed)))
     failed = [tries for tries in tasks if tries[-1].state == "failed"]
     faults = {id(tries): _faults_of(tries, trouble) for tries in failed}
     differences = [
@@ -41,7 +41,7 @@ def report(minutes: float, runs: Runs, trouble: Trouble, growth: list[Growth], l
         ("process", "MB at first", "MB at last", "open files at first", "at last"),
         [(one.role, *(f"{number:.0f}" for number in (*one.memory, *one.files))) for one in growth],
     )
-    print(f"{len(trouble.killed)} tasks were killed. {trouble.requests()} requests were received.")
+    print(f"{len(trouble.killer.killed)} tasks were killed. {trouble.requests()} requests were received.")
     for tries in failed:
         print(f"FAILED {' '.join(tries[-1].key)}: {', '.join(one.reason for one in tries)}; {faults[id(tries)] or '?'}")
     for difference in differences:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import psutil
 import requests
+
+from services.task_killer import TaskKiller
 
 BROKEN: tuple[dict[str, Any], ...] = (
     {"kind": "status", "status": 500},
@@ -39,8 +38,6 @@ DOWN = [{"kind": "status", "status": 503, "times": None}]
 DATA_METHODS = ("getcalllist", "getcallrecordfile", "getrequestresultbyhash")
 SLOW = (0.5, 2.5)
 LONGEST_RESPONSE = 5.0
-TASK = re.compile(r"airflow worker -- ([0-9a-f-]{36})\s*")
-"""The title of a process that runs a task instance."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +58,9 @@ class Trouble:
     """
 
     def __init__(self, sandbox: str, airflow: int) -> None:
-        self.killed: set[str] = set()
-        """The ids of the task instances that were killed."""
+        self.killer = TaskKiller(airflow)
         self.seen: list[Seen] = []
         self._admin = f"{sandbox}/_sandbox"
-        self._airflow = psutil.Process(airflow)
         self._session = requests.Session()
         self._session.trust_env = False
         self._last_request = 0
@@ -73,7 +68,7 @@ class Trouble:
         # The shortest and the longest interval of each.
         self._kinds: dict[Callable[[], object], tuple[float, float]] = {
             self._change_faults: (10, 20),
-            self._kill: (20, 30),
+            self.killer.kill_one: (20, 30),
             self._invalidate: (40, 90),
             self._change_pace: (10, 40),
             self._change_answer: (30, 60),
@@ -114,15 +109,6 @@ class Trouble:
         """Mostly a few percent of all requests fail; at times all of them do, or none does."""
         self._configure(faults=random.choices((FAULTY, DOWN, []), weights=(7, 1, 1))[0])
 
-    def _kill(self) -> None:
-        processes = self._airflow.children(recursive=True)
-        tasks = [(process, task) for process in processes if (task := task_of(process))]
-        if tasks:
-            process, task = random.choice(tasks)
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-                self.killed.add(task)
-
     def _invalidate(self) -> None:
         """Do as another program that makes a pair, or let the access token end: tasks then get 401."""
         self._call("POST", random.choice(("kill_pair", "kill_pair", "expire_access", "expire_pair")))
@@ -143,12 +129,3 @@ class Trouble:
         response = self._session.request(verb, f"{self._admin}/{path}", json=body, timeout=30)
         response.raise_for_status()
         return response.json() if response.content else None
-
-
-def task_of(process: psutil.Process) -> str | None:
-    """Return the id of the task instance that a process runs."""
-    try:
-        found = TASK.fullmatch(" ".join(process.cmdline()))
-    except psutil.Error:  # it has just ended
-        return None
-    return found[1] if found else None

@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ import duckdb
 import pyarrow.parquet
 import pytest
 from dag_runs import VARIABLE, Run, StartSandbox, run_dag
+from report_pages import data_in, seen
 
 from airflow_provider_alloincognito.assets import LandedPeriod, landed_periods
 from airflow_provider_alloincognito.compat import AIRFLOW_VERSION, DAG
@@ -376,3 +378,46 @@ def test_a_result_is_requested_and_fetched_by_its_hash(
     text = gzip.decompress((tmp_path / "files" / "months" / "2026-02.jsonl.gz").read_bytes())
     rows = [json.loads(line) for line in text.splitlines()]
     assert rows == sandbox.truth(datetime(2026, 2, 1, tzinfo=MOSCOW), datetime(2026, 3, 1, tzinfo=MOSCOW))
+
+
+def test_the_report_shows_what_was_loaded(example_sandbox: StartSandbox, load: Load, tmp_path: Path) -> None:
+    sandbox = example_sandbox()
+    end = DAY + timedelta(days=2)
+    for moment in (NEXT_DAY, end):
+        assert run_dag(dag_of(load("alloincognito_daily_calls")), moment).state == "success"
+    assert load_table(load("alloincognito_load_duckdb"), DAY, end).state == "success"
+    with duckdb.connect(str(tmp_path / "calls.duckdb")) as db:
+        db.execute("UPDATE recordings SET status = 'failed' WHERE date = '2026-03-04'")
+    run = run_dag(dag_of(load("alloincognito_report")), UNDATED, {"language": "ru"})
+    assert run.state == "success", run.errors
+    assert run.xcoms["report"] == f"{tmp_path.as_uri()}/files/report.html"
+    page = (tmp_path / "files" / "report.html").read_text()
+    charts = data_in(page)
+
+    truth = sandbox.truth(DAY, end)
+    starts = [datetime.fromisoformat(row["startTime"]) for row in truth]
+    days = ["2026-03-03", "2026-03-04"]
+    hours = charts["hours"]["data"][0]["z"]
+    assert {
+        (weekday, hour): hours[weekday][hour] for weekday in range(7) for hour in range(24) if hours[weekday][hour]
+    } == (Counter((start.weekday(), start.hour) for start in starts))
+    assert points(charts["outcomes"]) == Counter(
+        ({1: "исходящие", 2: "входящие"}[row["direction"]], "с ответом" if row["duration"] else "без ответа")
+        for row in truth
+    )
+    talk = {day: sum(row["duration"] for row in truth if row["startTime"].startswith(day)) / 3600 for day in days}
+    assert dict(zip(charts["talk"]["data"][0]["x"], charts["talk"]["data"][0]["y"], strict=True)) == talk
+    busiest = Counter(number for row in truth for number in (row["callerNumber"], row["calledNumber"])).most_common(10)
+    assert charts["numbers"]["data"][0]["x"] == [calls for _, calls in busiest]
+    recorded = [sum(row["startTime"].startswith(day) for row in truth if row["recordFileId"]) for day in days]
+    assert [bar["y"] for bar in charts["recordings"]["data"]] == [[recorded[0], 0], [0, recorded[1]]]
+    assert "Все дни на месте." in seen(page)
+    numbers = {number[-7:] for number in sandbox.phone_numbers(DAY, end)}
+    assert numbers
+    assert not [number for number in numbers if number in page]
+
+
+def points(chart: dict[str, Any]) -> dict[tuple[str, str], int]:
+    """Return the lengths of stacked bars by bar and part."""
+    parts = [(bar["name"], zip(bar["y"], bar["x"], strict=True)) for bar in chart["data"]]
+    return {(name, part): length for part, bars in parts for name, length in bars if length}
