@@ -205,6 +205,7 @@ class _Run:
         calls, recordings = module.calls, module.recordings
         calls.alloincognito_conn_id = recordings.alloincognito_conn_id = self.conn_id
         calls.numbers = [self.number] if self.number else None
+        recordings.on_error = "fail"  # the DAG would leave a recording's error to the manifest
         calls.poll_interval, calls.wait_timeout = QUICK["poll_interval"], QUICK["wait_timeout"]
         if not self.dialect.cut:
             calls.start_time_field = None
