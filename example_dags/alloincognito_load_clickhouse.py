@@ -36,7 +36,7 @@ SELECT name FROM system.tables
 WHERE database = currentDatabase() AND match(name, '^(calls|recordings)_loading_')
 AND extract(name, '[0-9]+') < {before:String}
 """
-BATCHES_A_REQUEST = 8
+BATCHES_A_REQUEST = 4
 
 
 @task
