@@ -146,7 +146,7 @@ def _recordings(files: Path, truth: Sandbox) -> Rows:
     """Return what the table of recordings is to hold, but for its status: a killed task fetches some of them twice."""
     rows = []
     for day in ALL_DAYS:
-        folder = (files / f"recordings/date={day}").as_uri()
+        folder = f"file://{files}/recordings/date={day}"
         for one in {row["recordFileId"] for row in _truth_of(day, truth)} - {None}:
             content = truth.recording(one)
             found = {"date": day, "record_file_id": one, "path": f"{folder}/{one}.mp3", "bytes": len(content)}
