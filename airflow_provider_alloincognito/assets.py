@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.operators.period import INTERVAL, moment, period_name, whole_days
+from airflow_provider_alloincognito.scrubbing import scrub
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import Asset, Context
@@ -82,8 +83,8 @@ def landed_periods(context: Context, files: Target, zone: ZoneInfo | str | None 
     :param files: the root folder of the daily DAG, ``FILES``. A run by hand, with the params ``period_start`` and
         ``period_end``, gets the days of that period that have landed there.
     :param zone: the API's, for params and partition keys; default that of the Connection ``alloincognito_default``.
-    :raises AlloincognitoQueryError: if neither events, partition key nor params say what has landed, or nothing of the
-        params' period has.
+    :raises AlloincognitoQueryError: if neither events, partition key nor params say what has landed, the key is not a
+        day, or nothing of the params' period has landed.
     """
     from airflow_provider_alloincognito.compat import partition_key, triggering_events
 
@@ -92,7 +93,7 @@ def landed_periods(context: Context, files: Target, zone: ZoneInfo | str | None 
         return [one for one in _in_order([_of_event(extra) for extra in events]) if not _is_for_another_run(one, key)]
     zone = ZoneInfo(zone) if isinstance(zone, str) else zone or _zone_of_connection()
     if key:
-        return [_of_day(date.fromisoformat(key), files, zone)]
+        return [_of_key(key, files, zone)]
     params: Any = context.get("params") or {}
     if not any(params.get(name) for name in INTERVAL):
         raise AlloincognitoQueryError(
@@ -125,6 +126,16 @@ def _in_order(periods: list[LandedPeriod]) -> list[LandedPeriod]:
         return by_time
     last = {(one.start, one.end): index for index, one in enumerate(periods)}
     return sorted(by_time, key=lambda one: last[one.start, one.end])
+
+
+def _of_key(key: str, files: Target, zone: ZoneInfo) -> LandedPeriod:
+    try:
+        return _of_day(date.fromisoformat(key), files, zone)
+    except ValueError:
+        raise AlloincognitoQueryError(
+            f"The run's partition key {scrub(repr(key))} is not a day such as '2026-03-01', and no event says which "
+            "period has landed. Trigger the DAG with the params period_start and period_end instead, without a key."
+        ) from None
 
 
 def _of_day(day: date, files: Target, zone: ZoneInfo) -> LandedPeriod:

@@ -138,6 +138,12 @@ def test_a_run_with_a_partition_key_gets_that_day(tmp_path: Path) -> None:
     assert found.calls == f"{tmp_path.as_uri()}/calls/date=2026-03-01/calls.parquet"
 
 
+def test_a_partition_key_that_is_no_day_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    context: Any = {"dag_run": SimpleNamespace(partition_key="2026-03-03T08-00-00_2026-03-03T20-00-00")}
+    with pytest.raises(AlloincognitoQueryError, match=r"partition key .* is not a day .* period_start"):
+        landed_periods(context, tmp_path.as_uri(), MOSCOW)
+
+
 @pytest.mark.parametrize(
     "context", [{}, by_hand(None, None), {EVENTS: {"other": [SimpleNamespace(extra={}, timestamp=1)]}}]
 )
