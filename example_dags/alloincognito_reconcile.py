@@ -176,7 +176,8 @@ def alarm(asked: Sequence[dict[str, str]], differences: Sequence[dict[str, Any]]
 
     days_asked = [one["period_start"][:10] for one in asked]
     of_interest = days_asked if context["params"]["period_end"] else days_asked[-1:]
-    these = {date.fromisoformat(day) for day in [*of_interest, *(one["day"] for one in differences)]}
+    differed = [one["day"] for one in differences if is_different(one)]
+    these = {date.fromisoformat(day) for day in [*of_interest, *differed]}
     if not these:
         return
     first, after = min(these) - timedelta(weeks=WEEKS), max(these) + timedelta(days=1)

@@ -19,6 +19,8 @@ from airflow_provider_alloincognito.landing.stores.targets import Target, child,
 
 FAR = 2
 """A count is far from its weekday's median if one is more than so many times the other."""
+SMALL = 5
+"""A difference of fewer calls is chance: in a small office, one call on a Sunday and three on the next."""
 FEWEST_WEEKDAYS = 3
 """A median of fewer other days says nothing."""
 FILES_AT_A_TIME = 16
@@ -56,13 +58,17 @@ class DayCoverage:
 
     @property
     def is_short(self) -> bool:
-        """Whether there are fewer than half as many calls as is usual on this weekday."""
-        return self.calls is not None and self.usual is not None and self.calls * FAR < self.usual
+        """Whether there are fewer than half as many calls as is usual on this weekday, and at least 5 fewer."""
+        if self.calls is None or self.usual is None:
+            return False
+        return self.calls * FAR < self.usual and self.usual - self.calls >= SMALL
 
     @property
     def is_unusual(self) -> bool:
-        """Whether there are fewer than half or more than twice as many calls as is usual on this weekday."""
-        return self.is_short or bool(self.calls and self.usual and self.calls > self.usual * FAR)
+        """Whether there are fewer than half or more than twice as many calls as is usual, and not by chance."""
+        if self.is_short or not (self.calls and self.usual):
+            return self.is_short
+        return self.calls > self.usual * FAR and self.calls - self.usual >= SMALL
 
 
 def read_coverage(

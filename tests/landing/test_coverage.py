@@ -122,6 +122,10 @@ def counts(*calls: int | None) -> list[DayCoverage]:
         (counts(100, 110, None, 0), [], []),  # too few to tell
         (counts(0, 0, 0, 0), [], []),
         (counts(0, 0, 0, 5), [], []),
+        (counts(1, 1, 1, 5), [], []),  # a small office
+        (counts(4, 4, 4, 0), [], []),
+        (counts(1, 1, 1, 6), [], [3]),
+        (counts(5, 5, 5, 0), [3], [3]),
         (counts(100, 0, 100, 0, 100, 100), [1, 3], [1, 3]),
     ],
 )

@@ -374,9 +374,10 @@ def test_the_alarm_names_the_day_and_both_numbers(place: Place) -> None:
     asked = [{"period_start": f"{day}T00:00:00+03:00"} for day in (DAY, NEXT_DAY)]
     alarm(asked[:0], [], params={"period_end": None})
     alarm(asked, [], params={"period_end": None})  # not again every day
+    alarm(asked, [{**NOTHING, "day": str(DAY), "failed": 1}], params={"period_end": None})
     for these, differences, end in (
         (asked[:1], [], None),
-        (asked, [{"day": str(DAY), "kept": 0}], None),
+        (asked, [{**NOTHING, "day": str(DAY), "changed": 1}], None),
         (asked, [], "x"),
     ):
         with pytest.raises(AirflowFailException, match="2026-03-03 has 4 calls, and a Tuesday usually 11"):
