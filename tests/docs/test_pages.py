@@ -15,6 +15,8 @@ from blocks import DOCS, REPOSITORY, TRANSLATED, Block, blocks, pages
 
 EVERY = [block for page in pages() for block in blocks(page)]
 IN_BOTH = ["index.md", "tutorial.md", *(str(page.relative_to(DOCS)) for page in sorted(DOCS.glob("howto/*.md")))]
+# What a block of docs/examples.md takes from a file.
+INCLUDED = re.compile(r'--8<-- "example_dags/([\w.]+)"')
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -65,10 +67,16 @@ def test_configuration_is_valid(block: Block) -> None:
     configparser.ConfigParser(interpolation=None).read_string(block.text)
 
 
-@pytest.mark.parametrize("block", of("sql"), ids=str)
+@pytest.mark.parametrize("block", [block for block in of("sql") if not INCLUDED.match(block.text)], ids=str)
 def test_sql_is_valid(block: Block) -> None:
     with duckdb.connect() as db:
         assert db.extract_statements(block.text)
+
+
+def test_the_page_of_examples_has_every_example() -> None:
+    shown = [name for block in EVERY if block.page == "docs/examples.md" for name in INCLUDED.findall(block.text)]
+    there = [path.name for path in (REPOSITORY / "example_dags").iterdir() if path.suffix in (".py", ".sql")]
+    assert sorted(shown) == sorted(there)
 
 
 def test_the_page_of_commands_is_up_to_date() -> None:
