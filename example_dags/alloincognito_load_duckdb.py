@@ -54,7 +54,7 @@ def locked_warehouse() -> Any:
 
 def replace(db: Any, period: LandedPeriod) -> int:
     """Replace a period's calls and recordings, all or nothing; return the number of calls."""
-    from airflow_provider_alloincognito.landing.reading import read_calls, read_recordings
+    from airflow_provider_alloincognito.landing.reading import read_calls, read_recordings, without_rows
 
     last_day = (period.end - timedelta(microseconds=1)).date()
     values = {
@@ -66,8 +66,9 @@ def replace(db: Any, period: LandedPeriod) -> int:
     db.register("landed_calls", read_calls(period.calls, COLUMNS, ZoneInfo(ZONE)))
     db.register("landed_recordings", read_recordings(period.manifest, period.start.date()))
     db.begin()
-    for statement in db.extract_statements(SQL.read_text()):
-        db.execute(statement, {name: values[name] for name in statement.named_parameters})
+    with without_rows():
+        for statement in db.extract_statements(SQL.read_text()):
+            db.execute(statement, {name: values[name] for name in statement.named_parameters})
     db.commit()
     ((rows,),) = db.execute(
         "SELECT count(*) FROM calls WHERE started_at >= ? AND started_at < ?", [period.start, period.end]

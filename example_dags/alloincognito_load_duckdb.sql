@@ -2,7 +2,7 @@
 -- Columns that you add to FIELDS in the daily DAG are to be added here, and to tables that exist by ALTER TABLE.
 CREATE TABLE IF NOT EXISTS calls (
     date DATE NOT NULL,  -- the day of started_at in the API's time zone
-    row_key TEXT,
+    row_key TEXT NOT NULL,
     call_id TEXT,
     started_at TIMESTAMP WITH TIME ZONE NOT NULL,
     direction TEXT,

@@ -69,6 +69,8 @@ def copy(cursor: Any, table: str, batches: pyarrow.RecordBatchReader) -> int:
     """Append batches to a table, and return the number of their rows."""
     import pyarrow.csv
 
+    from airflow_provider_alloincognito.landing.reading import without_rows
+
     columns = ", ".join(f'"{name}"' for name in batches.schema.names)
     statement = f"COPY {table} ({columns}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')"
     rows = 0
@@ -77,11 +79,12 @@ def copy(cursor: Any, table: str, batches: pyarrow.RecordBatchReader) -> int:
         pyarrow.csv.write_csv(batch, file, pyarrow.csv.WriteOptions(include_header=False))
         # PostgreSQL's texts cannot hold the character NUL: U+FFFD takes its place.
         lines = file.getvalue().replace(b"\0", "\ufffd".encode())
-        if hasattr(cursor, "copy"):  # psycopg 3
-            with cursor.copy(statement) as stream:
-                stream.write(lines)
-        else:  # psycopg2
-            cursor.copy_expert(statement, io.BytesIO(lines))
+        with without_rows():
+            if hasattr(cursor, "copy"):  # psycopg 3
+                with cursor.copy(statement) as stream:
+                    stream.write(lines)
+            else:  # psycopg2
+                cursor.copy_expert(statement, io.BytesIO(lines))
         rows += batch.num_rows
     return rows
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -15,12 +16,13 @@ from landing_samples import batches_of
 from airflow_provider_alloincognito.compat import ObjectStoragePath
 from airflow_provider_alloincognito.errors import (
     AlloincognitoFormatError,
+    AlloincognitoLandingError,
     AlloincognitoTargetError,
 )
 from airflow_provider_alloincognito.landing.calls import land_calls
 from airflow_provider_alloincognito.landing.layout import Layout
 from airflow_provider_alloincognito.landing.manifest import ManifestLine, encode_line
-from airflow_provider_alloincognito.landing.reading import read_calls, read_recordings
+from airflow_provider_alloincognito.landing.reading import read_calls, read_recordings, without_rows
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 COLUMNS = {"started_at": "startTime", "caller": "callerNumber", "seconds": "duration", "more": "missing"}
@@ -129,6 +131,14 @@ def test_a_manifest_that_does_not_exist_has_no_rows(tmp_path: Path) -> None:
     reader = read_recordings(tmp_path / "manifest.jsonl", date(2026, 3, 3))
     assert reader.read_all().num_rows == 0
     assert "record_file_id" in reader.schema.names
+
+
+def test_the_error_of_a_database_shows_no_number() -> None:
+    wanted = "has not taken the rows .*INT64.* land its day again"
+    with duckdb.connect() as db, pytest.raises(AlloincognitoLandingError, match=wanted) as caught, without_rows():
+        db.execute("SELECT '+7 916 000-00-01'::BIGINT")
+    assert "916" not in str(caught.value)
+    assert caught.value.__suppress_context__
 
 
 def test_the_layout_of_the_daily_dag(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from datetime import timedelta
 
@@ -234,6 +235,29 @@ def test_every_type_with_nulls(loader: Loader) -> None:
     day = land(loader.files, start, end, calls, names)
     loader.load(day.period)
     assert_holds(loader, day)
+
+
+def test_a_refused_row_is_not_shown(loader: Loader) -> None:
+    start, end = day_of(DAY)
+    calls = made_calls(start, end, 3)
+    numbers = pyarrow.array(["79160000000", "+7 916 000-00-01", None])
+    at = calls.schema.get_field_index("talk_seconds")
+    day = land(loader.files, start, end, calls.set_column(at, "talk_seconds", numbers))
+    outcome = loader.start(day.period).wait()
+    assert "The warehouse has not taken the rows" in outcome.error
+    assert "land its day again" in outcome.error
+    assert not re.search(r"7916|\+7|000-00-01", outcome.error)
+
+
+def test_a_file_that_landed_without_keys_is_refused(loader: Loader) -> None:
+    start, end = day_of(DAY)
+    calls = made_calls(start, end, 3)
+    keys = pyarrow.nulls(3, pyarrow.string())
+    day = land(loader.files, start, end, calls.set_column(0, "row_key", keys))
+    outcome = loader.start(day.period).wait()
+    assert "row_key" in outcome.error
+    assert "land its day again" in outcome.error
+    assert not re.search("7916|7926", outcome.error)
 
 
 def test_times_are_exact(loader: Loader) -> None:
