@@ -18,6 +18,8 @@ from services.ports import free_port
 
 EXAMPLES = Path(__file__).parents[1] / "example_dags"
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
+# One process of the API server answers all, also the tasks' requests, on a busy machine.
+REQUEST_SECONDS = 120
 
 
 class Standalone:
@@ -83,7 +85,7 @@ class Standalone:
 
     def log_in(self, session: requests.Session) -> None:
         """Authenticate a session."""
-        token = session.get(f"{self.url}/auth/token", timeout=30).json()["access_token"]
+        token = session.get(f"{self.url}/auth/token", timeout=REQUEST_SECONDS).json()["access_token"]
         session.headers["Authorization"] = f"Bearer {token}"
 
     def wait_until_healthy(self) -> None:
@@ -109,13 +111,15 @@ class Standalone:
     )
     def call(self, verb: str, path: str, body: Any = None, *, root: str | None = None) -> Any:
         """Call the API server, and return the response; the API of its UI is under the root ``ui``."""
-        response = self._session.request(verb, f"{self.url}/{root or self.root}/{path}", json=body, timeout=30)
+        response = self._session.request(
+            verb, f"{self.url}/{root or self.root}/{path}", json=body, timeout=REQUEST_SECONDS
+        )
         assert response.ok, response.text
         return response.json() if response.content else None
 
     def text_of(self, path: str) -> str:
         """Return a response of the API server as text."""
-        return self._session.get(f"{self.url}/{self.root}/{path}", timeout=30).text
+        return self._session.get(f"{self.url}/{self.root}/{path}", timeout=REQUEST_SECONDS).text
 
     def until(self, moment: Callable[[], bool], seconds: float) -> None:
         """Wait until ``moment()`` is true, at most so many seconds."""

@@ -85,18 +85,17 @@ def daily_runs(standalone: Standalone, standalone_sandbox: Sandbox) -> Ran:
     standalone.until(lambda: succeeded(standalone) >= DAYS, 180)
     pairs = [rotation.by for rotation in sandbox.rotations[made:]]
 
-    # Errors that quote numbers, rejections that quote tokens, and a recording that fails: a retry succeeds each time.
+    # Errors that quote numbers, rejections that quote tokens, recordings to fetch again: the run succeeds.
     sandbox.add_fault("error", method="getcalllist")
     sandbox.add_fault("error", method="getcallrecordfile")
     sandbox.expire_access()
+    for mp3 in sorted((standalone.home / "alloincognito" / "recordings" / f"date={first.date()}").glob("*.mp3"))[:2]:
+        mp3.unlink()
     again = standalone.call(
         "POST",
         f"dags/{DAG_ID}/dagRuns",
         {"dag_run_id": "trouble", "logical_date": (first + timedelta(hours=36)).isoformat()},
     )
-    for folder in (standalone.home / "alloincognito" / "recordings").iterdir():
-        for mp3 in sorted(folder.glob("*.mp3"))[:2]:
-            mp3.unlink()
     assert again["dag_run_id"] == "trouble"
     standalone.until(lambda: standalone.run_states(DAG_ID)["trouble"] in ("success", "failed"), 120)
     assert standalone.run_states(DAG_ID)["trouble"] == "success"
@@ -193,6 +192,16 @@ def returned_by(standalone: Standalone, dag_id: str, task_id: str) -> list[Any]:
     return returned
 
 
+def test_a_run_by_hand_loads_the_days_of_its_period(standalone: Standalone, daily_runs: Ran) -> None:
+    last = daily_runs.first + timedelta(days=DAYS)
+    ends = {"period_start": str(daily_runs.first.date()), "period_end": str(last.date())}
+    by_hand = {"dag_run_id": "by_hand", "logical_date": None, "conf": ends}
+    standalone.call("POST", f"dags/{LOAD_ID}/dagRuns", by_hand)
+    standalone.until(lambda: standalone.run_states(LOAD_ID)["by_hand"] in ("success", "failed"), 120)
+    path = f"dags/{LOAD_ID}/dagRuns/by_hand/taskInstances/load/xcomEntries/return_value"
+    assert standalone.call("GET", path)["value"]["periods"] == DAYS
+
+
 def test_openlineage_learns_what_has_landed_and_no_number(
     standalone: Standalone, standalone_sandbox: Sandbox, daily_runs: Ran
 ) -> None:
@@ -215,8 +224,11 @@ def test_openlineage_learns_what_has_landed_and_no_number(
     assert {one["namespace"] for one in of_task["calls"][0]["inputs"]} == {standalone_sandbox.url}
 
     folder = standalone.home / "alloincognito" / "recordings" / calls.parent.name
-    files = output_of(of_task["recordings"], str(folder))["outputFacets"]["outputStatistics"]["fileCount"]
-    assert files == len(list(folder.glob("*.mp3")))
+    outputs = [one for event in of_task["recordings"] for one in event["outputs"] if one["name"] == str(folder)]
+    files = [one["outputFacets"]["outputStatistics"]["fileCount"] for one in outputs]
+    recorded = sum(bool(row["recordFileId"]) for row in truth)
+    assert files[0] == recorded
+    assert files[-1] == len(list(folder.glob("*.mp3")))  # of the run with errors, which may have left one out
     inputs = [one["name"] for event in of_task["recordings"] for one in event["inputs"]]
     assert {"/api/v1/request/getcallrecordfile", f"{calls}"} <= set(inputs)
 
