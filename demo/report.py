@@ -90,6 +90,8 @@ def _describe(task: str, result: dict[str, Any]) -> str:
         return f"{result['rows']:,} rows in the table"
     if task == "report":
         return "a page with charts"
+    if task == "alarm":
+        return "no cause for it, recordings are there"
     return "the day is over, its calls are in"
 
 

@@ -6,7 +6,8 @@ Needs the Connection `alloincognito_default`. Set the names of your server's fie
 A run covers one whole day, in the zone `ZONE`. Running it again gives the same files. To fetch another day, trigger the
 DAG and fill in *Period start* and *Period end*.
 
-Each run starts the DAGs that load the day into a warehouse, such as `alloincognito_load_duckdb`.
+Each run starts the DAGs that load the day into a warehouse, such as `alloincognito_load_duckdb`. `alarm` fails if none
+of the day's recordings could be fetched.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from airflow_provider_alloincognito.compat import DAG, task
+from airflow_provider_alloincognito.compat import DAG, AirflowFailException, task
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
     AlloincognitoRecordingOperator,
@@ -73,6 +74,18 @@ def settled(params: dict[str, Any], data_interval_end: datetime | None = None) -
     return datetime.now(UTC) >= data_interval_end + SETTLING_TIME
 
 
+@task(retries=0)
+def alarm(landed: dict[str, Any]) -> None:
+    """Fail if recordings were wanted and none could be fetched: few failures may be theirs, all are not."""
+    if landed["failed"] and not landed["fetched"] + landed["skipped"]:
+        raise AirflowFailException(
+            f"None of the {landed['failed']:,} recordings could be fetched. The calls have landed, and are loaded all "
+            f"the same. The reason of each recording is in the manifest, {landed['manifest']}. If it is the "
+            "Connection, such as its record_file_path, set it right. Then clear the task recordings, which fetches "
+            "them and has the day loaded again."
+        )
+
+
 with DAG(
     dag_id="alloincognito_daily_calls",
     doc_md=__doc__,
@@ -105,9 +118,10 @@ with DAG(
         record_file_id_field=FIELDS["record_file_id"],
         output_path=f"{FILES}/recordings/date={{{{ period }}}}",
         keep_file_names=not PROTECT,
-        # What could not be fetched is in the manifest, and keeps no call from the warehouse.
+        # What could not be fetched is in the manifest, and keeps no call from the warehouse. See `alarm`.
         on_error="skip",
         # On Airflow 3.3, a run of the DAGs that load for each day.
         partition_by_day=True,
     )
     settled() >> calls
+    alarm(recordings.output)

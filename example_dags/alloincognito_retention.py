@@ -30,6 +30,12 @@ RECORDINGS_DAYS = 180
 # alloincognito_load_duckdb.
 WAREHOUSES = json.loads(os.environ.get("ALLOINCOGNITO_WAREHOUSES", '["duckdb"]'))
 
+# Whether a table is there: 1 or 0.
+EXISTS = {
+    "duckdb": "SELECT count(*) FROM information_schema.tables WHERE table_name = '{table}'",
+    "postgres": "SELECT count(to_regclass('{table}'))",
+    "clickhouse": "EXISTS TABLE {table}",
+}
 # PostgreSQL: the partitions of a table, and the day on which each ends.
 PARTITIONS = """
 SELECT child.oid::regclass::text, substring(pg_get_expr(child.relpartbound, child.oid) FROM 'TO \\(''([0-9-]+)''\\)')
@@ -101,6 +107,9 @@ def delete_rows(name: str) -> dict[str, int]:
 
 def delete_old(warehouse: Warehouse, table: str, before: date) -> int:
     """Delete the rows of a table from before a day, and return how many they were."""
+    ((exists,),) = warehouse.read(EXISTS[warehouse.kind].format(table=table))
+    if not exists:  # nothing has been loaded so far
+        return 0
     old = f"{table} WHERE date < '{before}'"
     ((rows,),) = warehouse.read(f"SELECT count(*) FROM {old}")
     if warehouse.kind == "clickhouse":  # a day is a partition

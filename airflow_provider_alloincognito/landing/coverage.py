@@ -11,11 +11,11 @@ from datetime import date, timedelta
 from functools import partial
 from statistics import median
 
-from airflow_provider_alloincognito.errors import AlloincognitoFormatError, AlloincognitoTargetError
-from airflow_provider_alloincognito.landing.formats import count_rows, file_format_of
-from airflow_provider_alloincognito.landing.layout import Layout
+from airflow_provider_alloincognito.errors import AlloincognitoTargetError
+from airflow_provider_alloincognito.landing.formats import count_rows
+from airflow_provider_alloincognito.landing.layout import PREFIX, Layout
 from airflow_provider_alloincognito.landing.manifest import read_manifest
-from airflow_provider_alloincognito.landing.stores.targets import Target, child, explain_store_errors, size_of, store_of
+from airflow_provider_alloincognito.landing.stores.targets import Target, explain_store_errors, size_of, store_of
 
 FAR = 2
 """A count is far from its weekday's median if one is more than so many times the other."""
@@ -85,7 +85,9 @@ def read_coverage(
     :raises AlloincognitoTargetError: if the store cannot be read.
     """
     layout = Layout(files)
-    look_at = partial(_look_at, layout, _files_of_calls(layout), _periods_with_recordings(layout) if recordings else ())
+    look_at = partial(
+        _look_at, layout, dict(layout.landed_calls()), _periods_with_recordings(layout) if recordings else ()
+    )
     days = [first + timedelta(days=number) for number in range((after - first).days)]
     with ThreadPoolExecutor(threads, thread_name_prefix="coverage") as pool:
         found = list(pool.map(look_at, days))
@@ -124,24 +126,9 @@ def _with_recordings(day: DayCoverage, manifest: Target) -> DayCoverage:
     return replace(day, wanted=counts.total(), failed=counts["failed"])
 
 
-def _files_of_calls(layout: Layout) -> dict[str, Target]:
-    """Return the file of calls of each period, by one listing where the store can list a whole tree."""
-    fs, folder = store_of(layout.calls("").parent.parent)
-    found: dict[str, Target] = {}
-    with explain_store_errors(folder, "read"):
-        fs.invalidate_cache()  # other processes write there
-        for path in sorted(fs.find(folder)):
-            *_, period, name = path.split("/")
-            with suppress(AlloincognitoFormatError):  # other files, which are none of calls
-                if name.startswith("calls.") and file_format_of(name):
-                    period = period.removeprefix("date=")
-                    found[period] = child(layout.calls(period).parent, name)
-    return found
-
-
 def _periods_with_recordings(layout: Layout) -> set[str]:
     """Return the periods that have a folder of recordings. What is in them is not listed: it may be millions."""
     fs, folder = store_of(layout.recordings("").parent)
     with suppress(FileNotFoundError), explain_store_errors(folder, "read", FileNotFoundError):
-        return {path.rstrip("/").rpartition("/")[2].removeprefix("date=") for path in fs.ls(folder, detail=False)}
+        return {path.rstrip("/").rpartition("/")[2].removeprefix(PREFIX) for path in fs.ls(folder, detail=False)}
     return set()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from airflow_provider_alloincognito.errors import AlloincognitoFormatError
+from airflow_provider_alloincognito.landing.formats import file_format_of
 from airflow_provider_alloincognito.landing.stores.targets import Target, explain_store_errors, store_of
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import ObjectStoragePath
 
+CALLS = "calls"
 CALLS_FILE = "calls.parquet"
+PREFIX = "date="
 
 
 @dataclass(frozen=True)
@@ -29,11 +35,11 @@ class Layout:
 
     def calls(self, period: str) -> ObjectStoragePath:
         """Return the file of a period's calls."""
-        return self._root / "calls" / f"date={period}" / CALLS_FILE
+        return self._root / CALLS / f"{PREFIX}{period}" / CALLS_FILE
 
     def recordings(self, period: str) -> ObjectStoragePath:
         """Return the folder of a period's recordings."""
-        return self._root / "recordings" / f"date={period}"
+        return self._root / "recordings" / f"{PREFIX}{period}"
 
     def manifest(self, period: str) -> ObjectStoragePath:
         """Return the manifest of a period's recordings."""
@@ -45,22 +51,44 @@ class Layout:
 
         :raises AlloincognitoTargetError: if the store cannot be read.
         """
-        fs, folder = store_of(self._root / "calls")
-        found = []
-        with explain_store_errors(folder, "read"):
+        days = (day_of(period) for period, path in self.landed_calls() if path.name == CALLS_FILE)
+        return sorted(day for day in days if day is not None)
+
+    def landed_calls(self) -> Iterator[tuple[str, ObjectStoragePath]]:
+        """
+        Yield the period of each file of calls, and the file, whatever its format.
+
+        By one listing where the store can list a whole tree.
+
+        :raises AlloincognitoTargetError: if the store cannot be read.
+        """
+        folder = self._root / CALLS
+        fs, key = store_of(folder)
+        with explain_store_errors(key, "read"):
             fs.invalidate_cache()  # other processes write there
-            for path in fs.glob(f"{folder}/date=*/{CALLS_FILE}"):
-                name = path.split("/")[-2].removeprefix("date=")
-                try:
-                    day = date.fromisoformat(name)
-                except ValueError:  # a month, or another period
-                    continue
-                if str(day) == name:  # fromisoformat takes other forms, too
-                    found.append(day)
-        return sorted(found)
+            paths = sorted(fs.find(key))
+        for path in paths:
+            *_, parent, period, name = path.split("/")
+            if parent == CALLS and period.startswith(PREFIX) and is_calls_file(name):
+                yield period.removeprefix(PREFIX), folder / period / name
 
     @property
     def _root(self) -> ObjectStoragePath:
         from airflow_provider_alloincognito.compat import ObjectStoragePath
 
         return ObjectStoragePath(self.files)
+
+
+def day_of(period: str) -> date | None:
+    """Return the day that a period is, by its name; None if it is not a day."""
+    with suppress(ValueError):
+        day = date.fromisoformat(period)
+        return day if str(day) == period else None  # fromisoformat takes other forms, too
+    return None
+
+
+def is_calls_file(name: str) -> bool:
+    """Return whether a file of that name, in a folder with calls, is one that landed."""
+    with suppress(AlloincognitoFormatError):
+        return name.startswith("calls.") and bool(file_format_of(name))
+    return False

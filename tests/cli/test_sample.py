@@ -24,7 +24,8 @@ from airflow_provider_alloincognito.sandbox import Sandbox
 Cli = Callable[..., Ran]
 StartSandbox = Callable[..., Sandbox]
 
-BUSY: dict[str, Any] = {"calls_per_day": 3000}
+# At weekends as well. At night there are few calls for all that.
+BUSY: dict[str, Any] = {"calls_per_day": 3000, "daily_variation": False}
 RENAMED = {
     "callId": "nomer_zvonka",
     "startTime": "data_nachala",
@@ -147,6 +148,16 @@ def test_a_quiet_hour_is_not_the_end(cli: Cli, connected_sandbox: StartSandbox) 
     ran = cli("sample", *PRINT)
     assert "No calls from" in ran.out
     assert "Fields of a row" in ran.out
+
+
+def test_few_calls_at_night_are_not_the_end(cli: Cli, connected_sandbox: StartSandbox) -> None:
+    hours_ahead = (3 - datetime.now(UTC).hour + 11) % 24 - 11  # it is after three o'clock there
+    zone = f"Etc/GMT{-hours_ahead:+}"
+    connected_sandbox({"timezone": zone}, **BUSY)
+    assert "Few calls (" in cli("sample", *PRINT).out
+    ran = cli("sample", *PRINT, "-o", "json")
+    assert ran.document["answer"]["rows"] > 50
+    assert ran.document["proposal"]["fields"].keys() == FIELDS.keys()
 
 
 def test_a_server_without_calls(cli: Cli, connected_sandbox: StartSandbox) -> None:

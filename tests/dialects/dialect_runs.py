@@ -19,7 +19,6 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pendulum
-import pytest
 from dag_runs import one_task_dag, run_dag
 from loading import load_into_duckdb
 from switches import Answer
@@ -322,14 +321,16 @@ def daily_dag(folder: Path, fields: Mapping[str, str]) -> ModuleType:
     mapping = source[start:end]
     for ours, theirs in fields.items():
         mapping = mapping.replace(f': "{ours}"', f': "{theirs}"')
+    source = source[:start] + mapping + source[end:]
+    # In the file: other threads may be reading the environment.
+    line = next(line for line in source.splitlines() if line.startswith("FILES = "))
     path = folder / "daily.py"
-    path.write_text(source[:start] + mapping + source[end:])
+    path.write_text(source.replace(line, f"FILES = {f'{folder.as_uri()}/files'!r}"))
     spec = importlib.util.spec_from_file_location(f"daily_{next(_numbers)}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    with _importing, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ALLOINCOGNITO_FILES", f"{folder.as_uri()}/files")
+    with _importing:  # the DAG that is being made is one for all threads
         spec.loader.exec_module(module)
     return module
 

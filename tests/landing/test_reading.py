@@ -156,3 +156,10 @@ def test_the_days_that_have_landed(tmp_path: Path) -> None:
         path.touch()
     (tmp_path / "calls" / "date=2026-03-05").mkdir()
     assert layout.days() == [date(2026, 3, 3), date(2026, 3, 4)]
+
+
+def test_a_copy_in_a_folder_of_another_name_has_not_landed(tmp_path: Path) -> None:
+    for folder in ("date=2026-03-03", "old/date=2026-03-04", "copy of 2026-03-05"):
+        (tmp_path / "calls" / folder).mkdir(parents=True)
+        (tmp_path / "calls" / folder / "calls.parquet").touch()
+    assert Layout(tmp_path.as_uri()).days() == [date(2026, 3, 3)]

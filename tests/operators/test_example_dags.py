@@ -258,6 +258,19 @@ def test_a_recording_that_fails_keeps_no_call_from_the_table(
     assert [row[2] for row in recordings_table(tmp_path)].count("failed") == 1
 
 
+def test_an_alarm_if_no_recording_can_be_fetched(example_sandbox: StartSandbox, load: Load, tmp_path: Path) -> None:
+    sandbox = example_sandbox()
+    sandbox.add_fault("error", method="getcallrecordfile", code=1742, times=100)
+    daily = load("alloincognito_daily_calls")
+    run = run_dag(dag_of(daily), NEXT_DAY)
+    assert (run.states["recordings"], run.states["alarm"], run.tries["alarm"]) == ("success", "failed", 1)
+    assert run.xcoms["recordings"]["manifest"] in str(run.error)
+    assert f"None of the {run.xcoms['recordings']['failed']} recordings" in str(run.error)
+    assert load_table(load("alloincognito_load_duckdb")).xcoms["load"]["rows"] == len(sandbox.truth(DAY, NEXT_DAY))
+    sandbox.clear_faults()
+    assert run_dag(dag_of(daily), NEXT_DAY).state == "success"
+
+
 def test_two_loads_at_once_and_one_that_is_killed_leave_the_table_right(
     example_sandbox: StartSandbox, load: Load, tmp_path: Path
 ) -> None:

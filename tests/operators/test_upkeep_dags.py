@@ -140,6 +140,12 @@ def test_retention_deletes_what_is_past_its_age(load: Import, tmp_path: Path) ->
     assert again.xcoms["delete_rows_duckdb"] == {"calls": 0, "recordings": 0}
 
 
+def test_retention_has_nothing_to_do_before_the_first_load(load: Import) -> None:
+    run = run_dag(load("alloincognito_retention").dag, UNDATED)
+    assert run.state == "success", run.errors
+    assert run.xcoms["delete_rows_duckdb"] == {"calls": 0, "recordings": 0}
+
+
 def erase(load: Import, tmp_path: Path, request: str = "DSR-2026-17") -> Run:
     numbers = tmp_path / "numbers.txt"
     numbers.write_text(f"{FORMS[1]}\n")

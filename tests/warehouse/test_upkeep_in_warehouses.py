@@ -38,7 +38,7 @@ def load(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> Import:
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("ALLOINCOGNITO_FILES", f"file://{loader.files}")
     monkeypatch.setenv("ALLOINCOGNITO_WAREHOUSES", json.dumps([NAMES[loader.warehouse.name]]))
-    for path in EXAMPLES.glob("alloincognito_*"):
+    for path in EXAMPLES.glob("alloincognito_*.*"):
         shutil.copy(path, loader.dags)
         monkeypatch.delitem(sys.modules, path.stem, raising=False)
     monkeypatch.syspath_prepend(str(loader.dags))
@@ -67,8 +67,9 @@ def test_retention(loader: Loader, load: Import) -> None:
     today = retention.first_day_kept(0)
     old, no_voices = (today - timedelta(days=one) for one in (retention.CALLS_DAYS + 40, retention.RECORDINGS_DAYS + 1))
     kept = today - timedelta(days=retention.RECORDINGS_DAYS)
-    landed = land_days(loader, old, no_voices, kept, count=100)
     name = NAMES[loader.warehouse.name]
+    assert retention.delete_rows.function(name) == {"calls": 0, "recordings": 0}, "nothing has been loaded"
+    landed = land_days(loader, old, no_voices, kept, count=100)
     assert retention.delete_rows.function(name) == {"calls": 100, "recordings": 20}
     assert_holds(loader, table_of_calls(landed[1:]), table_of_recordings(landed[2:]))
     assert not [one for one in loader.warehouse.tables() if one.endswith(f"{old:%Y_%m}")], "an empty partition is left"

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     access.add_arguments(parser)
     access.add_pair_argument(parser)
     group = parser.add_argument_group(
-        "Question", "By default the last hour is asked for, and longer periods as long as there are no calls."
+        "Question", "By default the last hour is asked for, and longer periods as long as there are few calls."
     )
     group.add_argument(
         "--period-start", metavar="TIME", help="first moment of the period, such as '2026-03-02 10:00:00'"

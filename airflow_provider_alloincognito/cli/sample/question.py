@@ -1,4 +1,4 @@
-"""Ask for few calls: the last hour, or longer periods until there are some."""
+"""Ask for few calls: the last hour, or longer periods until there are enough."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 GROWING = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 7 * 24, 31 * 24))
 Period = tuple[datetime, datetime]
+ENOUGH = 50
+"""At night few calls are made, and a field may be empty in all of them."""
+DAY = timedelta(days=1)
 LONGEST_WAIT = 120.0
 POLL_INTERVAL = 2.0
 
@@ -97,7 +100,7 @@ def ask(client: Client, period: Period, most_rows: int, *, waits: bool = True) -
 
 def ask_growing(options: argparse.Namespace, output: Output, client: Client, *, waits: bool) -> Asked:
     """
-    Ask for the calls of each period until there are some, and say so.
+    Ask for the calls of each period until there are enough, of a day or longer until there are any, and say so.
 
     :param options: the command's arguments.
     :param output: where to say so.
@@ -106,10 +109,11 @@ def ask_growing(options: argparse.Namespace, output: Output, client: Client, *, 
     """
     for period in periods(options, client.settings):
         asked = ask(client, period, options.rows, waits=waits)
-        if asked.rows:
+        if asked.is_cut or len(asked.rows) >= (ENOUGH if period[1] - period[0] < DAY else 1):
             break
         start, end = (moment.astimezone(client.settings.zone) for moment in period)
-        output.text(f"No calls from {start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} ({client.settings.timezone}).")
+        count = f"Few calls ({len(asked.rows)})" if asked.rows else "No calls"
+        output.text(f"{count} from {start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} ({client.settings.timezone}).")
     return asked
 
 

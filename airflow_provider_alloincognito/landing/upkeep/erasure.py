@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_alloincognito.landing.formats import filter_rows, read_rows, usable_ids
-from airflow_provider_alloincognito.landing.layout import Layout
+from airflow_provider_alloincognito.landing.layout import Layout, is_calls_file
 from airflow_provider_alloincognito.landing.manifest import ManifestLine
 from airflow_provider_alloincognito.landing.stores import leftovers_of, whole_file
 from airflow_provider_alloincognito.landing.stores.targets import Target, open_for_reading
@@ -25,7 +25,6 @@ from airflow_provider_alloincognito.landing.upkeep.folders import (
     RECORDING,
     PeriodFolder,
     calls_folders,
-    is_calls_file,
     is_recordings_file,
     listed_folders,
     recordings_folders,

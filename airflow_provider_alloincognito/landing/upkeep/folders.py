@@ -9,9 +9,7 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_alloincognito.errors import AlloincognitoFormatError
-from airflow_provider_alloincognito.landing.formats import file_format_of
-from airflow_provider_alloincognito.landing.layout import Layout
+from airflow_provider_alloincognito.landing.layout import PREFIX, Layout, day_of
 from airflow_provider_alloincognito.landing.stores.targets import (
     explain_local_errors,
     explain_store_errors,
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.jsonl"
 JOURNAL = f".{MANIFEST}.journal"
-PREFIX = "date="
 RECORDING = re.compile(r"(?P<id>[A-Za-z0-9_-][A-Za-z0-9._-]{0,127})\.(?:mp3|wav|ogg)")
 _LONG_PERIOD = re.compile(r"(\d{4})-(\d\d)")
 _PART = "%Y-%m-%dT%H-%M-%S"
@@ -82,17 +79,6 @@ def _reconcile(layout: Layout) -> ObjectStoragePath:
     return layout.calls("-").parent.parent.parent / "reconcile"
 
 
-def is_calls_file(name: str) -> bool:
-    """Return whether a file of that name, in a folder with calls, is one that landed."""
-    if not name.startswith("calls."):
-        return False
-    try:
-        file_format_of(name)
-    except AlloincognitoFormatError:
-        return False
-    return True
-
-
 def is_recordings_file(name: str) -> bool:
     """Return whether a file of that name, in a folder with recordings, is a recording, the manifest or its journal."""
     return name in (MANIFEST, JOURNAL) or RECORDING.fullmatch(name) is not None
@@ -141,8 +127,7 @@ def last_day_of(period: str) -> date | None:
             return (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
         start, is_part, end = period.partition("_")
         if not is_part:
-            day = date.fromisoformat(period)
-            return day if str(day) == period else None  # fromisoformat takes other forms, too
+            return day_of(period)
         datetime.strptime(start, _PART)
         return (datetime.strptime(end, _PART) - timedelta(seconds=1)).date()
     return None

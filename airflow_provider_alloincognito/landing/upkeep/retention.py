@@ -7,14 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from airflow_provider_alloincognito.landing.layout import Layout
+from airflow_provider_alloincognito.landing.layout import Layout, is_calls_file
 from airflow_provider_alloincognito.landing.stores import leftovers_in
 from airflow_provider_alloincognito.landing.upkeep.folders import (
     JOURNAL,
     MANIFEST,
     PeriodFolder,
     calls_folders,
-    is_calls_file,
     is_recordings_file,
     listed_folders,
     reconcile_reports,
