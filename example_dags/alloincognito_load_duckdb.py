@@ -32,8 +32,13 @@ SQL = Path(__file__).with_suffix(".sql")
 @task(max_active_tis_per_dag=1)  # the others would only wait for the file's lock
 def load(**context: Any) -> dict[str, int]:
     """Replace each period that has landed in the tables."""
+    from airflow_provider_alloincognito.landing.reading import scrubbed_errors
+
     periods = landed_periods(context, FILES, ZONE)
-    with locked_warehouse() as db:  # before a file is opened: the last one to load has the newest file
+    with (
+        locked_warehouse() as db,
+        scrubbed_errors(),
+    ):  # before a file is opened: the last one to load has the newest file
         return {"periods": len(periods), "rows": sum(replace(db, period) for period in periods)}
 
 

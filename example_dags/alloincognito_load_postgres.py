@@ -43,12 +43,12 @@ def load(**context: Any) -> dict[str, int]:
 
 def replace(hook: Any, period: LandedPeriod) -> int:
     """Replace a period, and return the number of its calls."""
-    from airflow_provider_alloincognito.landing.reading import read_calls, read_recordings
+    from airflow_provider_alloincognito.landing.reading import read_calls, read_recordings, scrubbed_errors
 
     sql = Path(__file__).with_suffix(".sql").read_text()
     _, tables, delete_calls, delete_recordings = re.split(r"^-- \w+: .*$", sql, flags=re.MULTILINE)
     days = {"first_day": period.start.date(), "last_day": (period.end - timedelta(microseconds=1)).date()}
-    with closing(hook.get_conn()) as connection, connection.cursor() as cursor:
+    with scrubbed_errors(), closing(hook.get_conn()) as connection, connection.cursor() as cursor:
         month = days["first_day"].replace(day=1)
         while month <= days["last_day"]:
             next_month = (month + timedelta(days=31)).replace(day=1)

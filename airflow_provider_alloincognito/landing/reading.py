@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from airflow_provider_alloincognito.errors import (
+    AlloincognitoError,
     AlloincognitoFormatError,
     AlloincognitoMissingExtraError,
     AlloincognitoTargetError,
@@ -22,6 +23,7 @@ from airflow_provider_alloincognito.landing.stores.targets import (
     open_for_reading,
     version_of,
 )
+from airflow_provider_alloincognito.scrubbing import scrub
 
 if TYPE_CHECKING:
     import pyarrow
@@ -157,6 +159,27 @@ def file_versions(*paths: Target | None) -> tuple[str | None, ...]:
     :raises AlloincognitoTargetError: if the store cannot be read.
     """
     return tuple(None if path is None else version_of(_place(path)) for path in paths)
+
+
+@contextmanager
+def scrubbed_errors() -> Iterator[None]:
+    """
+    Raise the errors of a warehouse without the rows that they quote: PostgreSQL's "Failing row contains" shows all of
+    one, and a task's log would keep it.
+
+    :raises AlloincognitoTargetError: in place of any error but this package's own, with the first line of its text,
+        without numbers.
+    """
+    try:
+        yield
+    except AlloincognitoError:
+        raise
+    except Exception as error:  # noqa: BLE001 - drivers have no base class in common
+        said = scrub(str(error).strip().partition("\n")[0])
+        raise AlloincognitoTargetError(
+            f"The warehouse did not take the rows ({type(error).__name__}: {said}). What else it said is left out, "
+            "since it may quote rows. Compare the table with the DAG's SQL file, and land older files again."
+        ) from None
 
 
 def _open(path: Target) -> BinaryIO:
