@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -81,6 +82,8 @@ def erase_rows(name: str, params: dict[str, Any]) -> dict[str, int]:
             delete(warehouse, "recordings", "record_file_id", day, ids)
             delete(warehouse, "calls", "row_key", day, keys)
             counts[str(day)] = {"calls": len(keys), "recordings": len(ids)}
+    if name == "duckdb":
+        rewrite_duckdb()
     for day, of_day in counts.items():
         trail.add(name, day, numbers=len(match.numbers), **of_day)
         calls, recordings = calls + of_day["calls"], recordings + of_day["recordings"]
@@ -113,6 +116,22 @@ def delete(warehouse: Warehouse, table: str, column: str, day: Any, keys: Sequen
             warehouse.write(f"ALTER TABLE {table} DELETE {condition} SETTINGS mutations_sync = 2", *some)
         else:
             warehouse.write(f"DELETE FROM {table} {condition}", *some)
+
+
+def rewrite_duckdb() -> None:
+    """Copy the DuckDB file in its own place: it only marks the space of deleted rows as free."""
+    from alloincognito_load_duckdb import WAREHOUSE, locked_warehouse
+
+    copy = Path(f"{WAREHOUSE}.rewritten")
+    with locked_warehouse() as db:
+        copy.unlink(missing_ok=True)  # of a run that was killed
+        db.execute("RESET memory_limit")  # indexes that you have added are made as a whole
+        db.execute(f"ATTACH '{copy}' AS rewritten")
+        db.execute("SELECT format('COPY FROM DATABASE \"{}\" TO rewritten', current_database())")
+        [(statement,)] = db.fetchall()
+        db.execute(statement)
+        db.execute("DETACH rewritten")
+        copy.replace(WAREHOUSE)
 
 
 @task

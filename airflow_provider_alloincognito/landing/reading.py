@@ -177,7 +177,7 @@ def without_rows() -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001 - each database has its own
         # psycopg: all but this may quote the whole row.
-        said = getattr(getattr(error, "diag", None), "message_primary", None) or str(error)
+        said = getattr(getattr(error, "diag", None), "message_primary", None) or str(error).strip().partition("\n")[0]
         raise AlloincognitoLandingError(
             f"The warehouse has not taken the rows ({type(error).__name__}): {scrub(said)}. If a column is missing in "
             "the table or has another type there, change the table. If the file landed before FIELDS, TYPES or row_key "

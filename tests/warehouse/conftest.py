@@ -12,15 +12,16 @@ from warehouses import KINDS, Warehouse
 
 
 @pytest.fixture(scope="session")
-def _started() -> Iterator[dict[str, Warehouse]]:
+def every_warehouse() -> Iterator[dict[str, Warehouse]]:
+    """All of them, as the tests before have left them."""
     with ExitStack() as stack:
         yield {kind.name: stack.enter_context(kind.start()) for kind in KINDS}
 
 
 @pytest.fixture(params=[kind.name for kind in KINDS])
-def warehouse(request: pytest.FixtureRequest, _started: dict[str, Warehouse]) -> Warehouse:
+def warehouse(request: pytest.FixtureRequest, every_warehouse: dict[str, Warehouse]) -> Warehouse:
     """Every kind of warehouse, empty."""
-    found = _started[request.param]
+    found = every_warehouse[request.param]
     found.empty()
     return found
 

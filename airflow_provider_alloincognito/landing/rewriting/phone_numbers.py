@@ -5,7 +5,8 @@ How AlloIncognito writes numbers is not documented. The rules are assumed from t
 and RFC 3966, and from what telephone exchanges usually write:
 
 - Around the number: ``sip:``, ``sips:`` and ``tel:``, all before them, and all from ``@`` or ``;`` on do not belong to
-  it; nor does anything but digits (RFC 3261, RFC 3966).
+  it; nor does anything but digits (RFC 3261, RFC 3966). Up to 6 digits after ``,``, ``#``, ``/``, ``ext`` or ``доб``
+  at its end are an extension, or what was dialled later, and do not belong to it either.
 - A number as JSON or a spreadsheet writes it, ``79161234567.0`` or ``7.9161234567e10``, is its digits.
 - Less than 7 digits are an internal or a short number and stay: ``101``, ``112``. With letters they are a name:
   ``manager2``.
@@ -37,6 +38,7 @@ FIRST, LAST = 4, 2
 
 _BEFORE = re.compile(r".*\b(?:sips?|tel):", re.IGNORECASE | re.DOTALL)
 _USER = re.compile(r"[^@;\s][^@;]*")
+_EXTENSION = re.compile(r"(?:[,#/]|\b(?:ext|доб|вн)\w*)[\s.,:№#-]*\d{1,6}\W*$", re.IGNORECASE)
 _JSON_NUMBER = re.compile(r"\+?\d+\.0{1,2}|\+?\d+(?:\.\d+)?e\+?\d{1,2}", re.IGNORECASE | re.ASCII)
 _NO_DIGIT = re.compile(r"\D")
 _PLUS = re.compile(r"[^\d+]*\+")
@@ -58,6 +60,10 @@ def normalize(text: str) -> str:
     text = text.strip()
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
     digits = _digits(plain)
+    if len(digits) > SHORTEST and (extension := _EXTENSION.search(plain)):
+        without = _digits(plain[: extension.start()])
+        if len(without) >= SHORTEST:
+            plain, digits = plain[: extension.start()], without
     if len(digits) < SHORTEST:
         return text.lower() if not digits or any(map(str.isalpha, plain)) else digits
     if len(digits) > LONGEST:
