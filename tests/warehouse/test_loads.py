@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pyarrow
 import pyarrow.compute
@@ -102,9 +102,21 @@ def test_a_month_in_one_file(loader: Loader) -> None:
     ends = midnight(DAY.replace(day=1)), midnight(DAY.replace(month=4, day=1))
     month = land(loader.files, *ends, made_calls(*ends, 3000))
     loader.load(month.period)
-    if loader.warehouse.finds_the_day_of_recordings:
-        month = with_days_of_calls(month)
+    month = with_days_of_calls(month)
     assert_holds(loader, month)
+    others, calls = without_day(month, day.period.start.date())
+    again = land(loader.files, day.period.start, day.period.end, calls)
+    loader.load(again.period)
+    assert_holds(loader, others, again)
+
+
+def without_day(landed: Landed, day: date) -> tuple[Landed, pyarrow.Table]:
+    """Return what is of other days, and the calls of the day."""
+    is_of_day = pyarrow.compute.equal(table_of_calls([landed])["date"], day)
+    calls = table_of_calls([landed]).drop_columns("date")
+    recordings = landed.recordings.filter(pyarrow.compute.not_equal(landed.recordings["date"], day))
+    others = Landed(landed.period, calls.filter(pyarrow.compute.invert(is_of_day)), recordings)
+    return others, calls.filter(is_of_day)
 
 
 def test_part_of_a_day(loader: Loader) -> None:
