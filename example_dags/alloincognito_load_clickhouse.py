@@ -12,6 +12,8 @@ in the `.sql` file beside this one.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -35,6 +37,14 @@ LEFT_BEHIND = """
 SELECT name FROM system.tables
 WHERE database = currentDatabase() AND match(name, '^(calls|recordings)_loading_')
 AND extract(name, '[0-9]+') < {before:String}
+"""
+# A period of several days has one manifest: each recording gets the day of its call.
+WITH_DAYS = """
+INSERT INTO {dated} SELECT landed.* REPLACE (ifNull(calls.day, landed.date) AS date)
+FROM {landed} AS landed LEFT JOIN (
+    SELECT assumeNotNull(record_file_id) AS id, toNullable(min(date)) AS day
+    FROM {calls} WHERE record_file_id IS NOT NULL GROUP BY id
+) AS calls ON calls.id = landed.record_file_id
 """
 BATCHES_A_REQUEST = 4
 
@@ -66,33 +76,49 @@ def replace(client: Any, period: LandedPeriod) -> int:
     rows, loaded = 0, None
     # ClickHouse has no locks. If the files change while another load replaces the day, the last one loads them again.
     while loaded != (landed := file_versions(period.calls, period.manifest)):
-        rows = replace_days(client, "calls", period.days, read_calls(period.calls, COLUMNS, ZoneInfo(ZONE)))
-        if period.manifest:
-            replace_days(client, "recordings", period.days, read_recordings(period.manifest, period.days[0]))
+        with loading(client, "calls") as calls, loading(client, "recordings") as dated:
+            rows = insert(client, calls, read_calls(period.calls, COLUMNS, ZoneInfo(ZONE)))
+            if period.manifest:
+                with loading(client, "recordings") as undated:
+                    insert(client, undated, read_recordings(period.manifest, period.days[0]))
+                    client.command(WITH_DAYS.format(dated=dated, landed=undated, calls=calls))
+            replace_days(client, "calls", period.days, calls)
+            if period.manifest:
+                replace_days(client, "recordings", period.days, dated)
         loaded = landed
     return rows
 
 
-def replace_days(client: Any, table: str, days: list[date], batches: pyarrow.RecordBatchReader) -> int:
-    """Replace days of a table, and return the number of their new rows."""
+@contextmanager
+def loading(client: Any, table: str) -> Iterator[str]:
+    """Create a table of this try alone, like another one, and drop it at the end."""
+    name = f"{table}_loading_{datetime.now(UTC):%Y%m%d%H%M%S}_{secrets.token_hex(8)}"
+    client.command(f"CREATE TABLE {name} AS {table}")
+    try:
+        yield name
+    finally:
+        client.command(f"DROP TABLE IF EXISTS {name}")
+
+
+def insert(client: Any, table: str, batches: pyarrow.RecordBatchReader) -> int:
+    """Append batches to a table, and return the number of their rows."""
     import pyarrow
 
     from airflow_provider_alloincognito.landing.reading import without_rows
 
     rows = 0
-    staging = f"{table}_loading_{datetime.now(UTC):%Y%m%d%H%M%S}_{secrets.token_hex(8)}"
-    client.command(f"CREATE TABLE {staging} AS {table}")
-    try:
-        while some := list(islice(batches, BATCHES_A_REQUEST)):
-            settings = {"input_format_null_as_default": 0}  # a call without its day is an error, not a call of 1970
-            with without_rows():
-                client.insert_arrow(staging, pyarrow.Table.from_batches(some), settings=settings)
-            rows += sum(batch.num_rows for batch in some)
-        for day in days:
-            client.command(f"ALTER TABLE {table} REPLACE PARTITION '{day}' FROM {staging}")
-    finally:
-        client.command(f"DROP TABLE IF EXISTS {staging}")
+    while some := list(islice(batches, BATCHES_A_REQUEST)):
+        settings = {"input_format_null_as_default": 0}  # a call without its day is an error, not a call of 1970
+        with without_rows():
+            client.insert_arrow(table, pyarrow.Table.from_batches(some), settings=settings)
+        rows += sum(batch.num_rows for batch in some)
     return rows
+
+
+def replace_days(client: Any, table: str, days: list[date], source: str) -> None:
+    """Let days of another table take the place of a table's."""
+    for day in days:
+        client.command(f"ALTER TABLE {table} REPLACE PARTITION '{day}' FROM {source}")
 
 
 with DAG(

@@ -21,10 +21,12 @@ CREATE TABLE IF NOT EXISTS recordings (
     error TEXT
 );
 
-DELETE FROM recordings WHERE date BETWEEN $first_day AND $last_day AND record_file_id IN (
-    SELECT record_file_id FROM calls WHERE started_at >= $period_start AND started_at < $period_end
-);
 DELETE FROM calls WHERE started_at >= $period_start AND started_at < $period_end;
+-- If the period is part of a day, the recordings of the day's other calls stay.
+DELETE FROM recordings WHERE date BETWEEN $first_day AND $last_day AND NOT EXISTS (
+    SELECT 1 FROM calls
+    WHERE calls.date BETWEEN $first_day AND $last_day AND calls.record_file_id = recordings.record_file_id
+);
 
 INSERT INTO calls BY NAME SELECT * FROM landed_calls;
 -- A period of several days has one manifest: each recording gets the day of its call.

@@ -46,8 +46,9 @@ def replace(hook: Any, period: LandedPeriod) -> int:
     from airflow_provider_alloincognito.landing.reading import read_calls, read_recordings
 
     sql = Path(__file__).with_suffix(".sql").read_text()
-    _, tables, delete_calls, delete_recordings = re.split(r"^-- \w+: .*$", sql, flags=re.MULTILINE)
+    _, tables, delete_calls, delete_recordings, insert_recordings = re.split(r"^-- \w+: .*$", sql, flags=re.MULTILINE)
     days = {"first_day": period.start.date(), "last_day": (period.end - timedelta(microseconds=1)).date()}
+    ends = {"start": period.start, "end": period.end, **days}
     with closing(hook.get_conn()) as connection, connection.cursor() as cursor:
         month = days["first_day"].replace(day=1)
         while month <= days["last_day"]:
@@ -55,12 +56,14 @@ def replace(hook: Any, period: LandedPeriod) -> int:
             cursor.execute(tables.format(month=month, next_month=next_month))
             connection.commit()
             month = next_month
-        cursor.execute(delete_calls.format(start=period.start, end=period.end, **days))
-        # The files are opened under the lock: of two loads at once, the later one reads the newer files.
+        cursor.execute(delete_calls.format(**ends))
         if period.manifest:
             cursor.execute(delete_recordings.format(**days))
-            copy(cursor, "recordings", read_recordings(period.manifest, days["first_day"]))
+        # The files are opened under the lock: of two loads at once, the later one reads the newer files.
         rows = copy(cursor, "calls", read_calls(period.calls, COLUMNS, ZoneInfo(ZONE)))
+        if period.manifest:
+            copy(cursor, "landed_recordings", read_recordings(period.manifest, days["first_day"]))
+            cursor.execute(insert_recordings.format(**ends))
         connection.commit()
     return rows
 

@@ -42,3 +42,14 @@ WHERE date BETWEEN '{first_day}' AND '{last_day}' AND NOT EXISTS (
     SELECT FROM calls
     WHERE calls.date BETWEEN '{first_day}' AND '{last_day}' AND calls.record_file_id = recordings.record_file_id
 );
+CREATE TEMPORARY TABLE landed_recordings (LIKE recordings) ON COMMIT DROP;
+
+-- Days: run last, with what has landed in landed_recordings. Each recording gets the day of its call.
+INSERT INTO recordings (date, record_file_id, path, bytes, sha256, status, error)
+SELECT coalesce(days.date, landed.date), landed.record_file_id, path, bytes, sha256, status, error
+FROM landed_recordings AS landed LEFT JOIN (
+    SELECT record_file_id, min(date) AS date
+    FROM calls
+    WHERE date BETWEEN '{first_day}' AND '{last_day}' AND started_at >= '{start}' AND started_at < '{end}'
+    GROUP BY record_file_id
+) AS days ON days.record_file_id = landed.record_file_id;

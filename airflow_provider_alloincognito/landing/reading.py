@@ -63,7 +63,8 @@ def read_calls(path: Target, columns: Mapping[str, str], zone: ZoneInfo) -> pyar
     file = _open(path)
     try:
         with _explained(path):
-            parquet = pyarrow.parquet.ParquetFile(file)
+            # Pre-buffering would fetch the whole file before its first batch.
+            parquet = pyarrow.parquet.ParquetFile(file, pre_buffer=False)
         landed = parquet.schema_arrow
         start = columns[START]
         if start not in landed.names or getattr(landed.field(start).type, "tz", None) is None:

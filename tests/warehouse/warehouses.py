@@ -40,8 +40,6 @@ class Warehouse:
     connect: Any = field(repr=False)
     name: ClassVar[str]
     replaces_parts_of_days: ClassVar[bool] = True
-    # Or gives them the first day of a period of several days.
-    finds_the_day_of_recordings: ClassVar[bool] = False
     # What the column of a landed type is declared as.
     declared: ClassVar[Mapping[str, str]]
 
@@ -189,7 +187,6 @@ class DuckDB(Warehouse):
     """A file."""
 
     name = "duckdb"
-    finds_the_day_of_recordings = True
     declared: ClassVar = {
         "string": "VARCHAR",
         "int64": "BIGINT",
