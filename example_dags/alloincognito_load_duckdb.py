@@ -24,14 +24,17 @@ from airflow_provider_alloincognito.operators.period import period_params
 
 # The DuckDB file.
 WAREHOUSE = os.environ.get("ALLOINCOGNITO_WAREHOUSE", f"{HOME}/alloincognito.duckdb")
-# DuckDB would take most of the machine's.
-MEMORY = "64MB"
+# DuckDB would take most of the machine's memory. What does not fit into this waits on disk.
+MEMORY = "24MB"
 SQL = Path(__file__).with_suffix(".sql")
 
 
 @task(max_active_tis_per_dag=1)  # the others would only wait for the file's lock
 def load(**context: Any) -> dict[str, int]:
     """Replace each period that has landed in the tables."""
+    import pyarrow
+
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())  # the default pool keeps what it has freed
     periods = landed_periods(context, FILES, ZONE)
     with locked_warehouse() as db:  # before a file is opened: the last one to load has the newest file
         return {"periods": len(periods), "rows": sum(replace(db, period) for period in periods)}
@@ -49,7 +52,8 @@ def locked_warehouse() -> Any:
         stop=tenacity.stop_after_delay(timedelta(minutes=10)),
         reraise=True,
     )
-    return patiently(duckdb.connect, WAREHOUSE, config={"memory_limit": MEMORY, "threads": 1})
+    config = {"memory_limit": MEMORY, "threads": 1, "preserve_insertion_order": False}
+    return patiently(duckdb.connect, WAREHOUSE, config=config)
 
 
 def replace(db: Any, period: LandedPeriod) -> int:
