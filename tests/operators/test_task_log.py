@@ -186,7 +186,7 @@ def test_a_result_that_is_awaited_in_the_worker(connected_sandbox: StartSandbox,
 
 @pytest.mark.parametrize("kind", ["result", "sensor"])
 def test_a_deferred_wait(connected_sandbox: StartSandbox, tmp_path: Path, kind: str) -> None:
-    connected_sandbox(call_list_answer="hash_only", pending_seconds=0.6)
+    connected_sandbox(call_list_answer="hash_only", pending_polls=2)
     request_hash = new_hash()
     path = f"{tmp_path.as_uri()}/calls.jsonl"
 
