@@ -429,7 +429,7 @@ def loaded_warehouse(call: Call) -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    day = pyarrow.table({field: ["1"] for field in module.FIELDS.values()})
+    day = pyarrow.table({field: ["1"] for field in module.COLUMNS.values()})
     started = pyarrow.array([datetime(2026, 3, 3, tzinfo=UTC)], pyarrow.timestamp("ms", tz="Europe/Moscow"))
     day = day.set_column(day.schema.get_field_index(module.FIELDS["started_at"]), module.FIELDS["started_at"], started)
     pyarrow.parquet.write_table(day, call.folder / "calls.parquet")

@@ -82,6 +82,7 @@ def in_bucket(s3: S3, bucket: str) -> Iterator[tuple[Any, str]]:
     """The store that ``s3://`` paths lead to, and a folder in it."""
     module: Any = importlib.import_module("airflow.sdk.io.store" if AIRFLOW_VERSION >= (3, 0) else "airflow.io.store")
     fs = s3.file_system()
+    module._STORE_CACHE.clear()  # another test may have tried s3:// without a store
     module.attach("s3", fs=fs)
     yield fs, f"{bucket}/files"
     module._STORE_CACHE.clear()

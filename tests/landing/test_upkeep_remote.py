@@ -38,6 +38,7 @@ def fs(s3: S3) -> Iterator[Any]:
     except ImportError:
         from airflow.io.store import _STORE_CACHE, attach
     fs = s3.file_system()
+    _STORE_CACHE.clear()  # another test may have tried s3:// without a store
     attach("s3", fs=fs)
     yield fs
     _STORE_CACHE.clear()
