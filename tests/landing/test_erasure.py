@@ -201,6 +201,8 @@ KILLED = """
 """
 
 
+@pytest.mark.long
+@pytest.mark.stores
 def test_killed_anywhere_and_run_again(layout: Layout, tmp_path: Path) -> None:
     whole = tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-whole"))
     before = files_under(whole)

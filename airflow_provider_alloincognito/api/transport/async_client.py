@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import importlib
 import math
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import Any
 
 import httpx
@@ -37,6 +38,10 @@ LONGEST_HELD = 0.005
 DECOMPRESSED_AT_ONCE = 1 << 10  # gzip makes up to a thousand times as much of it
 
 InThread = Callable[..., Awaitable[Any]]
+
+# httpcore would import this at the first request, and hold the loop for 60 ms and more.
+with suppress(ImportError):
+    importlib.import_module("anyio._backends._asyncio")
 
 _parse_url = functools.lru_cache(maxsize=64)(httpx.URL)  # URLs without a query: a server has a handful
 
