@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -136,11 +137,12 @@ def are_whole(values: Sequence[Any]) -> bool:
 
 
 def _are_counted(texts: Sequence[str]) -> bool:
-    """Whether all are different numbers that lie close to each other, as a counter gives them."""
+    """Whether all are different numbers that lie close to each other, as a counter gives them, if with some leaps."""
     if len(set(texts)) < max(len(texts), FEWEST_COUNTED) or not all(text.isdigit() for text in texts):
         return False
-    numbers = list(map(int, texts))
-    return max(numbers) - min(numbers) < CLOSE * len(numbers)
+    gaps = [later - number for number, later in pairwise(sorted(map(int, texts)))]
+    # Some counters begin anew each day: of calls around midnight, their numbers have a leap.
+    return sum(gap >= CLOSE for gap in gaps) <= len(gaps) // FEWEST_COUNTED
 
 
 def _are_dates(values: Sequence[Any]) -> bool:
