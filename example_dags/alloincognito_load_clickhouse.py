@@ -22,9 +22,9 @@ from zoneinfo import ZoneInfo
 
 from alloincognito_daily_calls import COLUMNS, FILES, ZONE
 
-from airflow_provider_alloincognito.assets import LandedPeriod, landed_periods, on_landed
 from airflow_provider_alloincognito.compat import DAG, task
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.loading import LandedPeriod, landed_periods, on_landed, without_rows
 from airflow_provider_alloincognito.operators.period import period_params
 
 if TYPE_CHECKING:
@@ -103,8 +103,6 @@ def loading(client: Any, table: str) -> Iterator[str]:
 def insert(client: Any, table: str, batches: pyarrow.RecordBatchReader) -> int:
     """Append batches to a table, and return the number of their rows."""
     import pyarrow
-
-    from airflow_provider_alloincognito.landing.reading import without_rows
 
     rows = 0
     while some := list(islice(batches, BATCHES_A_REQUEST)):

@@ -18,8 +18,8 @@ from zoneinfo import ZoneInfo
 
 from alloincognito_daily_calls import COLUMNS, FILES, HOME, ZONE
 
-from airflow_provider_alloincognito.assets import LandedPeriod, landed_periods, on_landed
 from airflow_provider_alloincognito.compat import DAG, task
+from airflow_provider_alloincognito.loading import LandedPeriod, landed_periods, on_landed, without_rows
 from airflow_provider_alloincognito.operators.period import period_params
 
 # The DuckDB file.
@@ -58,7 +58,7 @@ def locked_warehouse() -> Any:
 
 def replace(db: Any, period: LandedPeriod) -> int:
     """Replace a period's calls and recordings, all or nothing; return the number of calls."""
-    from airflow_provider_alloincognito.landing.reading import read_calls, read_recordings, without_rows
+    from airflow_provider_alloincognito.landing.reading import read_calls, read_recordings
 
     last_day = (period.end - timedelta(microseconds=1)).date()
     values = {

@@ -21,8 +21,8 @@ from zoneinfo import ZoneInfo
 
 from alloincognito_daily_calls import COLUMNS, FILES, ZONE
 
-from airflow_provider_alloincognito.assets import LandedPeriod, landed_periods, on_landed
 from airflow_provider_alloincognito.compat import DAG, task
+from airflow_provider_alloincognito.loading import LandedPeriod, landed_periods, on_landed, without_rows
 from airflow_provider_alloincognito.operators.period import period_params
 
 if TYPE_CHECKING:
@@ -71,8 +71,6 @@ def replace(hook: Any, period: LandedPeriod) -> int:
 def copy(cursor: Any, table: str, batches: pyarrow.RecordBatchReader) -> int:
     """Append batches to a table, and return the number of their rows."""
     import pyarrow.csv
-
-    from airflow_provider_alloincognito.landing.reading import without_rows
 
     columns = ", ".join(f'"{name}"' for name in batches.schema.names)
     statement = f"COPY {table} ({columns}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')"

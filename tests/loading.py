@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from airflow_provider_alloincognito.assets import LandedPeriod
+from airflow_provider_alloincognito.loading import LandedPeriod
 
 LOADING = Path(__file__).parents[1] / "example_dags" / "alloincognito_load_duckdb.py"
 DAILY = "alloincognito_daily_calls"

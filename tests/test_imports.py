@@ -32,7 +32,7 @@ API = [
     "api.results",
 ]
 LANDING = ["landing.stores", "landing.tables", "landing.formats", "landing.rewriting", "landing"]
-AIRFLOW = ["compat", *LANDING, "links", "hooks", "triggers", "operators.period", "assets", "operators", "sensors"]
+AIRFLOW = ["compat", "assets", *LANDING, "links", "hooks", "triggers", "operators", "sensors", "loading"]
 # From the ground up: each part may import those before it.
 ORDER = ["", "get_provider_info", *FOUNDATION, *API, "api", *AIRFLOW, "cli", "__main__"]
 NO_AIRFLOW = ("", "get_provider_info", *FOUNDATION, "api", "landing", "sandbox")

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from statistics import median
 
 from airflow_provider_alloincognito.errors import AlloincognitoTargetError
+from airflow_provider_alloincognito.landing.folders import recordings_folders
 from airflow_provider_alloincognito.landing.formats import count_rows
-from airflow_provider_alloincognito.landing.layout import PREFIX, Layout
+from airflow_provider_alloincognito.landing.layout import Layout
 from airflow_provider_alloincognito.landing.manifest import read_manifest
-from airflow_provider_alloincognito.landing.stores.targets import Target, explain_store_errors, size_of, store_of
+from airflow_provider_alloincognito.landing.stores.targets import Target, size_of
 
 FAR = 2
 """A count is far from its weekday's median if one is more than so many times the other."""
@@ -85,9 +85,9 @@ def read_coverage(
     :raises AlloincognitoTargetError: if the store cannot be read.
     """
     layout = Layout(files)
-    look_at = partial(
-        _look_at, layout, dict(layout.landed_calls()), _periods_with_recordings(layout) if recordings else ()
-    )
+    # What is in a folder of recordings is not listed: it may be thousands.
+    recorded = {folder.period for folder in recordings_folders(layout)} if recordings else set()
+    look_at = partial(_look_at, layout, dict(layout.landed_calls()), recorded)
     days = [first + timedelta(days=number) for number in range((after - first).days)]
     with ThreadPoolExecutor(threads, thread_name_prefix="coverage") as pool:
         found = list(pool.map(look_at, days))
@@ -124,11 +124,3 @@ def _with_recordings(day: DayCoverage, manifest: Target) -> DayCoverage:
     if not counts and size_of(manifest) is None:  # a run was killed before its end
         return day
     return replace(day, wanted=counts.total(), failed=counts["failed"])
-
-
-def _periods_with_recordings(layout: Layout) -> set[str]:
-    """Return the periods that have a folder of recordings. What is in them is not listed: it may be millions."""
-    fs, folder = store_of(layout.recordings("").parent)
-    with suppress(FileNotFoundError), explain_store_errors(folder, "read", FileNotFoundError):
-        return {path.rstrip("/").rpartition("/")[2].removeprefix(PREFIX) for path in fs.ls(folder, detail=False)}
-    return set()

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_alloincognito.errors import AlloincognitoFormatError
 from airflow_provider_alloincognito.landing.formats import file_format_of
+from airflow_provider_alloincognito.landing.manifest import MANIFEST
 from airflow_provider_alloincognito.landing.stores.targets import Target, explain_store_errors, store_of
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import ObjectStoragePath
 
-CALLS = "calls"
 CALLS_FILE = "calls.parquet"
 PREFIX = "date="
 
@@ -35,15 +35,15 @@ class Layout:
 
     def calls(self, period: str) -> ObjectStoragePath:
         """Return the file of a period's calls."""
-        return self._root / CALLS / f"{PREFIX}{period}" / CALLS_FILE
+        return self.all_calls / f"{PREFIX}{period}" / CALLS_FILE
 
     def recordings(self, period: str) -> ObjectStoragePath:
         """Return the folder of a period's recordings."""
-        return self._root / "recordings" / f"{PREFIX}{period}"
+        return self.all_recordings / f"{PREFIX}{period}"
 
     def manifest(self, period: str) -> ObjectStoragePath:
         """Return the manifest of a period's recordings."""
-        return self.recordings(period) / "manifest.jsonl"
+        return self.recordings(period) / MANIFEST
 
     def days(self) -> list[date]:
         """
@@ -62,15 +62,29 @@ class Layout:
 
         :raises AlloincognitoTargetError: if the store cannot be read.
         """
-        folder = self._root / CALLS
-        fs, key = store_of(folder)
+        fs, key = store_of(self.all_calls)
         with explain_store_errors(key, "read"):
             fs.invalidate_cache()  # other processes write there
             paths = sorted(fs.find(key))
         for path in paths:
             *_, parent, period, name = path.split("/")
-            if parent == CALLS and period.startswith(PREFIX) and is_calls_file(name):
-                yield period.removeprefix(PREFIX), folder / period / name
+            if parent == self.all_calls.name and period.startswith(PREFIX) and is_calls_file(name):
+                yield period.removeprefix(PREFIX), self.all_calls / period / name
+
+    @property
+    def all_calls(self) -> ObjectStoragePath:
+        """The folder with a folder of calls for each period."""
+        return self._root / "calls"
+
+    @property
+    def all_recordings(self) -> ObjectStoragePath:
+        """The folder with a folder of recordings for each period."""
+        return self._root / "recordings"
+
+    @property
+    def reconcile(self) -> ObjectStoragePath:
+        """The folder in which ``alloincognito_reconcile`` keeps what it compares, and its reports."""
+        return self._root / "reconcile"
 
     @property
     def _root(self) -> ObjectStoragePath:

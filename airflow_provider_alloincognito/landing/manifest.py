@@ -60,6 +60,9 @@ class ManifestLine:
         return replace(self, file_name=None)
 
 
+MANIFEST = "manifest.jsonl"
+"""The manifest's name, in the folder of the recordings, unless another is given."""
+
 _DECODER = msgspec.json.Decoder(ManifestLine)
 
 
@@ -158,12 +161,13 @@ def journal_of(manifest: Target, log: logging.Logger, *, keep_file_names: bool =
     name = local_path(manifest)
     if name is not None:
         folder, base = os.path.split(name)
-        return Journal(_LocalJournal(os.path.join(folder, _journal_name(base)), keep_file_names), log)
+        return Journal(_LocalJournal(os.path.join(folder, journal_name(base)), keep_file_names), log)
     path = cast(Any, manifest)
-    return Journal(_RemoteJournal(child(path.parent, _journal_name(path.name)), keep_file_names), log)
+    return Journal(_RemoteJournal(child(path.parent, journal_name(path.name)), keep_file_names), log)
 
 
-def _journal_name(manifest_name: str) -> str:
+def journal_name(manifest_name: str) -> str:
+    """Return the name of a manifest's journal, in the same folder."""
     return f".{manifest_name}.journal"
 
 

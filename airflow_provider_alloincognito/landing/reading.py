@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from airflow_provider_alloincognito.errors import (
-    AlloincognitoError,
     AlloincognitoFormatError,
-    AlloincognitoLandingError,
     AlloincognitoMissingExtraError,
     AlloincognitoTargetError,
 )
@@ -24,7 +22,6 @@ from airflow_provider_alloincognito.landing.stores.targets import (
     open_for_reading,
     version_of,
 )
-from airflow_provider_alloincognito.scrubbing import scrub
 
 if TYPE_CHECKING:
     import pyarrow
@@ -161,29 +158,6 @@ def file_versions(*paths: Target | None) -> tuple[str | None, ...]:
     :raises AlloincognitoTargetError: if the store cannot be read.
     """
     return tuple(None if path is None else version_of(_place(path)) for path in paths)
-
-
-@contextmanager
-def without_rows() -> Iterator[None]:
-    """
-    Let a database's errors through without the rows that they quote: else their numbers would be in Airflow's log.
-
-    For the part of a load that sends rows.
-
-    :raises AlloincognitoLandingError: in place of an error of the database, with what it says but for numbers.
-    """
-    try:
-        yield
-    except AlloincognitoError:
-        raise
-    except Exception as error:  # noqa: BLE001 - each database has its own
-        # psycopg: all but this may quote the whole row.
-        said = getattr(getattr(error, "diag", None), "message_primary", None) or str(error).strip().partition("\n")[0]
-        raise AlloincognitoLandingError(
-            f"The warehouse has not taken the rows ({type(error).__name__}): {scrub(said)}. If a column is missing in "
-            "the table or has another type there, change the table. If the file landed before FIELDS, TYPES or row_key "
-            "were as they are now, land its day again."
-        ) from None
 
 
 def _open(path: Target) -> BinaryIO:

@@ -25,6 +25,7 @@ from airflow_provider_alloincognito.errors import (
 )
 from airflow_provider_alloincognito.landing.digest import Digest
 from airflow_provider_alloincognito.landing.manifest import (
+    MANIFEST,
     Journal,
     ManifestLine,
     encode_line,
@@ -198,7 +199,7 @@ def land_recordings(
     """
     if concurrency < 1:
         raise ValueError(f"concurrency is the number of recordings at a time and must be 1 or more, not {concurrency}.")
-    manifest = manifest if manifest is not None else child(folder, "manifest.jsonl")
+    manifest = manifest if manifest is not None else child(folder, MANIFEST)
     log = log or logging.getLogger(__name__)
     total = len(ids) if isinstance(ids, Sized) else None
     concurrency = min(concurrency, total or concurrency)

@@ -17,7 +17,7 @@ from dag_runs import CONNECTION, dag_file_in, run_dag
 from loading import load_into_duckdb
 
 from airflow_provider_alloincognito.api.times import parse_api_time
-from airflow_provider_alloincognito.assets import LandedPeriod
+from airflow_provider_alloincognito.loading import LandedPeriod
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 COLUMNS = ("call_id", "started_at", "direction", "caller", "called", "talk_seconds", "record_file_id")

@@ -18,8 +18,8 @@ from dag_runs import CONNECTION, dag_file_in, run_dag
 from loading import load_into_duckdb
 from plain_server import Said
 
-from airflow_provider_alloincognito.assets import LandedPeriod
 from airflow_provider_alloincognito.cli.sample import question
+from airflow_provider_alloincognito.loading import LandedPeriod
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 Cli = Callable[..., Ran]

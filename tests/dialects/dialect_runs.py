@@ -23,8 +23,8 @@ from dag_runs import one_task_dag, run_dag
 from loading import load_into_duckdb
 from switches import Answer
 
-from airflow_provider_alloincognito.assets import LandedPeriod
 from airflow_provider_alloincognito.errors import AlloincognitoApiError, AlloincognitoError
+from airflow_provider_alloincognito.loading import LandedPeriod
 from airflow_provider_alloincognito.operators.alloincognito import AlloincognitoRequestResultOperator
 from airflow_provider_alloincognito.sandbox import Sandbox
 from airflow_provider_alloincognito.sensors.alloincognito import AlloincognitoRequestResultSensor

@@ -31,12 +31,12 @@ from raw_server import HASH, mp3
 
 from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
 from airflow_provider_alloincognito.api.transport.client import Client
-from airflow_provider_alloincognito.assets import LandedPeriod
 from airflow_provider_alloincognito.compat import AirflowTaskTimeout, ObjectStoragePath, TaskDeferred
 from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.hooks.shared import shared_pair
 from airflow_provider_alloincognito.landing.calls import land_calls
 from airflow_provider_alloincognito.landing.recordings import land_recording, land_recordings
+from airflow_provider_alloincognito.loading import LandedPeriod
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
     AlloincognitoRecordingOperator,

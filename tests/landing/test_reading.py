@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -16,13 +15,11 @@ from landing_samples import batches_of
 from airflow_provider_alloincognito.compat import ObjectStoragePath
 from airflow_provider_alloincognito.errors import (
     AlloincognitoFormatError,
-    AlloincognitoLandingError,
     AlloincognitoTargetError,
 )
 from airflow_provider_alloincognito.landing.calls import land_calls
-from airflow_provider_alloincognito.landing.layout import Layout
 from airflow_provider_alloincognito.landing.manifest import ManifestLine, encode_line
-from airflow_provider_alloincognito.landing.reading import read_calls, read_recordings, without_rows
+from airflow_provider_alloincognito.landing.reading import read_calls, read_recordings
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 COLUMNS = {"started_at": "startTime", "caller": "callerNumber", "seconds": "duration", "more": "missing"}
@@ -131,35 +128,3 @@ def test_a_manifest_that_does_not_exist_has_no_rows(tmp_path: Path) -> None:
     reader = read_recordings(tmp_path / "manifest.jsonl", date(2026, 3, 3))
     assert reader.read_all().num_rows == 0
     assert "record_file_id" in reader.schema.names
-
-
-def test_the_error_of_a_database_shows_no_number() -> None:
-    wanted = "has not taken the rows .*INT64.* land its day again"
-    with duckdb.connect() as db, pytest.raises(AlloincognitoLandingError, match=wanted) as caught, without_rows():
-        db.execute("SELECT '+7 916 000-00-01'::BIGINT")
-    assert "916" not in str(caught.value)
-    assert caught.value.__suppress_context__
-
-
-def test_the_layout_of_the_daily_dag(tmp_path: Path) -> None:
-    layout = Layout(tmp_path.as_uri())
-    assert str(layout.calls("2026-03-03")) == f"{tmp_path.as_uri()}/calls/date=2026-03-03/calls.parquet"
-    assert str(layout.manifest("2026-03-03")) == f"{layout.recordings('2026-03-03')}/manifest.jsonl"
-
-
-def test_the_days_that_have_landed(tmp_path: Path) -> None:
-    layout = Layout(ObjectStoragePath(tmp_path.as_uri()))
-    assert layout.days() == []
-    for period in ("2026-03-04", "2026-03-03", "2026-02", "2026-03-01T08-00-00_2026-03-01T20-00-00"):
-        path = tmp_path / "calls" / f"date={period}" / "calls.parquet"
-        path.parent.mkdir(parents=True)
-        path.touch()
-    (tmp_path / "calls" / "date=2026-03-05").mkdir()
-    assert layout.days() == [date(2026, 3, 3), date(2026, 3, 4)]
-
-
-def test_a_copy_in_a_folder_of_another_name_has_not_landed(tmp_path: Path) -> None:
-    for folder in ("date=2026-03-03", "old/date=2026-03-04", "copy of 2026-03-05"):
-        (tmp_path / "calls" / folder).mkdir(parents=True)
-        (tmp_path / "calls" / folder / "calls.parquet").touch()
-    assert Layout(tmp_path.as_uri()).days() == [date(2026, 3, 3)]

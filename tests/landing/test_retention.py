@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from upkeep_files import DAYS, files_under, land_day, rows_of
 
+from airflow_provider_alloincognito.landing.folders import last_day_of
 from airflow_provider_alloincognito.landing.layout import Layout
 from airflow_provider_alloincognito.landing.stores.targets import temporary_name
 from airflow_provider_alloincognito.landing.upkeep import retention
-from airflow_provider_alloincognito.landing.upkeep.folders import last_day_of
 from airflow_provider_alloincognito.landing.upkeep.retention import delete_calls, delete_recordings
 
 BEFORE = date(2026, 3, 2)

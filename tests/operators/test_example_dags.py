@@ -25,9 +25,9 @@ import pytest
 from dag_runs import VARIABLE, Run, StartSandbox, run_dag
 from report_pages import data_in, seen
 
-from airflow_provider_alloincognito.assets import LandedPeriod, landed_periods
 from airflow_provider_alloincognito.compat import AIRFLOW_VERSION, DAG
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.loading import LandedPeriod, landed_periods
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 FOLDER = Path(__file__).parents[2] / "example_dags"

@@ -21,8 +21,8 @@ from asset_runs import Event, _events
 from dag_runs import Run, StartSandbox, run_dag
 from s3_server import S3
 
-from airflow_provider_alloincognito.assets import LandedPeriod
 from airflow_provider_alloincognito.compat import AIRFLOW_VERSION, AirflowFailException
+from airflow_provider_alloincognito.loading import LandedPeriod
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 FOLDER = Path(__file__).parents[2] / "example_dags"

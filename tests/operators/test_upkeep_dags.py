@@ -19,12 +19,12 @@ import pytest
 from dag_runs import Run, run_dag
 from logged import package_lines
 
-from airflow_provider_alloincognito.assets import LandedPeriod
 from airflow_provider_alloincognito.compat import AIRFLOW_VERSION
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.landing.layout import Layout
 from airflow_provider_alloincognito.landing.manifest import ManifestLine, encode_line
 from airflow_provider_alloincognito.landing.rewriting.phone_numbers import digest
+from airflow_provider_alloincognito.loading import LandedPeriod
 
 FOLDER = Path(__file__).parents[2] / "example_dags"
 MOSCOW = ZoneInfo("Europe/Moscow")

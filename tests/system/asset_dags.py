@@ -5,7 +5,8 @@ from __future__ import annotations
 CONSUMER = """
 from datetime import datetime
 
-from airflow_provider_alloincognito.assets import landed_asset, landed_periods
+from airflow_provider_alloincognito.assets import landed_asset
+from airflow_provider_alloincognito.loading import landed_periods
 from airflow_provider_alloincognito.compat import DAG, task
 
 with DAG("consumer", schedule=[landed_asset("{dag_id}", "calls")], start_date=datetime(2025, 1, 1),

@@ -14,9 +14,9 @@ import pyarrow
 import pyarrow.compute
 import pyarrow.parquet
 
-from airflow_provider_alloincognito.assets import LandedPeriod
 from airflow_provider_alloincognito.landing.layout import Layout
 from airflow_provider_alloincognito.landing.manifest import ManifestLine, encode_line
+from airflow_provider_alloincognito.loading import LandedPeriod
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 DAY = date(2026, 3, 3)

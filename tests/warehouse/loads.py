@@ -18,8 +18,8 @@ from typing import Any
 
 from warehouses import EXAMPLES, Warehouse
 
-from airflow_provider_alloincognito.assets import LandedPeriod
 from airflow_provider_alloincognito.compat import AIRFLOW_VERSION
+from airflow_provider_alloincognito.loading import LandedPeriod
 
 DAILY = "alloincognito_daily_calls.py"
 EVENTS = "triggering_asset_events" if AIRFLOW_VERSION >= (3, 0) else "triggering_dataset_events"

@@ -14,14 +14,8 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_alloincognito.landing.formats import filter_rows, read_rows, usable_ids
-from airflow_provider_alloincognito.landing.layout import Layout, is_calls_file
-from airflow_provider_alloincognito.landing.manifest import ManifestLine
-from airflow_provider_alloincognito.landing.stores import leftovers_of, whole_file
-from airflow_provider_alloincognito.landing.stores.targets import Target, open_for_reading
-from airflow_provider_alloincognito.landing.upkeep.folders import (
+from airflow_provider_alloincognito.landing.folders import (
     JOURNAL,
-    MANIFEST,
     RECORDING,
     PeriodFolder,
     calls_folders,
@@ -30,6 +24,11 @@ from airflow_provider_alloincognito.landing.upkeep.folders import (
     recordings_folders,
     remove_file,
 )
+from airflow_provider_alloincognito.landing.formats import filter_rows, read_rows, usable_ids
+from airflow_provider_alloincognito.landing.layout import Layout, is_calls_file
+from airflow_provider_alloincognito.landing.manifest import MANIFEST, ManifestLine
+from airflow_provider_alloincognito.landing.stores import leftovers_of, whole_file
+from airflow_provider_alloincognito.landing.stores.targets import Target, open_for_reading
 from airflow_provider_alloincognito.landing.upkeep.number_match import NumberMatch
 
 _log = logging.getLogger(__name__)

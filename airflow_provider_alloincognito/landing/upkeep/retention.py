@@ -7,11 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from airflow_provider_alloincognito.landing.layout import Layout, is_calls_file
-from airflow_provider_alloincognito.landing.stores import leftovers_in
-from airflow_provider_alloincognito.landing.upkeep.folders import (
+from airflow_provider_alloincognito.landing.folders import (
     JOURNAL,
-    MANIFEST,
     PeriodFolder,
     calls_folders,
     is_recordings_file,
@@ -21,6 +18,9 @@ from airflow_provider_alloincognito.landing.upkeep.folders import (
     remove_file,
     remove_folder,
 )
+from airflow_provider_alloincognito.landing.layout import Layout, is_calls_file
+from airflow_provider_alloincognito.landing.manifest import MANIFEST
+from airflow_provider_alloincognito.landing.stores import leftovers_in
 
 _log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_alloincognito.landing.layout import PREFIX, Layout, day_of
+from airflow_provider_alloincognito.landing.manifest import MANIFEST, journal_name
 from airflow_provider_alloincognito.landing.stores.targets import (
     explain_local_errors,
     explain_store_errors,
@@ -20,8 +21,7 @@ from airflow_provider_alloincognito.landing.stores.targets import (
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.compat import ObjectStoragePath
 
-MANIFEST = "manifest.jsonl"
-JOURNAL = f".{MANIFEST}.journal"
+JOURNAL = journal_name(MANIFEST)
 RECORDING = re.compile(r"(?P<id>[A-Za-z0-9_-][A-Za-z0-9._-]{0,127})\.(?:mp3|wav|ogg)")
 _LONG_PERIOD = re.compile(r"(\d{4})-(\d\d)")
 _PART = "%Y-%m-%dT%H-%M-%S"
@@ -51,32 +51,27 @@ class PeriodFolder(NamedTuple):
 
 def calls_folders(layout: Layout) -> list[PeriodFolder]:
     """Return the folders with calls, oldest period first."""
-    return _period_folders(layout.calls("-").parent.parent)
+    return _period_folders(layout.all_calls)
 
 
 def recordings_folders(layout: Layout) -> list[PeriodFolder]:
     """Return the folders with recordings, oldest period first."""
-    return _period_folders(layout.recordings("-").parent)
+    return _period_folders(layout.all_recordings)
 
 
 def listed_folders(layout: Layout) -> list[PeriodFolder]:
     """Return the folders with the calls that a run of ``alloincognito_reconcile`` compares, oldest period first."""
-    return _period_folders(_reconcile(layout) / "listed")
+    return _period_folders(layout.reconcile / "listed")
 
 
 def reconcile_reports(layout: Layout) -> list[tuple[date, ObjectStoragePath, int]]:
     """Return day, path and size of the reports that ``alloincognito_reconcile`` wrote, oldest first."""
-    folder = _reconcile(layout)
     found = []
-    for name, size in _entries(folder):
+    for name, size in _entries(layout.reconcile):
         day = last_day_of(name.removesuffix(".jsonl")) if name.endswith(".jsonl") else None
         if day is not None and size is not None:
-            found.append((day, folder / name, size))
+            found.append((day, layout.reconcile / name, size))
     return sorted(found, key=lambda report: report[0])
-
-
-def _reconcile(layout: Layout) -> ObjectStoragePath:
-    return layout.calls("-").parent.parent.parent / "reconcile"
 
 
 def is_recordings_file(name: str) -> bool:
