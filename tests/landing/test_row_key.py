@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -127,7 +128,7 @@ def written(value: Any, rnd: random.Random) -> str:
         return f"[{space}{','.join(written(one, rnd) for one in value)}]"
     if value is None or isinstance(value, bool | str):
         return json.dumps(value, ensure_ascii=rnd.choice([True, False]))
-    number = f"{value:f}" if rnd.choice([True, False]) else str(value).replace("E+", rnd.choice(["e", "E+"]))
+    number = f"{Decimal(value):f}" if rnd.choice([True, False]) else str(value).replace("E+", rnd.choice(["e", "E+"]))
     return number + "0" * rnd.randrange(2) if "." in number and "e" not in number.lower() else number
 
 
