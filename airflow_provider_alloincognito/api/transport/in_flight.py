@@ -65,9 +65,10 @@ class Flight:
         :param timeout: how long each further read may take.
         """
         self._seconds = seconds
-        if self._socket is not None:
+        sock = self._socket
+        if sock is not None and sock.gettimeout() != timeout:
             with suppress(OSError):
-                self._socket.settimeout(timeout)
+                sock.settimeout(timeout)
 
     def explain(self, error: AlloincognitoError) -> AlloincognitoError:
         """Return why the connection broke: because it was closed here, or else ``error``."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -61,21 +62,31 @@ def _is_failed_write(error: BaseException) -> TypeGuard[OSError]:
 
 def _open_locked(path: str, temporary: str) -> BinaryIO:
     with explain_local_errors(path):
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         while True:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+            descriptor = _create(temporary)
             try:
-                with suppress(OSError):  # a mount with its own rights
-                    os.fchmod(descriptor, MODE)  # whatever the umask is
                 with suppress(OSError):  # a mount without locks
                     fcntl.flock(descriptor, fcntl.LOCK_EX)
-                if os.fstat(descriptor).st_nlink:
+                found = os.fstat(descriptor)
+                if stat.S_IMODE(found.st_mode) != MODE:  # the umask's doing
+                    with suppress(OSError):  # a mount with its own rights
+                        os.fchmod(descriptor, MODE)
+                if found.st_nlink:
                     _raise_if_full(descriptor)
                     return open(descriptor, "wb", buffering=BUFFER_BYTES)
             except BaseException:
                 os.close(descriptor)
                 raise
             os.close(descriptor)  # another run removed it between its creation and its lock
+
+
+def _create(temporary: str) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(temporary, flags, MODE)
+    except FileNotFoundError:  # to ask for the directory each time costs threads more than all else here
+        os.makedirs(os.path.dirname(temporary) or ".", exist_ok=True)
+        return os.open(temporary, flags, MODE)
 
 
 def _raise_if_full(descriptor: int) -> None:
