@@ -11,6 +11,7 @@ in the `.sql` file beside this one.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,13 +105,26 @@ def insert(client: Any, table: str, batches: pyarrow.RecordBatchReader) -> int:
     """Append batches to a table, and return the number of their rows."""
     import pyarrow
 
+    types = {name: kind for name, kind, *_ in client.query(f"DESCRIBE TABLE {table}").result_rows}
     rows = 0
     while some := list(islice(batches, BATCHES_A_REQUEST)):
         settings = {"input_format_null_as_default": 0}  # a call without its day is an error, not a call of 1970
+        batch = pyarrow.Table.from_batches(some)
         with without_rows():
-            client.insert_arrow(table, pyarrow.Table.from_batches(some), settings=settings)
-        rows += sum(batch.num_rows for batch in some)
+            refuse_texts(batch, types)
+            client.insert_arrow(table, batch, settings=settings)
+        rows += batch.num_rows
     return rows
+
+
+def refuse_texts(batch: pyarrow.Table, types: dict[str, str]) -> None:
+    """Refuse texts in a column of numbers or times, where ClickHouse takes those that it cannot read as nulls."""
+    import pyarrow
+
+    for name, column in zip(batch.column_names, batch.columns, strict=True):
+        is_text = pyarrow.types.is_string(column.type) and column.null_count < len(column)
+        if is_text and re.search("Int|Float|Decimal|Bool|Date", types.get(name, "")):
+            raise TypeError(f"{name} has landed as text, and is {types[name]} in the table")
 
 
 def replace_days(client: Any, table: str, days: list[date], source: str) -> None:
