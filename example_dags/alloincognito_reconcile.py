@@ -78,15 +78,16 @@ def days(data_interval_end: datetime | None = None, **context: Any) -> list[dict
     ]
 
 
-@task(trigger_rule="none_failed")  # where nothing has landed, nothing is asked for
+@task(trigger_rule="all_done")  # a day that was not listed does not hold up the others
 def land_differences(listed: Iterable[dict[str, Any]] | None) -> list[dict[str, Any]]:
     """Land the days whose calls differ; return these, and those whose recordings had failed."""
     from airflow_provider_alloincognito.landing.manifest import read_manifest
 
     unfinished = {one["day"]: one for one in read_lines(UNFINISHED)}
-    found = []
+    found, listed_days = [], set()
     for calls in listed or ():
         day = calls["interval"][:10]
+        listed_days.add(day)
         landed = LAYOUT.calls(day)
         counts = compare(landed, ObjectStoragePath(calls["path"]))
         counts["failed"] = sum(line.status == "failed" for line in read_manifest(LAYOUT.manifest(day)))
@@ -94,7 +95,8 @@ def land_differences(listed: Iterable[dict[str, Any]] | None) -> list[dict[str, 
         counts = {name: max(count, unfinished.get(day, {}).get(name, 0)) for name, count in counts.items()}
         if any(counts.values()):  # else the day is as it was
             found.append({"day": day, **counts, "listed": calls["path"], "calls": {**calls, "path": str(landed)}})
-    write_lines(UNFINISHED, found)
+    waiting = (one for day, one in unfinished.items() if day not in listed_days)
+    write_lines(UNFINISHED, [*waiting, *found])
     for one in found:
         if not one["kept"]:
             with ObjectStoragePath(one["listed"]).open("rb") as source, whole_file(LAYOUT.calls(one["day"])) as target:
@@ -126,20 +128,26 @@ def recordings_of(difference: dict[str, Any]) -> dict[str, Any]:
     return {"calls": difference["calls"], "output_path": str(LAYOUT.recordings(difference["day"]))}
 
 
-@task(trigger_rule="none_failed")  # where nothing differs, nothing is fetched
+@task(trigger_rule="all_done")  # nor does a day whose recordings were not fetched
 def report(
-    asked: Sequence[dict[str, str]],
-    differences: Sequence[dict[str, Any]],
+    listed: Iterable[dict[str, Any]] | None,
+    differences: Sequence[dict[str, Any]] | None,
     fetched: Iterable[dict[str, Any]] | None,
     **context: Any,
 ) -> list[dict[str, Any]]:
     """Say what became of each day; return what the events of the days that have changed tell."""
+    if differences is None:
+        raise AirflowFailException("There is nothing to report: land_differences failed. See its log.")
     run = {"run": context["run_id"]}
     names = ("added", "changed", "gone", "fetched", "failed", "kept")
-    lines = {one["period_start"][:10]: dict.fromkeys(names, 0) for one in asked}
+    lines = {calls["interval"][:10]: dict.fromkeys(names, 0) for calls in listed or ()}
+    by_manifest = {recordings["manifest"]: recordings for recordings in fetched or ()}
     changed = []
-    for one, recordings in zip(differences, fetched or (), strict=True):
-        lines[one["day"]] = {name: ({**one, **recordings})[name] for name in names}
+    for one in differences:
+        recordings = by_manifest.get(str(LAYOUT.manifest(one["day"])))
+        lines[one["day"]] = {name: ({"fetched": 0, **one, **(recordings or {})})[name] for name in names}
+        if recordings is None:  # the next run does this day
+            continue
         if recordings["fetched"] or recordings["failed"] < one["failed"] or (not one["kept"] and is_different(one)):
             start, end = one["calls"]["interval"].split("/")
             period = {"period_start": start, "period_end": end, "calls": one["calls"]["path"]}
@@ -219,8 +227,9 @@ def write_lines(path: str, lines: Iterable[dict[str, Any]]) -> None:
 
 
 def same_as(operator: Any, *but: str) -> dict[str, Any]:
-    """Return the arguments that an operator of the daily DAG was given."""
-    return {name: getattr(operator, name) for name in operator.template_fields if name not in but}
+    """Return what a task of the daily DAG was given: the operator's arguments, and how Airflow runs it."""
+    names = (*operator.template_fields, "pool", "pool_slots", "queue", "execution_timeout", "retries", "retry_delay")
+    return {name: getattr(operator, name) for name in names if name not in but}
 
 
 with DAG(
@@ -249,5 +258,6 @@ with DAG(
         max_active_tis_per_dagrun=1,
         **same_as(daily_recordings, "calls", "output_path", "on_error", "partition_by_day"),
     ).expand_kwargs(differences.map(recordings_of))
-    changed = report(asked, differences, recordings.output)
-    announce.expand(extra=changed) >> clean_up() >> alarm(asked, differences)
+    announced = announce.expand(extra=report(listed.output, differences, recordings.output))
+    # A day that was not listed, or not fetched, fails the run at its end, and all stays for the next one.
+    [listed, recordings, announced] >> clean_up() >> alarm(asked, differences)

@@ -47,7 +47,11 @@ class Place:
             assert run.state == "success", run.errors
 
     def reconcile(self, first: date = DAY, after: date = NEXT_DAY + timedelta(days=1)) -> Run:
-        return self.run("alloincognito_reconcile", first, after)
+        run = self.run("alloincognito_reconcile", first, after)
+        if run.state == "success":
+            folder = self.folder / "reconcile"
+            assert set(folder.glob("*")) == set(folder.glob("????-??-??.jsonl"))
+        return run
 
     def run(self, name: str, first: date, after: date) -> Run:
         ends = {"period_start": first, "period_end": after}
@@ -60,11 +64,14 @@ class Place:
         lines = (self.folder / "recordings" / f"date={day}" / "manifest.jsonl").read_text().splitlines()
         return {line["id"]: line["status"] for line in map(json.loads, lines)}
 
+    @property
+    def report_path(self) -> Path:
+        (path,) = (self.folder / "reconcile").glob("????-??-??.jsonl")
+        return path
+
     def report(self) -> list[dict[str, Any]]:
         """What the last run has reported."""
-        (path,) = (self.folder / "reconcile").iterdir()
-        date.fromisoformat(path.stem)
-        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        lines = [json.loads(line) for line in self.report_path.read_text().splitlines()]
         last = [line for line in lines if line["run"] == lines[-1]["run"]]
         return [{name: value for name, value in line.items() if name != "run"} for line in last]
 
@@ -280,6 +287,53 @@ def stop_before(stop: str, module: ModuleType, patch: pytest.MonkeyPatch) -> Non
         patch.setattr(module, "daily_recordings", None)
     else:
         patch.setattr(module.dag.get_task(stop), "python_callable", killed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("task", ["listed", "recordings"])
+def test_a_day_that_fails_does_not_hold_up_the_others(
+    task: str, place: Place, events: Callable[[], list[Event]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox, module = place.sandbox, place.dags["alloincognito_reconcile"]
+    place.land(DAY, NEXT_DAY)
+    late = index_of(sandbox, False)
+    both = [{"day": str(day), "index": late, "change": "longer"} for day in (DAY, NEXT_DAY)]
+    sandbox.configure(changes=both)
+    with monkeypatch.context() as patch:
+        fail_on(DAY, task, module, patch)
+        run = place.reconcile()
+    assert run.state == "failed"
+    place.is_true(NEXT_DAY)
+    assert place.report()[-1] == {"day": str(NEXT_DAY), **NOTHING, "changed": 1}
+    assert [event.extra["period_start"][:10] for event in events()] == [str(NEXT_DAY)]
+    run = place.reconcile()
+    assert run.state == "success", run.errors
+    place.is_true(DAY, NEXT_DAY)
+    assert str(DAY) in [event.extra["period_start"][:10] for event in events()]
+    assert place.report()[0] == {"day": str(DAY), **NOTHING, "changed": 1}
+
+
+def fail_on(day: date, task: str, module: ModuleType, patch: pytest.MonkeyPatch) -> None:
+    """Have the task of one day fail, as with a server that does not answer for it."""
+    operator = getattr(
+        module, {"listed": "AlloincognitoCallListOperator", "recordings": "AlloincognitoRecordingOperator"}[task]
+    )
+    execute = operator.execute
+
+    def failing(self: Any, context: Any) -> Any:
+        if str(day) in self.output_path:
+            raise RuntimeError("no answer")
+        return execute(self, context)
+
+    patch.setattr(operator, "execute", failing)
+
+
+def test_its_tasks_run_as_those_of_the_daily_dag(place: Place) -> None:
+    daily, reconcile = place.dags["alloincognito_daily_calls"].dag, place.dags["alloincognito_reconcile"].dag
+    for name, of_daily in (("listed", "calls"), ("recordings", "recordings")):
+        arguments = reconcile.get_task(name).partial_kwargs
+        for argument in ("alloincognito_conn_id", "pool", "retries", "retry_delay", "execution_timeout"):
+            assert arguments[argument] == getattr(daily.get_task(of_daily), argument), argument
 
 
 @pytest.mark.long
