@@ -42,7 +42,7 @@ from airflow_provider_alloincognito.errors import (
 from airflow_provider_alloincognito.landing import progress as progress_module
 from airflow_provider_alloincognito.landing.progress import Progress
 from airflow_provider_alloincognito.landing.recordings import Fetch, land_recordings
-from airflow_provider_alloincognito.landing.run_stop import RECOVERY, RunStop
+from airflow_provider_alloincognito.landing.run_stop import MOST_IN_A_ROW, RECOVERY, RunStop
 
 NewClient = Callable[..., Client]
 StartPlain = Callable[..., PlainServer]
@@ -329,17 +329,21 @@ def test_a_worker_that_can_start_no_more_threads_is_told_so(tmp_path: Path, monk
 
 
 def test_recordings_are_fetched_again_with_fewer_at_a_time_where_descriptors_are_few(tmp_path: Path) -> None:
-    lock, fetching, most, ids = threading.Lock(), 0, 0, IDS[:100]
+    lock, fetching, begun, ran_out, ids = threading.Lock(), 0, 0, threading.Event(), IDS[:100]
 
     @contextmanager
     def fetch(one: str) -> Iterator[Mp3]:
-        nonlocal fetching, most
+        nonlocal fetching, begun
         with lock:
             fetching += 1
-            most = max(most, fetching)
+            begun += 1
+            is_one_too_many, is_first = fetching > 12, begun <= MOST_IN_A_ROW
         try:
-            if fetching > 12:
+            if is_one_too_many:
+                ran_out.set()
                 raise AlloincognitoConnectionError("No response.") from OSError(errno.EMFILE, "Too many open files")
+            if not is_first:  # the first have to land before more begin
+                ran_out.wait(10)
             time.sleep(0.005)
             yield Mp3([b"mp3"])
         finally:
@@ -348,7 +352,7 @@ def test_recordings_are_fetched_again_with_fewer_at_a_time_where_descriptors_are
 
     landed = land_recordings(fetch, ids, tmp_path, concurrency=32)
     assert (landed.fetched, landed.failed) == (100, 0)
-    assert most > 12
+    assert ran_out.is_set()
 
 
 def test_one_at_a_time_is_fetched_again_as_well_but_not_for_ever(tmp_path: Path) -> None:
