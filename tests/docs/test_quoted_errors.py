@@ -1,10 +1,11 @@
-"""What the documentation quotes of the package's errors is what the package says."""
+"""What the documentation quotes of errors is what the package and the example DAGs say."""
 
 from __future__ import annotations
 
 import ast
 import re
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import airflow_provider_alloincognito
 
 PACKAGE = Path(airflow_provider_alloincognito.__file__).parent
+EXAMPLES = PACKAGE.parent / "example_dags"
 TROUBLESHOOTING = PACKAGE.parent / "docs" / "troubleshooting.md"
 OWN = "## No error, but"
 
@@ -24,9 +26,9 @@ def quotes() -> list[str]:
 
 @cache
 def texts() -> str:
-    """Return all texts in the package's code, with a mark where a value comes in."""
+    """Return all texts in the code, with a mark where a value comes in."""
     found = []
-    for path in PACKAGE.rglob("*.py"):
+    for path in chain(PACKAGE.rglob("*.py"), EXAMPLES.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr):
                 parts = (part.value if isinstance(part, ast.Constant) else "\0" for part in node.values)
