@@ -54,6 +54,8 @@ class Deployment:
         self.database = self.database or f"sqlite:///{self.home}/airflow.db"
         self.url = f"http://127.0.0.1:{free_port()}"
         self._started: list[subprocess.Popen[bytes]] = []
+        self.pids: dict[str, int] = {}
+        """The ids of its processes, by the name of their logs: ``scheduler``, ``api-server``."""
 
     @property
     def logs(self) -> Path:
@@ -91,14 +93,18 @@ class Deployment:
     def trigger(self, dag_id: str) -> str:
         """Start a run of the DAG, and return its id."""
         run_id = f"run-{secrets.token_hex(4)}"
+        self.wait_for_dag(dag_id)
+        self.airflow("dags", "trigger", "--run-id", run_id, dag_id)
+        return run_id
+
+    def wait_for_dag(self, dag_id: str) -> None:
+        """Wait until Airflow knows the DAG."""
         give_up = time.monotonic() + LONGEST_START
         while not self.query("SELECT dag_id FROM serialized_dag WHERE dag_id = :dag_id", dag_id=dag_id):
             if time.monotonic() > give_up:
                 raise RuntimeError(f"Airflow does not see the DAG {dag_id}; see its logs in {self.logs}.")
             self._check_alive()
             time.sleep(1)
-        self.airflow("dags", "trigger", "--run-id", run_id, dag_id)
-        return run_id
 
     def wait(self, dag_id: str, *, timeout: float) -> dict[str, int]:
         """Wait for the DAG's first run to end, and return the number of its tasks by state."""
@@ -196,6 +202,7 @@ class Deployment:
                 start_new_session=True,
             )
         self._started.append(process)
+        self.pids[name] = process.pid
 
     def _check_alive(self) -> None:
         for process in self._started:
