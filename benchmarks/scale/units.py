@@ -1,0 +1,159 @@
+"""The unit costs: what one of each kind takes, measured on this machine over the loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from airflow_provider_alloincognito.api.settings import Settings
+from benchmarks.calls.plan import check_rows
+from benchmarks.common.in_task import make_airflow
+from benchmarks.common.provider import connection_json
+from benchmarks.common.race import Contender, race
+from benchmarks.common.server import running
+from benchmarks.common.stopwatch import Figures
+from benchmarks.recordings.__main__ import check_recordings
+from benchmarks.scale import airflow_costs
+from benchmarks.scale.airflow_costs import AirflowCosts
+
+FEW_ROWS, MANY_ROWS = 1, 100_000
+RECORDING, RECORDINGS, LATENCY = 300_000, 200, 0.05
+IN_FLIGHT = (1, 4, 16)
+TRIGGERS = 1000
+
+
+@dataclass(frozen=True)
+class InFlight:
+    """
+    Recordings of which some are in flight at a time, each with 50 ms of latency.
+
+    :param per_second: how many land in a second.
+    :param cpu: seconds for each.
+    """
+
+    per_second: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class UnitCosts:
+    """
+    What one of each kind takes, in seconds.
+
+    :param list_wall: a call list of one row, around the operator's ``execute``.
+    :param rows_wall: 1,000 rows more, to Parquet.
+    :param recordings: of 300 KB each, by how many are in flight.
+    :param poll_cpu: one poll of a trigger, with its start.
+    :param peak: MB of a process that lands a call list of 100,000 rows as Parquet.
+    :param airflow: of Airflow itself, and of the token stores.
+    """
+
+    list_wall: float
+    list_cpu: float
+    rows_wall: float
+    rows_cpu: float
+    recordings: dict[int, InFlight]
+    poll_cpu: float
+    peak: float
+    airflow: AirflowCosts
+
+
+@dataclass(frozen=True)
+class Effort:
+    """
+    How much is measured.
+
+    :param rounds: of calls and recordings.
+    :param seconds: of the triggers' polls.
+    :param tasks: of Airflow's task instances.
+    :param runs: of Airflow's DAG runs.
+    """
+
+    rounds: int
+    seconds: float
+    tasks: int
+    runs: int
+
+
+def measure(effort: Effort) -> UnitCosts:
+    """Measure all of them."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-airflow-")))
+        airflow = make_airflow(home)
+        few, many = _lists(airflow, effort.rounds)
+        recordings = _recordings(airflow, effort.rounds)
+    rows = (MANY_ROWS - FEW_ROWS) / 1000
+    return UnitCosts(
+        list_wall=few.wall,
+        list_cpu=few.cpu,
+        rows_wall=(many.wall - few.wall) / rows,
+        rows_cpu=(many.cpu - few.cpu) / rows,
+        recordings=recordings,
+        poll_cpu=_poll(effort.seconds),
+        peak=many.peak,
+        airflow=airflow_costs.measure(effort.tasks, effort.runs),
+    )
+
+
+def _lists(airflow: dict[str, str], rounds: int) -> list[Figures]:
+    with running("benchmarks.common.server", f"--rows={FEW_ROWS}", f"--rows={MANY_ROWS}") as server:
+        contenders = [
+            Contender(
+                f"{rows:,} rows",
+                "operator",
+                ("calls", server, str(rows), "parquet", "1"),
+                environment=airflow,
+                check=partial(check_rows, rows),
+            )
+            for rows in (FEW_ROWS, MANY_ROWS)
+        ]
+        return list(race(contenders, rounds).values())
+
+
+def _recordings(airflow: dict[str, str], rounds: int) -> dict[int, InFlight]:
+    with running("benchmarks.common.server", f"--recording={RECORDING}", f"--latency={LATENCY}") as server:
+        contenders = [
+            Contender(
+                f"{in_flight} in flight",
+                "operator",
+                ("recordings", server, str(RECORDING), str(RECORDINGS), str(in_flight)),
+                environment=airflow,
+                check=partial(check_recordings, RECORDING, RECORDINGS),
+            )
+            for in_flight in IN_FLIGHT
+        ]
+        medians = race(contenders, rounds).values()
+    return {
+        in_flight: InFlight(RECORDINGS / figures.wall, figures.cpu / RECORDINGS)
+        for in_flight, figures in zip(IN_FLIGHT, medians, strict=True)
+    }
+
+
+def _poll(seconds: float) -> float:
+    """Return what a poll takes beyond an idle loop."""
+    with running("benchmarks.triggers.server") as server:
+        idle, triggers = (_on_a_loop(*one, seconds, server) for one in (("idle", 0), ("triggers", TRIGGERS)))
+    return (triggers["cpu"] - idle["cpu"]) * seconds / triggers["polls"]
+
+
+def _on_a_loop(contender: str, count: int, seconds: float, server: str) -> dict[str, float]:
+    print(f"  {count:,} triggers", file=sys.stderr)
+    arguments = [contender, str(count), str(seconds), server + Settings().request_result_path]
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as home:
+        environment = {"AIRFLOW_HOME": home, "AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT": connection_json(server, "/rows/1")}
+        ran = subprocess.run(
+            [sys.executable, "-m", "benchmarks.triggers.contender", *arguments],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    figures: dict[str, float] = json.loads(ran.stdout.splitlines()[-1])
+    return figures
