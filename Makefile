@@ -77,7 +77,7 @@ bench-recordings: environment ## recordings onto disk, likewise
 bench-imports: environment ## what parsing a DAG file costs, likewise
 	@$(PY) -m benchmarks.imports --write docs/performance.md $(ARGS)
 
-.PHONY: bench-rotation bench-triggers environment-browser test-browser test-cli test-dialects test-discover test-faults matrix test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz environment-warehouse test-warehouse bench-warehouse
+.PHONY: bench-rotation bench-triggers environment-browser test-browser test-cli test-dialects test-discover test-faults matrix test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz environment-warehouse test-warehouse bench-warehouse bench-scale
 
 bench-rotation: environment ## one pair, hammered by many processes; ARGS="--mode naive|protocol|redis|airflow"
 	@$(PY) -m benchmarks.rotation $(ARGS)
@@ -119,6 +119,9 @@ test-warehouse: environment-warehouse ## loads into a real PostgreSQL, ClickHous
 
 bench-warehouse: environment-warehouse ## a day of 1,000,000 calls into each, beside its own fastest way; writes docs/warehouse.md
 	@.venv-warehouse/bin/python -m benchmarks.warehouse --write docs/warehouse.md $(ARGS)
+
+bench-scale: environment-distributed ## what a large deployment takes: unit costs, and a simulated day; writes docs/scale.md
+	@.venv-distributed/bin/python -m benchmarks.scale --write docs/scale.md $(ARGS)
 
 environment-browser: environment environment-2.11
 	@$(PY) -c 'import playwright' 2>/dev/null || $(PY) -m pip install --quiet --constraint constraints/airflow-3.3.txt --editable '.[browser]'
