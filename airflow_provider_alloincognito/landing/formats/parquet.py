@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from itertools import repeat
 from typing import Any, BinaryIO
 
@@ -28,13 +29,13 @@ def write_parquet(
     from airflow_provider_alloincognito.landing.tables.arrow import TableReader
 
     reader = TableReader(schema, timezone)
-    first_row = 1
-    with pyarrow.parquet.ParquetWriter(sink, reader.schema, **COMPRESSION) as writer:
-        for block in blocks:
-            table = reader.table(block, first_row)
+    with (
+        pyarrow.parquet.ParquetWriter(sink, reader.schema, **COMPRESSION) as writer,
+        closing(reader.tables(blocks)) as tables,
+    ):
+        for table in tables:
             writer.write_table(table)
-            first_row += table.num_rows
-            del table  # so that there is never more than one in memory
+            del table  # so that it is not in memory while the next is waited for
         if metadata is not None:
             _add_metadata(writer, metadata())
 

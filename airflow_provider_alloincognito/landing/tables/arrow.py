@@ -6,6 +6,9 @@ Importing this module imports pyarrow, which is an extra: import it only where i
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +20,9 @@ import pyarrow.json
 from airflow_provider_alloincognito.errors import AlloincognitoValueError
 from airflow_provider_alloincognito.landing.tables.exact_rows import ExactRowReader, read_date, read_timestamp
 from airflow_provider_alloincognito.landing.tables.schema import Schema, TypeName
+
+BLOCKS_AHEAD = 2
+"""So many blocks are read before the table of the first is waited for."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -60,6 +66,38 @@ class TableReader:
         self._json_schema: Any = None
         if "json" not in schema.values():  # pyarrow does not return the text of a nested value
             self._json_schema = pyarrow.schema([(column, _JSON_TYPES[name]) for column, name in schema.items()])
+
+    def tables(self, blocks: Iterable[bytes]) -> Generator[Any, None, None]:
+        """
+        Yield the table of each block, in order. A thread reads them: pyarrow releases the GIL while it does.
+
+        Blocks come from the server and tables go to a store, so both stay in the caller's thread, where a signal can
+        stop them. Close the generator to end the thread.
+
+        :param blocks: blocks of JSON lines. What they raise, or :meth:`table` does, is raised in the order of the rows.
+        """
+        thread = ThreadPoolExecutor(1, thread_name_prefix="tables")
+        waiting: deque[Future[Any]] = deque()
+        try:
+            for table in self._submitted(blocks, thread):
+                waiting.append(table)
+                if len(waiting) > BLOCKS_AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            thread.shutdown(cancel_futures=True)
+
+    def _submitted(self, blocks: Iterable[bytes], thread: ThreadPoolExecutor) -> Iterator[Future[Any]]:
+        first_row = 1
+        try:
+            for block in blocks:
+                yield thread.submit(self.table, block, first_row)
+                first_row += block.count(b"\n")
+        except Exception as error:  # noqa: BLE001 - whatever it is, errors of the rows before come first
+            failed: Future[Any] = Future()
+            failed.set_exception(error)
+            yield failed
 
     def table(self, block: bytes, first_row: int) -> Any:
         """

@@ -61,14 +61,23 @@ class SpooledBlocks:
                 compressed = self._spool.read(compressed_size)
             offset += compressed_size
             yield self._decompress(compressed, size)
-        for block in self._unread:
-            compressed = self._compress(block)
-            with _explain_errors():
-                self._spool.seek(offset)
-                self._spool.write(compressed)
-            offset += len(compressed)
-            self._sizes.append((len(compressed), len(block)))
-            yield block
+        try:
+            for block in self._unread:
+                compressed = self._compress(block)
+                with _explain_errors():
+                    self._spool.seek(offset)
+                    self._spool.write(compressed)
+                offset += len(compressed)
+                self._sizes.append((len(compressed), len(block)))
+                yield block
+        except Exception as error:  # a generator that raised looks as if it had ended, if it is iterated over again
+            self._unread = _raise(error)
+            raise
+
+
+def _raise(error: Exception) -> Iterator[bytes]:
+    raise error
+    yield
 
 
 @contextmanager
