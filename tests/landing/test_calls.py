@@ -10,7 +10,9 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoValueError,
 )
 from airflow_provider_alloincognito.landing.calls import land_calls
-from airflow_provider_alloincognito.landing.tables.arrow import read_block
+from airflow_provider_alloincognito.landing.tables.arrow import BLOCKS_AHEAD, TableReader, read_block
 from airflow_provider_alloincognito.landing.tables.inference import infer_schema
 from airflow_provider_alloincognito.landing.tables.spool import cut_blocks
 
@@ -169,8 +171,13 @@ def test_a_value_that_does_not_fit_is_named_by_row_and_column_and_not_shown(
     assert not list(tmp_path.iterdir())
 
 
-def test_row_numbers_continue_over_blocks(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of one or two rows."""
     monkeypatch.setattr(cut_blocks, "__defaults__", (10,))
+
+
+def test_row_numbers_continue_over_blocks(target: Path, small_blocks: None) -> None:
     rows = [{"c": n} for n in range(20)] + [{"c": "x"}]
     with pytest.raises(AlloincognitoValueError, match="Row 21:"):
         land_calls(batches_of(rows), target, schema={"c": "int64"})
@@ -287,6 +294,80 @@ def test_too_few_rows_leave_the_earlier_file(tmp_path: Path, suffix: str) -> Non
         land_calls(batches_of([ROW]), path, min_rows=2)
     assert path.read_bytes() == b"before"
     assert land_calls(batches_of([ROW, ROW]), path, min_rows=2).rows == 2
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_the_error_of_the_first_rows_is_raised(tmp_path: Path, suffix: str, small_blocks: None) -> None:
+    """Rows may have been read on, up to another error, before the first is met."""
+
+    def batches() -> Iterator[RowBatch]:
+        yield from batches_of([{"c": n} for n in (1, 2, "x", 4, "y")], 1)
+        raise AlloincognitoResponseError("cut")
+
+    with pytest.raises(AlloincognitoValueError, match="Row 3:") as raised:
+        land_calls(batches(), tmp_path / f"calls.{suffix}", schema={"c": "int64"})
+    assert raised.value.__suppress_context__
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+@pytest.mark.parametrize("rows", [1, 2, 3, 10])
+def test_a_response_truncated_after_an_unknown_field_lands_nothing(
+    tmp_path: Path, suffix: str, rows: int, small_blocks: None
+) -> None:
+    """The rows are read from their beginning again then, to know all fields, but the response is not."""
+
+    def batches() -> Iterator[RowBatch]:
+        yield from batches_of([{"c": 1, "unknown": 2}] * rows, 1)
+        raise AlloincognitoResponseError("cut")
+
+    with pytest.raises(AlloincognitoResponseError, match="cut"):
+        land_calls(batches(), tmp_path / f"calls.{suffix}", schema={"c": "int64"})
+    assert not list(tmp_path.iterdir())
+
+
+class Stopped(BaseException):
+    """What the handler of a signal raises."""
+
+
+@pytest.mark.parametrize("error", [Stopped, OSError])
+def test_nothing_runs_on_after_an_error(tmp_path: Path, error: type[BaseException], small_blocks: None) -> None:
+    def batches() -> Iterator[RowBatch]:
+        yield from batches_of([ROW] * 10, 1)
+        raise error
+
+    threads = threading.active_count()
+    with pytest.raises(error):
+        land_calls(batches(), tmp_path / "calls.parquet", schema=SCHEMA)
+    assert threading.active_count() == threads
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_stop_does_not_wait_for_the_rows_before_it(tmp_path: Path, small_blocks: None) -> None:
+    """An error in them would hide it."""
+
+    def batches() -> Iterator[RowBatch]:
+        yield from batches_of([{"c": "x"}] * BLOCKS_AHEAD, 1)
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        land_calls(batches(), tmp_path / "calls.parquet", schema={"c": "int64"})
+
+
+def test_few_blocks_are_read_ahead_of_what_is_written() -> None:
+    """So memory does not grow with the number of rows, even where the store is slower than the server."""
+    read = 0
+
+    def blocks() -> Iterator[bytes]:
+        nonlocal read
+        for read in range(1, 101):
+            yield b'{"c":%d}\n' % read
+
+    with closing(TableReader({"c": "int64"}, "UTC").tables(blocks())) as tables:
+        for written, table in enumerate(tables, 1):
+            assert table["c"].to_pylist() == [written]
+            assert read <= written + BLOCKS_AHEAD
+    assert written == 100
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl", "jsonl.zst"])
