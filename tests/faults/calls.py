@@ -47,7 +47,7 @@ from airflow_provider_alloincognito.triggers.alloincognito import AlloincognitoR
 
 HERE = str(Path(__file__).parent)
 START, END = (datetime(2026, 3, day, tzinfo=ZoneInfo("Europe/Moscow")) for day in (3, 4))
-OURS = ("recording", "progress", "tables")
+OURS = ("recording", "progress", "ahead")
 
 if airflow_version.startswith("2."):
     from airflow.models.connection import Connection

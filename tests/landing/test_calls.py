@@ -35,7 +35,8 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoValueError,
 )
 from airflow_provider_alloincognito.landing.calls import land_calls
-from airflow_provider_alloincognito.landing.tables.arrow import BLOCKS_AHEAD, TableReader, read_block
+from airflow_provider_alloincognito.landing.tables.ahead import AHEAD, map_ahead
+from airflow_provider_alloincognito.landing.tables.arrow import read_block
 from airflow_provider_alloincognito.landing.tables.inference import infer_schema
 from airflow_provider_alloincognito.landing.tables.spool import cut_blocks
 
@@ -347,7 +348,7 @@ def test_a_stop_does_not_wait_for_the_rows_before_it(tmp_path: Path, small_block
     """An error in them would hide it."""
 
     def batches() -> Iterator[RowBatch]:
-        yield from batches_of([{"c": "x"}] * BLOCKS_AHEAD, 1)
+        yield from batches_of([{"c": "x"}] * AHEAD, 1)
         raise Stopped
 
     with pytest.raises(Stopped):
@@ -358,15 +359,16 @@ def test_few_blocks_are_read_ahead_of_what_is_written() -> None:
     """So memory does not grow with the number of rows, even where the store is slower than the server."""
     read = 0
 
-    def blocks() -> Iterator[bytes]:
+    def blocks() -> Iterator[int]:
         nonlocal read
-        for read in range(1, 101):
-            yield b'{"c":%d}\n' % read
+        for number in range(1, 101):
+            read = number
+            yield number
 
-    with closing(TableReader({"c": "int64"}, "UTC").tables(blocks())) as tables:
-        for written, table in enumerate(tables, 1):
-            assert table["c"].to_pylist() == [written]
-            assert read <= written + BLOCKS_AHEAD
+    with closing(map_ahead(str, blocks())) as results:
+        for written, result in enumerate(results, 1):
+            assert result == str(written)
+            assert read <= written + AHEAD
     assert written == 100
 
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from itertools import repeat
 from typing import Any, BinaryIO
 
+from airflow_provider_alloincognito.landing.tables.ahead import map_ahead
 from airflow_provider_alloincognito.landing.tables.schema import Schema
 
 COMPRESSION: dict[str, Any] = {"compression": "zstd", "compression_level": 1}
@@ -31,7 +32,7 @@ def write_parquet(
     reader = TableReader(schema, timezone)
     with (
         pyarrow.parquet.ParquetWriter(sink, reader.schema, **COMPRESSION) as writer,
-        closing(reader.tables(blocks)) as tables,
+        closing(map_ahead(reader.table, blocks)) as tables,  # pyarrow releases the GIL while it reads
     ):
         for table in tables:
             writer.write_table(table)

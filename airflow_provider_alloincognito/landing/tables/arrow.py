@@ -6,9 +6,6 @@ Importing this module imports pyarrow, which is an extra: import it only where i
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,9 +17,6 @@ import pyarrow.json
 from airflow_provider_alloincognito.errors import AlloincognitoValueError
 from airflow_provider_alloincognito.landing.tables.exact_rows import ExactRowReader, read_date, read_timestamp
 from airflow_provider_alloincognito.landing.tables.schema import Schema, TypeName
-
-BLOCKS_AHEAD = 2
-"""So many blocks are read before the table of the first is waited for."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -46,7 +40,7 @@ _JSON_TYPES: dict[TypeName, Any] = {
 
 class TableReader:
     """
-    Reads blocks of JSON lines into tables of one schema.
+    Reads blocks of JSON lines, one after the other, into tables of one schema.
 
     :param schema: the columns.
     :param timezone: the zone of timestamps that name none, and of timestamp columns.
@@ -57,6 +51,7 @@ class TableReader:
         self._zone = ZoneInfo(timezone)
         self._zone_is_complete = _is_complete(self._zone)
         self._rows = ExactRowReader(schema, timezone)
+        self._first_row = 1
         file_types = _JSON_TYPES | {
             "timestamp": pyarrow.timestamp("us", tz=timezone),
             "date": pyarrow.date32(),
@@ -67,66 +62,30 @@ class TableReader:
         if "json" not in schema.values():  # pyarrow does not return the text of a nested value
             self._json_schema = pyarrow.schema([(column, _JSON_TYPES[name]) for column, name in schema.items()])
 
-    def tables(self, blocks: Iterable[bytes]) -> Generator[Any, None, None]:
-        """
-        Yield the table of each block, in order. A thread reads them: pyarrow releases the GIL while it does.
-
-        Blocks come from the server and tables go to a store, so both stay in the caller's thread, where a signal can
-        stop them. Close the generator to end the thread.
-
-        :param blocks: blocks of JSON lines. What they raise, or :meth:`table` does, is raised in the order of the rows.
-        """
-        thread = ThreadPoolExecutor(1, thread_name_prefix="tables")
-        waiting: deque[Future[Any]] = deque()
-        try:
-            for table in self._submitted(blocks, thread):
-                waiting.append(table)
-                if len(waiting) > BLOCKS_AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            thread.shutdown(cancel_futures=True)
-
-    def _submitted(self, blocks: Iterable[bytes], thread: ThreadPoolExecutor) -> Iterator[Future[Any]]:
-        first_row = 1
-        try:
-            for block in blocks:
-                yield thread.submit(self.table, block, first_row)
-                first_row += block.count(b"\n")
-        except Exception as error:  # noqa: BLE001 - whatever it is, errors of the rows before come first
-            failed: Future[Any] = Future()
-            failed.set_exception(error)
-            yield failed
-
-    def table(self, block: bytes, first_row: int) -> Any:
-        """
-        Read one block; raises what :meth:`ExactRowReader.rows` raises.
-
-        :param first_row: the number of the first row, for errors.
-        """
+    def table(self, block: bytes) -> Any:
+        """Read the next block; raises what :meth:`ExactRowReader.rows` raises."""
         fast = None if self._json_schema is None else read_block(block, self._json_schema)
-        if fast is None or not all(map(_is_finite, fast.columns)):
-            return self._exact_table(block, first_row)
-        columns = [
-            self._converted(fast.column(column), column, type_name, first_row)
-            for column, type_name in self._columns.items()
-        ]
-        return pyarrow.table(columns, schema=self.schema)
+        is_exact = fast is not None and all(map(_is_finite, fast.columns))
+        columns = self._converted_columns(fast) if is_exact else self._exact_columns(block)
+        table = pyarrow.table(columns, schema=self.schema)
+        self._first_row += table.num_rows
+        return table
 
-    def _exact_table(self, block: bytes, first_row: int) -> Any:
-        values = zip(*self._rows.rows(block, first_row), strict=True)
-        columns = [
+    def _exact_columns(self, block: bytes) -> list[Any]:
+        values = zip(*self._rows.rows(block, self._first_row), strict=True)
+        return [
             pyarrow.array(_storable(column), type=field.type) for column, field in zip(values, self.schema, strict=True)
         ]
-        return pyarrow.table(columns, schema=self.schema)
 
-    def _converted(self, texts: Any, column: str, type_name: TypeName, first_row: int) -> Any:
+    def _converted_columns(self, fast: Any) -> list[Any]:
+        return [self._converted(fast.column(column), column, type_name) for column, type_name in self._columns.items()]
+
+    def _converted(self, texts: Any, column: str, type_name: TypeName) -> Any:
         if type_name not in ("timestamp", "date"):
             return texts
         texts = pyarrow.compute.if_else(pyarrow.compute.equal(texts, ""), None, texts)
         times = self._times_by_arrow(texts, type_name)
-        return self._times_one_by_one(texts, column, type_name, first_row) if times is None else times
+        return self._times_one_by_one(texts, column, type_name) if times is None else times
 
     def _times_by_arrow(self, texts: Any, type_name: TypeName) -> Any:
         """Return None if pyarrow cannot read a time, or might not read it as :class:`ExactRowReader` does."""
@@ -141,9 +100,9 @@ class TableReader:
         except pyarrow.ArrowInvalid:  # an offset in a text, an hour that summer time skips, ...
             return None
 
-    def _times_one_by_one(self, texts: Any, column: str, type_name: TypeName, first_row: int) -> Any:
+    def _times_one_by_one(self, texts: Any, column: str, type_name: TypeName) -> Any:
         moments: list[Any] = []
-        for number, text in enumerate(texts.to_pylist(), first_row):
+        for number, text in enumerate(texts.to_pylist(), self._first_row):
             try:
                 moments.append(None if text is None else self._read_time(text, type_name))
             except (ValueError, OverflowError):
