@@ -17,6 +17,7 @@ READER, OPERATOR = "**the provider's reader**", "**the provider's operator, in a
 HTTP_OPERATOR, DLT = "Airflow HttpOperator, in a task", "dlt rest_api"
 AIRBYTE, AIRBYTE_STREAM = "airbyte-cdk declarative", "airbyte-cdk HttpStream"
 SINGER = "singer-sdk RESTStream"
+DUCKDB, POLARS = "DuckDB, from JSON lines on disk", "polars, from JSON lines on disk"
 MANY_ROWS = 500_000
 ROUNDS_OF_SLOW = 3
 
@@ -69,7 +70,8 @@ def _peers(url: str, suffix: str) -> list[tuple[str, str, str, tuple[str, ...]]]
     """Return name, environment, module and arguments of each."""
     dlt = (DLT, "dlt", "dlt_rest_api", (url, suffix))
     if suffix == "parquet":
-        return [dlt]
+        lines = [(name, peer, "json_lines", (peer, url)) for name, peer in ((DUCKDB, "duckdb"), (POLARS, "polars"))]
+        return [dlt, *lines]
     return [
         (HTTP_OPERATOR, "HttpOperator", "http_operator", ("calls", url)),
         dlt,

@@ -21,6 +21,8 @@ REQUIREMENTS = {
         "--constraints=constraints/airflow-3.3.txt",
     ),
     "dlt": ("dlt[filesystem,parquet]==1.31.0",),
+    "duckdb": ("duckdb==2.0.0", "requests==2.34.2"),
+    "polars": ("polars==2.1.0", "requests==2.34.2"),
     "airbyte-cdk": ("airbyte-cdk==7.39.1",),
     "singer-sdk": ("singer-sdk==0.54.9",),
 }
