@@ -74,7 +74,7 @@ def settled(params: dict[str, Any], data_interval_end: datetime | None = None) -
     return datetime.now(UTC) >= data_interval_end + SETTLING_TIME
 
 
-@task(retries=0)
+@task
 def alarm(landed: dict[str, Any]) -> None:
     """Fail if recordings were wanted and none could be fetched: few failures may be theirs, all are not."""
     if landed["failed"] and not landed["fetched"] + landed["skipped"]:

@@ -177,7 +177,7 @@ def clean_up() -> None:
             path.fs.rm(path.path, recursive=True)
 
 
-@task(trigger_rule="none_failed", retries=0)
+@task(trigger_rule="none_failed")
 def alarm(asked: Sequence[dict[str, str]], differences: Sequence[dict[str, Any]], **context: Any) -> None:
     """Fail if a day has far fewer or far more calls than is usual on its weekday: a new day, or one that differed."""
     from airflow_provider_alloincognito.landing.coverage import read_coverage
