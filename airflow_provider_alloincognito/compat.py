@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         DAG as DAG,
         Asset as Asset,
         AssetAlias as AssetAlias,
+        AssetWatcher as AssetWatcher,
         BaseHook as BaseHook,
         BaseOperator as BaseOperator,
         BaseOperatorLink as BaseOperatorLink,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from airflow.sdk.execution_time.xcom import XCom as XCom
     from airflow.sdk.lineage import get_hook_lineage_collector as get_hook_lineage_collector
     from airflow.sdk.log import mask_secret as mask_secret
+    from airflow.triggers.base import BaseEventTrigger as BaseEventTrigger
 
 AIRFLOW_VERSION = tuple(map(int, airflow.__version__.split(".")[:2]))
 """Major and minor, such as ``(3, 3)``."""
@@ -61,6 +63,8 @@ TASKS_ALONE_SET_VARIABLES = AIRFLOW_VERSION >= (3, 0)
 """Whether ``Variable.set`` fails outside a task or a trigger."""
 TASKS_HAVE_PARTITIONS = AIRFLOW_VERSION >= (3, 3)
 """Whether a task can give its assets' events partition keys."""
+HAS_ASSET_WATCHERS = AIRFLOW_VERSION >= (3, 0)
+"""Whether a trigger can watch for an asset's events."""
 DATABASE_IS_FOR_TASKS_ALONE = AIRFLOW_VERSION == (3, 0)
 """Whether :func:`outside_a_task` has no effect."""
 
@@ -68,6 +72,8 @@ DATABASE_IS_FOR_TASKS_ALONE = AIRFLOW_VERSION == (3, 0)
 _PLACES: dict[str, tuple[str, ...]] = {
     "Asset": ("airflow.sdk:Asset", "airflow.datasets:Dataset"),
     "AssetAlias": ("airflow.sdk:AssetAlias", "airflow.datasets:DatasetAlias"),
+    "AssetWatcher": ("airflow.sdk:AssetWatcher",),
+    "BaseEventTrigger": ("airflow.triggers.base:BaseEventTrigger", "airflow.triggers.base:BaseTrigger"),
     "BaseHook": ("airflow.sdk:BaseHook", "airflow.hooks.base:BaseHook"),
     "BaseOperator": ("airflow.sdk:BaseOperator", "airflow.models.baseoperator:BaseOperator"),
     "BaseOperatorLink": ("airflow.sdk:BaseOperatorLink", "airflow.models.baseoperatorlink:BaseOperatorLink"),
@@ -104,6 +110,7 @@ __all__ = [
     "AIRFLOW_VERSION",
     "DAG_TEST_TAKES_ASSETS",
     "DATABASE_IS_FOR_TASKS_ALONE",
+    "HAS_ASSET_WATCHERS",
     "MULTIPLE_OUTPUTS_TAKE_NONE",
     "TASKS_ALONE_SET_VARIABLES",
     "TASKS_HAVE_PARTITIONS",

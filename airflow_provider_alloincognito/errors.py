@@ -12,6 +12,7 @@ Every error that this package raises.
   - AlloincognitoNoPairError *                   no valid token pair is stored, and none may be made here
   - AlloincognitoTokenStoreError +               the token store cannot be read or written
     - AlloincognitoShadowedTokenStoreError +     something else hides its entries
+  - AlloincognitoWatermarkError +                what a watcher knows cannot be read or written
   - AlloincognitoRotationError +                 no valid token pair in time
   - AlloincognitoConnectionError +               no response, or "busy", until the retries were used up
     - AlloincognitoBusyError +                   the server asks for a longer pause than a task waits
@@ -175,6 +176,12 @@ class AlloincognitoTokenStoreError(AlloincognitoError):
 
 class AlloincognitoShadowedTokenStoreError(AlloincognitoTokenStoreError):
     """The token store gives back something else than what was written to it."""
+
+
+class AlloincognitoWatermarkError(AlloincognitoError):
+    """The store of a watcher's watermark cannot be read or written, or has something else in its place."""
+
+    transient = True
 
 
 class AlloincognitoRotationError(AlloincognitoError):

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow_provider_alloincognito.api.settings import Settings
-from airflow_provider_alloincognito.api.times import API_FORMAT, to_api
+from airflow_provider_alloincognito.api.times import API_FORMAT, is_ambiguous, to_api
 from airflow_provider_alloincognito.errors import AlloincognitoQueryError
 from airflow_provider_alloincognito.scrubbing import scrub
 
@@ -120,7 +120,7 @@ class CallListQuery:
         parts = []
         while start < last:
             end = start + length
-            while end < last and _is_ambiguous(end, api_zone):
+            while end < last and is_ambiguous(end, api_zone):
                 end += length
             end = min(end, last)
             parts.append(replace(self, period_start=start.astimezone(zone), period_end=end.astimezone(zone)))
@@ -168,11 +168,6 @@ class CallListQuery:
         if settings.period_end == "inclusive" and settings.start_time_field is None:
             end -= timedelta(seconds=1)
         return to_api(self.period_start, settings.zone, time_format), to_api(end, settings.zone, time_format)
-
-
-def _is_ambiguous(moment: datetime, zone: ZoneInfo) -> bool:
-    local = moment.astimezone(zone)
-    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
 
 
 def _parse_numbers(value: Iterable[str | int] | str | int | None) -> tuple[str, ...]:

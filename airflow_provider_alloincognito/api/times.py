@@ -77,6 +77,17 @@ def parse_api_time(value: object, zone: ZoneInfo, *, fold: int = 0) -> datetime 
     return None
 
 
+def is_ambiguous(moment: datetime, zone: ZoneInfo) -> bool:
+    """
+    Return whether a time without a zone could be two moments: in the hour that a zone repeats, and in one it skips.
+
+    :param moment: aware.
+    :param zone: the API's.
+    """
+    local = moment.astimezone(zone)
+    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+
+
 def iso_date(text: str) -> str:
     """Return a text that begins with a date as ``dd.mm.yyyy`` with that date as ``yyyy-mm-dd``."""
     return RUSSIAN_DATE.sub(r"\3-\2-\1", text, count=1) if RUSSIAN_DATE.match(text) else text

@@ -123,7 +123,7 @@ async def shared_async_client(alloincognito_conn_id: str) -> AsyncClient:
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     """
     with without_locals():
-        return await _client_for(await _run_in_thread(_read_access, alloincognito_conn_id))
+        return await _client_for(await run_in_thread(_read_access, alloincognito_conn_id))
 
 
 async def _client_for(access: Access) -> AsyncClient:
@@ -133,7 +133,7 @@ async def _client_for(access: Access) -> AsyncClient:
     if key not in clients:
         async with _making.setdefault(loop, asyncio.Lock()):
             if key not in clients:
-                clients[key] = await _run_in_thread(_new_client, access)
+                clients[key] = await run_in_thread(_new_client, access)
         freeze_garbage_collector()
     return clients[key]
 
@@ -149,10 +149,11 @@ def _new_client(access: Access) -> AsyncClient:
 
     # Not masked, since a triggerer lives long. Nothing here logs tokens, and no user's code is given any.
     store, keeper = shared_pair(access.settings, access.authorization_token, masks=False)
-    return AsyncClient(access.settings, store, keeper, in_thread=_run_in_thread)
+    return AsyncClient(access.settings, store, keeper, in_thread=run_in_thread)
 
 
-async def _run_in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+async def run_in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Run a blocking call outside of the event loop."""
     # Airflow's own calls find their way back to the event loop only from one of asgiref's threads.
     return await sync_to_async(function, thread_sensitive=False)(*arguments)
 

@@ -44,7 +44,8 @@ class AnswerHead:
         self._reader = EnvelopeReader(settings.api_mapping, max_bytes=settings.max_response_bytes or None)
         self._has_envelope = True
         # Rows may come with any status of success; "not ready yet" and failures are small.
-        self._is_small = is_small or status == verdict.ACCEPTED or not 200 <= status < 300
+        self.is_small = is_small or status == verdict.ACCEPTED or not 200 <= status < 300
+        """Whether the whole body is of interest, and short."""
 
     def feed(self, chunk: bytes) -> None:
         """Read the next chunk of the body."""
@@ -53,10 +54,10 @@ class AnswerHead:
     @property
     def head_complete(self) -> bool:
         """Whether enough of the body has arrived to judge the response."""
-        return len(self.body) > LARGEST_SMALL_BODY if self._is_small else self._reader.head_complete
+        return len(self.body) > LARGEST_SMALL_BODY if self.is_small else self._reader.head_complete
 
     def _read(self, chunk: bytes, *, last: bool = False) -> None:
-        if self._is_small and not self.head_complete:
+        if self.is_small and not self.head_complete:
             self.body += chunk
         if not self._has_envelope:
             return
@@ -67,14 +68,14 @@ class AnswerHead:
         except AlloincognitoTruncatedError:
             if self._promises_a_body:
                 raise
-            if not self._is_small:
+            if not self.is_small:
                 raise AlloincognitoResponseError(
                     f"Unexpected response: the response to {self.method} is empty. Check that the method's path in the "
                     f"Connection is the one on the server's /docs page. {DISCOVER}"
                 ) from None
             self._has_envelope = False
         except AlloincognitoResponseError:
-            if not self._is_small:
+            if not self.is_small:
                 raise
             self._has_envelope = False
 

@@ -6,6 +6,7 @@ How another pair is got: ``replacement.py``.
 
 from __future__ import annotations
 
+import hmac
 import logging
 import math
 import random
@@ -74,6 +75,14 @@ class PairKeeper:
     def secrets(self) -> tuple[str, ...]:
         """The tokens in use, to keep them out of errors."""
         return self._state.secrets
+
+    def derive_key(self, purpose: bytes) -> bytes:
+        """
+        Return a secret key that only holders of the authorization token can make, for digests.
+
+        :param purpose: another one gives another key.
+        """
+        return hmac.digest(self._state.authorization_token.encode(), purpose, "sha256")
 
     # One request
 

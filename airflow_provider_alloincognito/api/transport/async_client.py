@@ -1,4 +1,4 @@
-"""The transport of triggers: carries out the steps of the token logic with ``httpx``. It reads only heads."""
+"""The transport of triggers: carries out the steps of the token logic with ``httpx``. It keeps no rows."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import tenacity
 
 from airflow_provider_alloincognito.api.answer import verdict
 from airflow_provider_alloincognito.api.answer.head import AnswerHead
+from airflow_provider_alloincognito.api.answer.places import Piece
 from airflow_provider_alloincognito.api.methods import ApiRequest
 from airflow_provider_alloincognito.api.settings import Settings
 from airflow_provider_alloincognito.api.tokens.auth_flow import PairKeeper
@@ -44,6 +45,16 @@ with suppress(ImportError):
     importlib.import_module("anyio._backends._asyncio")
 
 _parse_url = functools.lru_cache(maxsize=64)(httpx.URL)  # URLs without a query: a server has a handful
+
+
+class Reader(Protocol):
+    """What is given the rows of a response as they arrive."""
+
+    def restart(self) -> None:
+        """Forget what an attempt that failed has given."""
+
+    def feed(self, piece: Piece) -> None:
+        """Read the next rows, in a few milliseconds: the event loop waits."""
 
 
 class AsyncClient:
@@ -85,6 +96,10 @@ class AsyncClient:
             event_hooks={"response": [_prepare_response]},
         )
 
+    def derive_key(self, purpose: bytes) -> bytes:
+        """As :meth:`PairKeeper.derive_key`."""
+        return self._keeper.derive_key(purpose)
+
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()
@@ -97,12 +112,26 @@ class AsyncClient:
         :param deadline: monotonic seconds at which the response is no longer needed.
         :raises AlloincognitoError: if the response is neither a success nor "not ready yet".
         """
+        return await self._answer(request, deadline, None)
+
+    async def read(self, request: ApiRequest, reader: Reader, *, deadline: float = math.inf) -> AnswerHead:
+        """
+        Send a request and read all of the response. If the connection breaks, the request is sent again.
+
+        :param request: the request.
+        :param reader: gets the rows, none of which is kept here.
+        :param deadline: monotonic seconds at which the response is no longer needed.
+        :raises AlloincognitoError: if the response is neither a success nor "not ready yet", or is damaged.
+        """
+        return await self._answer(request, deadline, reader)
+
+    async def _answer(self, request: ApiRequest, deadline: float, reader: Reader | None) -> AnswerHead:
         with without_locals():
-            answer = await self._run(request, Stop(self._never, deadline))
+            answer = await self._run(request, Stop(self._never, deadline), reader)
             verdict.raise_for_error(request.method, answer, self.settings, self._keeper.secrets)
             return answer
 
-    async def _run(self, request: ApiRequest, stop: Stop) -> AnswerHead:
+    async def _run(self, request: ApiRequest, stop: Stop, reader: Reader | None) -> AnswerHead:
         """Drive the token logic."""
         flow = self._keeper.authorised(request, stop.deadline)
         locked = False
@@ -111,7 +140,7 @@ class AsyncClient:
             while True:
                 locked = (locked or isinstance(step, Lock)) and not isinstance(step, Unlock)
                 try:
-                    outcome = await self._do(step, stop)
+                    outcome = await self._do(step, stop, reader)
                 except AlloincognitoError as error:
                     step = flow.throw(error)
                 else:
@@ -123,10 +152,11 @@ class AsyncClient:
             if locked:
                 await self._in_thread(perform, self._store, Unlock())
 
-    async def _do(self, step: Step, stop: Stop) -> Any:
+    async def _do(self, step: Step, stop: Stop, reader: Reader | None) -> Any:
         match step:
             case Send():
-                return await self._send(step, stop.until(step.deadline))
+                reader = None if step.is_token_call else reader
+                return await self._send(step, stop.until(step.deadline), reader)
             case Sleep(seconds):
                 return await asyncio.sleep(min(seconds, max(0.0, stop.seconds_left)))
             case Join(flight, timeout):
@@ -143,11 +173,11 @@ class AsyncClient:
             await asyncio.wait([running])
             raise
 
-    async def _send(self, send: Send, stop: Stop) -> AnswerHead:
+    async def _send(self, send: Send, stop: Stop, reader: Reader | None) -> AnswerHead:
         failures: list[AlloincognitoError] = []
         # tenacity costs much beside a request that succeeds.
         try:
-            return await self._send_once(send, stop)
+            return await self._send_once(send, stop, reader)
         except AlloincognitoError as error:
             if send.is_token_call:
                 raise
@@ -156,11 +186,11 @@ class AsyncClient:
         async def attempt() -> AnswerHead:
             if failures:  # of the attempt made above
                 raise failures.pop()
-            return await self._send_once(send, stop)
+            return await self._send_once(send, stop, reader)
 
         return await tenacity.AsyncRetrying(**retries.policy(self.settings, self._pace, stop))(attempt)
 
-    async def _send_once(self, send: Send, stop: Stop) -> AnswerHead:
+    async def _send_once(self, send: Send, stop: Stop, reader: Reader | None) -> AnswerHead:
         method = send.request.method
         turn = self._pace.turn(is_urgent=send.is_token_call)
         while wait := turn.seconds_left():
@@ -168,7 +198,7 @@ class AsyncClient:
             await asyncio.sleep(wait)
         async with self._connection(send):
             seconds = retries.seconds_for(method, self.settings, stop)
-            head = await self._exchange_within(seconds, send)
+            head = await self._exchange_within(seconds, send, reader)
         retries.note_response(self.settings, self._pace, turn, head)
         return head
 
@@ -176,18 +206,18 @@ class AsyncClient:
         """Wait until a connection is free. Token calls need not: others wait for them."""
         return nullcontext() if send.is_token_call else self._free_connections
 
-    async def _exchange_within(self, seconds: float, send: Send) -> AnswerHead:
+    async def _exchange_within(self, seconds: float, send: Send, reader: Reader | None) -> AnswerHead:
         method = send.request.method
         try:
             async with asyncio.timeout(seconds):
-                return await self._exchange(send)
+                return await self._exchange(send, reader)
         except TimeoutError:
             raise retries.slow_error(method, seconds, self.settings) from None
         except (httpx.HTTPError, OSError) as error:  # OSError: TLS errors that httpx lets through
             connected = not isinstance(error, httpx.ConnectError | httpx.ProxyError)
             raise no_response_error(method, self._network, error, connected=connected) from None
 
-    async def _exchange(self, send: Send) -> AnswerHead:
+    async def _exchange(self, send: Send, reader: Reader | None) -> AnswerHead:
         request = send.request
         async with self._http.stream(
             request.verb,
@@ -197,22 +227,35 @@ class AsyncClient:
             data=request.form,
             headers={"Authorization": f"Bearer {send.token}"},
         ) as response:
-            return await self._read_head(response, send)
+            return await self._read(response, send, reader)
 
-    async def _read_head(self, response: httpx.Response, send: Send) -> AnswerHead:
+    async def _read(self, response: httpx.Response, send: Send, reader: Reader | None) -> AnswerHead:
+        """Read the head of a response; the rest too if there is a reader for it."""
         method, status = send.request.method, response.status_code
         head = AnswerHead(method, status, response.headers, self.settings, is_small=send.is_token_call)
         response.stream = _SmallChunks(response.stream)
+        if reader is not None:
+            reader.restart()
         try:
             async for chunk in response.aiter_bytes(READ_AT_ONCE):
                 head.feed(chunk)
-                if head.head_complete:
+                if reader is not None:
+                    _hand_over(head, reader)
+                if head.head_complete and (reader is None or head.is_small):
                     return head
                 await asyncio.sleep(0)
         except (httpx.HTTPError, OSError) as error:
             raise head.truncated(error) from None
         head.finish()
+        if reader is not None:
+            _hand_over(head, reader)
         return head
+
+
+def _hand_over(head: AnswerHead, reader: Reader) -> None:
+    pieces, head.pieces = head.pieces, []
+    for piece in pieces:
+        reader.feed(piece)
 
 
 class _SmallChunks(httpx.AsyncByteStream):
