@@ -155,11 +155,19 @@ CONFIG = {
 }
 
 
+MODULES = {
+    "operators": ["alloincognito"],
+    "sensors": ["alloincognito"],
+    "hooks": ["alloincognito"],
+    "triggers": ["alloincognito", "new_calls"],
+}
+
+
 def get_provider_info() -> dict[str, object]:
     """Return the provider metadata, in the form of Airflow's schema."""
     modules = {
-        kind: [{"integration-name": NAME, "python-modules": [f"{PACKAGE}.{kind}.alloincognito"]}]
-        for kind in ("operators", "sensors", "hooks", "triggers")
+        kind: [{"integration-name": NAME, "python-modules": [f"{PACKAGE}.{kind}.{name}" for name in names]}]
+        for kind, names in MODULES.items()
     }
     return {
         "package-name": "airflow-provider-alloincognito",

@@ -66,6 +66,7 @@ def replace(db: Any, period: LandedPeriod) -> int:
         "period_end": period.end,
         "first_day": period.start.date(),
         "last_day": last_day,
+        "has_recordings": period.manifest is not None,
     }
     db.register("landed_calls", read_calls(period.calls, COLUMNS, ZoneInfo(ZONE)))
     db.register("landed_recordings", read_recordings(period.manifest, period.start.date()))
@@ -89,5 +90,6 @@ with DAG(
     params=period_params(),
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["alloincognito"],
+    auto_register=False,  # alloincognito_stream.py, which imports names from here, would have this DAG as well
 ) as dag:
     load()

@@ -22,8 +22,8 @@ CREATE TABLE IF NOT EXISTS recordings (
 );
 
 DELETE FROM calls WHERE started_at >= $period_start AND started_at < $period_end;
--- If the period is part of a day, the recordings of the day's other calls stay.
-DELETE FROM recordings WHERE date BETWEEN $first_day AND $last_day AND NOT EXISTS (
+-- If the period is part of a day, the recordings of the day's other calls stay; if it landed without recordings, all do.
+DELETE FROM recordings WHERE $has_recordings AND date BETWEEN $first_day AND $last_day AND NOT EXISTS (
     SELECT 1 FROM calls
     WHERE calls.date BETWEEN $first_day AND $last_day AND calls.record_file_id = recordings.record_file_id
 );

@@ -64,6 +64,11 @@ def listed_folders(layout: Layout) -> list[PeriodFolder]:
     return _period_folders(layout.reconcile / "listed")
 
 
+def stream_folders(layout: Layout) -> list[PeriodFolder]:
+    """Return the folders with the calls that ``alloincognito_stream`` has landed, oldest window first."""
+    return _period_folders(layout.stream)
+
+
 def reconcile_reports(layout: Layout) -> list[tuple[date, ObjectStoragePath, int]]:
     """Return day, path and size of the reports that ``alloincognito_reconcile`` wrote, oldest first."""
     found = []

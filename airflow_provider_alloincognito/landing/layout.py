@@ -82,6 +82,11 @@ class Layout:
         return self._root / "recordings"
 
     @property
+    def stream(self) -> ObjectStoragePath:
+        """The folder with a folder of calls for each window that ``alloincognito_stream`` has landed."""
+        return self._root / "stream"
+
+    @property
     def reconcile(self) -> ObjectStoragePath:
         """The folder in which ``alloincognito_reconcile`` keeps what it compares, and its reports."""
         return self._root / "reconcile"

@@ -23,6 +23,7 @@ from airflow_provider_alloincognito.landing.folders import (
     listed_folders,
     recordings_folders,
     remove_file,
+    stream_folders,
 )
 from airflow_provider_alloincognito.landing.formats import filter_rows, read_rows, usable_ids
 from airflow_provider_alloincognito.landing.layout import Layout, is_calls_file
@@ -40,7 +41,8 @@ class Erased:
     """
     What was erased of a period. It does not hold a number.
 
-    :param period: its name: ``2026-03-01`` for a day, ``reconcile 2026-03-01`` for what is compared with it.
+    :param period: its name: ``2026-03-01`` for a day, ``reconcile 2026-03-01`` for what is compared with it, and
+        ``stream ...`` for a window that ``alloincognito_stream`` has landed.
     :param calls: how many rows.
     :param recordings: how many recordings' files.
     """
@@ -60,7 +62,7 @@ def erase(
 ) -> Iterator[Erased]:
     """
     Erase all calls of some numbers, their recordings, and the recordings' lines in manifests and journals. Also the
-    calls that a run of ``alloincognito_reconcile`` has left.
+    calls that ``alloincognito_stream`` has landed, and that a run of ``alloincognito_reconcile`` has left.
 
     Yields what was erased of each period that had any of it, as soon as that is done. All other rows stay as they are,
     in their order, and files without a match are not touched. Run again after it was killed, it goes on.
@@ -77,13 +79,13 @@ def erase(
     if not fields:
         raise ValueError("fields is empty: name the fields of the landed calls that hold phone numbers.")
     fields = list(dict.fromkeys(fields))
-    for listed in listed_folders(layout):
-        rows = sum(
-            _erase_rows(file, _find(file, match, fields, None).rows, match, fields) for file in _calls_in(listed)
-        )
+    copies = [("stream", one) for one in stream_folders(layout)]
+    copies += [("reconcile", one) for one in listed_folders(layout)]
+    for kind, copy in copies:
+        rows = sum(_erase_rows(file, _find(file, match, fields, None).rows, match, fields) for file in _calls_in(copy))
         if rows:
-            log.info("Erased %s calls of %s that alloincognito_reconcile compares", rows, listed.period)
-            yield Erased(f"reconcile {listed.period}", rows, 0)
+            log.info("Erased %s calls of %s that alloincognito_%s keeps", rows, copy.period, kind)
+            yield Erased(f"{kind} {copy.period}", rows, 0)
     calls = {folder.period: folder for folder in calls_folders(layout)}
     recordings = {folder.period: folder for folder in recordings_folders(layout)}
     for period in dict.fromkeys([*calls, *recordings]):

@@ -17,6 +17,7 @@ from airflow_provider_alloincognito.landing.folders import (
     recordings_folders,
     remove_file,
     remove_folder,
+    stream_folders,
 )
 from airflow_provider_alloincognito.landing.layout import Layout, is_calls_file
 from airflow_provider_alloincognito.landing.manifest import MANIFEST
@@ -44,7 +45,8 @@ def delete_calls(layout: Layout, before: date, *, log: logging.Logger = _log) ->
     """
     Delete the calls of all periods that ended before a day, oldest first. Run again after it was killed, it goes on.
 
-    With them goes what ``alloincognito_reconcile`` has written about days as old.
+    With them go the windows that ``alloincognito_stream`` has landed, and what ``alloincognito_reconcile`` has written
+    about days as old.
 
     :param layout: where the files are.
     :param before: the first day that is kept, in the API's zone. A period that is partly older is kept as a whole.
@@ -52,8 +54,9 @@ def delete_calls(layout: Layout, before: date, *, log: logging.Logger = _log) ->
     :raises AlloincognitoTargetError: if the store cannot be listed, or does not delete a file.
     """
     deleted = _delete(calls_folders(layout), is_calls_file, before, log)
-    listed = _delete(listed_folders(layout), is_calls_file, before, log)
-    files, size = deleted.files + listed.files, deleted.bytes + listed.bytes
+    copies = [_delete(folders(layout), is_calls_file, before, log) for folders in (stream_folders, listed_folders)]
+    files = sum(one.files for one in (deleted, *copies))
+    size = sum(one.bytes for one in (deleted, *copies))
     for day, path, of_file in reconcile_reports(layout):
         if day < before:
             remove_file(path)
