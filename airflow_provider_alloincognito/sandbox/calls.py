@@ -147,6 +147,24 @@ class CallGenerator:
                     yield day, call
             day += timedelta(days=1)
 
+    def as_of(self, settings: SandboxSettings, moment: datetime) -> SandboxSettings:
+        """
+        Return the settings without the changes that are still to happen.
+
+        :param settings: have the changes
+        :param moment: naive, in the API's zone
+        """
+        if all(change.after is None for change in settings.changes):
+            return settings
+        unchanged = settings.but(changes=())
+
+        def has_happened(change: Change) -> bool:
+            call = self.calls(unchanged, change.day)[change.index]
+            ended = datetime.combine(change.day, datetime.min.time()) + timedelta(milliseconds=call.end_ms)
+            return change.after is None or ended + timedelta(seconds=change.after) <= moment
+
+        return settings.but(changes=tuple(filter(has_happened, settings.changes)))
+
     def find_recording(self, settings: SandboxSettings, record_file_id: str) -> tuple[date, Call] | None:
         """
         Return the day and the call of a recording, or None.

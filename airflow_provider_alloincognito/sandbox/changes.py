@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, NonNegativeInt
+from pydantic import BeforeValidator, NonNegativeFloat, NonNegativeInt
 
 from airflow_provider_alloincognito.sandbox.faults import StrictModel
 
@@ -31,8 +31,11 @@ class Change(StrictModel):
     :param day: the call's day, in the API's zone, such as ``2025-10-30``
     :param index: which call of the day: 0 is the first that the sandbox generates, without changes
     :param change: what happened to it
+    :param after: seconds from the call's end until it happens, by the clock of the calls; None: it has happened always.
+        ``Sandbox.truth`` has all changes
     """
 
     day: Annotated[date, BeforeValidator(_as_day)]
     index: NonNegativeInt
     change: Literal["add", "remove", "longer", "record", "no_recording"]
+    after: NonNegativeFloat | None = None

@@ -58,6 +58,7 @@ class RowRenderer:
         :param query: the query
         :param as_of: a moment in the API's zone: calls not yet listed at that time are not found
         """
+        settings = self._calls.as_of(settings, as_of)
         separator = _separator(settings)
         first = True
         for day, low, high in _spans(settings, query):

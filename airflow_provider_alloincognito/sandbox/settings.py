@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
@@ -35,6 +36,11 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 def _as_tuple(value: Any) -> Any:
     """Return a list, which JSON has for a tuple, as a tuple."""
     return tuple(value) if isinstance(value, list) else value
+
+
+def _as_moment(value: Any) -> Any:
+    """Return a text such as ``2026-03-03 12:00:00``, which JSON has for a moment, as a datetime."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _in_order(ends: tuple[float, float]) -> tuple[float, float]:
@@ -151,6 +157,9 @@ class SandboxSettings(StrictModel):
     :param awkward_rows: ``comment`` has braces, quotes, escapes and nested values
     :param row_fields: other names for the fields of a row; a field renamed to null is left out
     :param row_values: how a row's ``direction`` is written, such as ``{"direction": {"1": "OUT", "2": "IN"}}``
+    :param clock_start: what the clock of the calls shows when the sandbox starts, in the API's zone, such as
+        ``2026-03-03 12:00:00``; None: the server's clock
+    :param clock_speed: how many times faster that clock runs, if it has a start of its own
     :param call_appears_after: seconds from a call's end until it is listed; None: future calls are listed too
     :param recording_appears_after: seconds from a call's end until its recording is available
     :param changes: calls that were added, removed or corrected late, and recordings that are late; see
@@ -245,6 +254,8 @@ class SandboxSettings(StrictModel):
     awkward_rows: bool = False
     row_fields: Annotated[Mapping[str, str | None], AfterValidator(valid_row_fields)] = {}
     row_values: Annotated[Mapping[Literal["direction"], Spellings], AfterValidator(valid_spellings)] = {}
+    clock_start: Annotated[datetime, BeforeValidator(_as_moment)] | None = None
+    clock_speed: Annotated[float, Field(gt=0)] = 1.0
     call_appears_after: NonNegativeFloat | None = 0.0
     recording_appears_after: NonNegativeFloat = 0.0
     changes: Annotated[tuple[Annotated[Change, Strict(False)], ...], AsTuple] = ()

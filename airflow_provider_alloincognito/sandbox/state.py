@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from airflow_provider_alloincognito.sandbox.calls import CallGenerator, row_of
@@ -32,6 +32,7 @@ class SandboxState:
     def __init__(self, settings: SandboxSettings | None = None, **changes: Any) -> None:
         self._settings = (settings or SandboxSettings()).but(**changes)
         self._settings_lock = threading.Lock()
+        self._began = time.time()
         self.tokens = TokenIssuer(self._settings)
         self.calls = CallGenerator()
         self.calls.check_changes(self._settings)
@@ -200,8 +201,10 @@ class SandboxState:
     # For the methods
 
     def now(self) -> datetime:
-        """Return the time of the server's clock, in the API's zone."""
+        """Return the time of the clock of the calls, in the API's zone."""
         settings = self._settings
+        if settings.clock_start is not None:
+            return settings.clock_start + timedelta(seconds=(time.time() - self._began) * settings.clock_speed)
         return datetime.fromtimestamp(time.time() + settings.clock_skew, settings.zone).replace(tzinfo=None)
 
     def over_the_limit(self) -> bool:

@@ -166,7 +166,9 @@ def test_what_killed_landings_left_is_erased(layout: Layout, tmp_path: Path) -> 
         (tmp_path / "calls" / f"date={day}" / temporary_name("calls.parquet")).write_text(ERASED)
     listed = tmp_path / "reconcile" / "listed" / f"date={DAYS[1]}" / "calls.parquet"
     land_calls(batches_of(rows_of(DAYS[1])), listed, schema=SCHEMA)
-    assert run(layout)[0] == Erased(f"reconcile {DAYS[1]}", 3, 0)
+    window = "2026-03-02T10-00-00_2026-03-02T10-05-00"
+    land_calls(batches_of(rows_of(DAYS[1])), layout.stream / f"date={window}" / "calls.parquet", schema=SCHEMA)
+    assert run(layout)[:2] == [Erased(f"stream {window}", 3, 0), Erased(f"reconcile {DAYS[1]}", 3, 0)]
     gone = {row["recordFileId"] for row in rows_of(DAYS[0]) if is_erased(row)}
     assert journal.read_text() == "".join(line for line in lines if json.loads(line)["id"] not in gone)
     assert b"79161234" not in everything_in(tmp_path)

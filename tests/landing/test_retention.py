@@ -8,8 +8,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from upkeep_files import DAYS, files_under, land_day, rows_of
+from upkeep_files import DAYS, SCHEMA, files_under, land_day, rows_of
 
+from airflow_provider_alloincognito.landing.calls import land_calls
 from airflow_provider_alloincognito.landing.folders import last_day_of
 from airflow_provider_alloincognito.landing.layout import Layout
 from airflow_provider_alloincognito.landing.stores.targets import temporary_name
@@ -84,8 +85,12 @@ def test_every_form_of_calls_goes_and_so_does_what_a_killed_landing_left(layout:
     (reconcile / "listed" / "date=2026-03-01").mkdir(parents=True)
     for name in ("listed/date=2026-03-01/calls.parquet", "2026-03-01.jsonl", "2026-03-02.jsonl", "unfinished.jsonl"):
         (reconcile / name).write_text("x")
+    for window in ("2026-03-01T23-55-00_2026-03-02T00-00-00", "2026-03-02T00-00-00_2026-03-02T00-05-00"):
+        land_calls([], layout.stream / f"date={window}" / "calls.parquet", schema=SCHEMA)
     delete_calls(layout, BEFORE)
     delete_recordings(layout, BEFORE)
+    stream = [path.name for path in (tmp_path / "stream").iterdir()]
+    assert stream == ["date=2026-03-02T00-00-00_2026-03-02T00-05-00"]
     assert {path.name for path in reconcile.rglob("*") if path.is_file()} == {"2026-03-02.jsonl", "unfinished.jsonl"}
     assert not folder.exists()
     assert not journal.parent.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -130,6 +131,25 @@ def test_a_bad_change_is_an_error(sandbox: Sandbox, changes: list[dict[str, Any]
 def test_changes_are_set_as_json_too(sandbox: Sandbox, client: PlainClient) -> None:
     json = {"changes": [changed(5, "longer")]}
     shown = client.session.patch(f"{sandbox.url}/_sandbox/settings", json=json, timeout=10).json()
-    assert shown["changes"] == json["changes"]
+    assert shown["changes"] == [{**changed(5, "longer"), "after": None}]
     assert SandboxSettings.of(shown).changes == sandbox.settings.changes
     assert client.rows() == sandbox.truth(DAY, NEXT_DAY)
+
+
+def test_a_change_happens_some_time_after_its_call(sandbox: Sandbox, client: PlainClient) -> None:
+    changes = [{**changed(20, "longer"), "after": 100_000.0}, {**changed(21, "add"), "after": 3 * 86_400.0}]
+    for moment, happened in (("2025-06-03 00:30:00", 0), ("2025-06-04 18:00:00", 1), ("2025-06-09 00:00:00", 2)):
+        sandbox.configure(changes=changes[:happened])
+        wanted = sandbox.truth(DAY, NEXT_DAY)
+        sandbox.configure(changes=changes, clock_start=moment)
+        assert client.rows() == wanted, moment
+    assert sandbox.truth(DAY, NEXT_DAY) == wanted, "the truth has all changes"
+
+
+def test_calls_are_listed_by_a_clock_of_their_own(sandbox: Sandbox, client: PlainClient) -> None:
+    sandbox.configure(clock_start=f"{DAY} 06:00:00", clock_speed=3600.0)
+    before = client.rows()
+    deadline = time.monotonic() + 10
+    while len(client.rows()) == len(before) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(before) < len(client.rows()) < len(sandbox.truth(DAY, NEXT_DAY))
