@@ -77,7 +77,7 @@ bench-recordings: environment ## recordings onto disk, likewise
 bench-imports: environment ## what parsing a DAG file costs, likewise
 	@$(PY) -m benchmarks.imports --write docs/performance.md $(ARGS)
 
-.PHONY: bench-rotation bench-triggers environment-browser test-browser test-cli test-dialects test-discover test-faults matrix test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz environment-warehouse test-warehouse bench-warehouse bench-scale
+.PHONY: bench-rotation bench-triggers environment-browser test-browser test-cli test-dialects test-discover test-faults matrix test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz environment-warehouse test-warehouse bench-warehouse bench-scale test-stream
 
 bench-rotation: environment ## one pair, hammered by many processes; ARGS="--mode naive|protocol|redis|airflow"
 	@$(PY) -m benchmarks.rotation $(ARGS)
@@ -97,6 +97,9 @@ matrix: environment ## every Airflow from 2.11 to 3.3, each with the versions of
 
 test-waiting: environment environment-2.11 ## tests of waiting and killed tasks under a real scheduler; takes minutes
 	$(PY) -m pytest -m waiting $(ARGS)
+
+test-stream: environment ## a day of calls within minutes, played: half an hour; STREAM_HOURS=2 takes a few minutes
+	$(PY) -m pytest -m stream tests/system -s $(ARGS)
 
 test-stores: environment ## landings in a real S3, killed or cut off at a hundred random points; takes minutes
 	$(PY) -m pytest -m stores -s $(ARGS)

@@ -1,0 +1,1 @@
+"""Many watchers on one loop."""
