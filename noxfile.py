@@ -49,6 +49,9 @@ CORE_SUITE = [
     f"{EXAMPLES}::test_a_result_is_requested_and_fetched_by_its_hash",
     f"{WAITS}[sensor-4-environment]",
     f"{WAITS}[call list-5-environment]",
+    "tests/triggers/test_new_calls.py::TestRestarts::test_a_restarted_watcher_goes_on",
+    "tests/triggers/test_watermark_stores.py::TestVariable::test_it_keeps_what_was_saved_last",
+    f"{EXAMPLES}::test_a_stream_run_loads_each_window_of_its_events_once",
 ]
 # Airflow itself, and what it brings, warn of much.
 WARNINGS = "filterwarnings=ignore\nerror::DeprecationWarning:airflow_provider_alloincognito"
