@@ -116,6 +116,7 @@ __all__ = [
     "TASKS_HAVE_PARTITIONS",
     "add_hook_lineage",
     "add_partitions",
+    "events_of_inlets",
     "first_reschedule",
     "outside_a_task",
     "partition_key",
@@ -164,6 +165,18 @@ def triggering_events(context: Context) -> list[Any]:
     name = "triggering_asset_events" if AIRFLOW_VERSION >= (3, 0) else "triggering_dataset_events"
     by_asset: Any = context.get(name) or {}
     return sorted((event for events in by_asset.values() for event in events), key=lambda event: event.timestamp)
+
+
+def events_of_inlets(context: Context, after: datetime) -> list[Any]:
+    """Return the events of the assets that are a task's inlets, those after a moment. Not for Airflow 2."""
+    found: list[Any] = []
+    of_inlets: Any = context.get("inlet_events") or {}
+    for asset in of_inlets:
+        events = of_inlets[asset]
+        if hasattr(events, "after"):  # older versions return all
+            events = events.after(after.isoformat())
+        found += [event for event in events if event.timestamp > after]
+    return found
 
 
 def add_hook_lineage(hook: BaseHook, kind: Literal["input", "output"], uri: str) -> None:

@@ -38,7 +38,7 @@ OF_A_DAY = ("output_path", "period_start", "period_end", "min_rows", "partition_
 log = logging.getLogger(__name__)
 
 
-@task
+@task(inlets=[NEW_CALLS])
 def windows(**context: Any) -> list[dict[str, str]]:
     """Return the periods that the run's events tell of, or that of the run's params."""
     params = context["params"]

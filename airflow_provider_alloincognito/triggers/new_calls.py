@@ -24,7 +24,12 @@ from airflow_provider_alloincognito.api.results import RowFilter
 from airflow_provider_alloincognito.api.times import parse_moment
 from airflow_provider_alloincognito.api.wait_log import FIRST_LINES, SECONDS_BETWEEN_LINES
 from airflow_provider_alloincognito.api.windows import Window, window_at
-from airflow_provider_alloincognito.compat import HAS_ASSET_WATCHERS, BaseEventTrigger, triggering_events
+from airflow_provider_alloincognito.compat import (
+    HAS_ASSET_WATCHERS,
+    BaseEventTrigger,
+    events_of_inlets,
+    triggering_events,
+)
 from airflow_provider_alloincognito.errors import (
     AlloincognitoError,
     AlloincognitoQueryError,
@@ -328,11 +333,16 @@ def periods_with_new_calls(context: Context) -> list[dict[str, str]]:
     """
     Return the windows that the events of a run tell of: each once, in the order of time, for ``expand_kwargs``.
 
-    :param context: the task's, of a DAG that is scheduled on an asset with a watcher.
+    :param context: that of a task whose DAG is scheduled on an asset with a watcher. Make the asset the task's inlet,
+        ``@task(inlets=[...])``: Airflow starts no run for events that come while another event waits for its run, until
+        there is one more. They are among a run's inlets, and are taken then.
     :return: ``period_start`` and ``period_end`` of each. None for a run that no watcher's event has started.
     """
+    events = triggering_events(context)
+    if events:
+        events = [*events, *events_of_inlets(context, events[-1].timestamp)]
     told = set()
-    for event in triggering_events(context):
+    for event in events:
         payload = (event.extra or {}).get("payload")
         try:
             one = msgspec.convert(payload, NewCalls)

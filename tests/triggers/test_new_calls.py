@@ -338,4 +338,7 @@ class TestPeriods:
         assert periods_with_new_calls(context) == [
             {"period_start": start, "period_end": end} for start, end in (first, second)
         ]
+        left = ("2026-03-03T12:10:00+03:00", "2026-03-03T12:15:00+03:00")
+        context["inlet_events"] = {"asset": [Told(0, told(*first)), Told(60, told(*left))]}
+        assert periods_with_new_calls(context)[2:] == [{"period_start": left[0], "period_end": left[1]}]
         assert periods_with_new_calls({}) == []  # type: ignore[typeddict-item]
