@@ -303,7 +303,8 @@ def load_until_killed(loading: ModuleType) -> None:
     statements = loading.SQL.read_text().partition("INSERT")[0]
     with loading.locked_warehouse() as db:
         db.begin()
-        values = {"period_start": DAY, "period_end": NEXT_DAY, "first_day": DAY.date(), "last_day": DAY.date()}
+        days = {"first_day": DAY.date(), "last_day": DAY.date()}
+        values = {"period_start": DAY, "period_end": NEXT_DAY, **days, "has_recordings": True}
         for statement in db.extract_statements(statements):
             db.execute(statement, {name: values[name] for name in statement.named_parameters})
         (left,) = db.execute("SELECT count(*) FROM calls").fetchone()
