@@ -77,13 +77,16 @@ bench-recordings: environment ## recordings onto disk, likewise
 bench-imports: environment ## what parsing a DAG file costs, likewise
 	@$(PY) -m benchmarks.imports --write docs/performance.md $(ARGS)
 
-.PHONY: bench-rotation bench-triggers environment-browser test-browser test-cli test-dialects test-discover test-faults matrix test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz environment-warehouse test-warehouse bench-warehouse bench-scale test-stream
+.PHONY: bench-rotation bench-triggers environment-browser test-browser test-cli test-dialects test-discover test-faults matrix test-waiting test-stores test-distributed test-deployment environment-distributed soak fuzz environment-warehouse test-warehouse bench-warehouse bench-scale test-stream bench-watchers
 
 bench-rotation: environment ## one pair, hammered by many processes; ARGS="--mode naive|protocol|redis|airflow"
 	@$(PY) -m benchmarks.rotation $(ARGS)
 
 bench-triggers: environment ## many triggers on one loop, beside bare httpx, likewise
 	@$(PY) -m benchmarks.triggers --write docs/performance.md $(ARGS)
+
+bench-watchers: environment ## 200 watchers of new calls on one loop
+	@$(PY) -m benchmarks.watchers $(ARGS)
 
 test-dialects: environment ## servers that behave in every way that the API's text allows; takes minutes
 	$(PY) -m pytest tests/dialects -m "dialects or not long" $(ARGS)
