@@ -107,7 +107,8 @@ class Seen:
             return
         try:
             with duckdb.connect(str(self.warehouse), read_only=True) as db:
-                rows = db.execute("SELECT call_id, talk_seconds FROM calls ORDER BY ALL").fetchall()
+                of_the_day = "SELECT call_id, talk_seconds FROM calls WHERE date = ? ORDER BY ALL"
+                rows = db.execute(of_the_day, [DAY.date()]).fetchall()
         except (duckdb.IOException, duckdb.CatalogException):  # it is being loaded, or has no table yet
             return
         self.table = rows
