@@ -11,6 +11,7 @@ import gc
 import json
 import sys
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_alloincognito.triggers.new_calls import AlloincognitoNewCallsTrigger
@@ -53,7 +54,11 @@ async def measure(count: int, seconds: float, speed: float, shown: float) -> dic
 
     async def watch(index: int) -> None:
         nonlocal events
-        trigger = PlayedTrigger(f"watcher_{index}", start_time_field="startTime")
+        # So that both looks at a window begin at once.
+        first = datetime.fromtimestamp(shown - 1200, UTC)
+        trigger = PlayedTrigger(
+            f"watcher_{index}", first=first, settling_time=600, look_again_after=900, start_time_field="startTime"
+        )
         trigger.asset_state_store = States()  # type: ignore[assignment]
         async for _ in trigger.run():
             events += 1
@@ -63,7 +68,10 @@ async def measure(count: int, seconds: float, speed: float, shown: float) -> dic
     forget_peak()
     loop = LoopTimer(CollectorTimer())
     before, cpu, began = memory("VmRSS"), time.process_time(), time.perf_counter()
-    watching = [asyncio.create_task(one) for one in (loop.watch(), *map(watch, range(count)))]
+    watching = [asyncio.create_task(loop.watch())]
+    for index in range(count):
+        watching.append(asyncio.create_task(watch(index)))
+        await asyncio.sleep(0)  # as the triggerer does
     await asyncio.sleep(seconds)
     cpu, wall, peak = time.process_time() - cpu, time.perf_counter() - began, memory("VmHWM")
     ended = [one for one in watching if one.done()]
@@ -71,7 +79,13 @@ async def measure(count: int, seconds: float, speed: float, shown: float) -> dic
         one.cancel()
     await asyncio.gather(*watching, return_exceptions=True)
     assert not ended, ended[0]
-    return {"events": events, "block": loop.longest, "cpu": cpu / wall, "growth": (peak - before) / MEGABYTE}
+    return {
+        "events": events,
+        "block": loop.longest,
+        "block_uncollected": loop.longest_uncollected,
+        "cpu": cpu / wall,
+        "growth": (peak - before) / MEGABYTE,
+    }
 
 
 def main() -> None:
