@@ -16,8 +16,8 @@ demo: environment ## three days of calls and recordings, out of the sandbox and 
 up: environment ## Airflow's UI and the sandbox, to look around; Ctrl-C stops both
 	@$(PY) -m demo.up
 
-test: environment environment-2.11 ## the test suite, two files at a time: much of it is waiting
-	$(PY) -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+test: environment environment-2.11 ## the test suite, three files at a time: much of it is waiting
+	$(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 	.venv-2.11/bin/python -m pytest --quiet -W ignore tests/docs/test_code.py
 
 lint: environment ## ruff and mypy

@@ -49,6 +49,11 @@ MEMORY: dict[str, Any] = {"pair_store": "memory", "retries": 0, "timeout": 5}
 SMALL: dict[str, Any] = {"calls_per_day": 40, "daily_variation": False, "recording_bytes": (720, 7200)}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that wait for servers most of the time, so that others run meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("system") is None)
+
+
 @pytest.fixture(autouse=True)
 def secrets_of_other_tests_forgotten() -> None:
     """Forget the secrets that Airflow's masker has collected; hundreds of them would make each log line slow."""

@@ -70,6 +70,8 @@ def no_connection_left() -> Iterator[None]:
     forget_connections()
 
 
+@pytest.mark.long
+@pytest.mark.dialects
 @pytest.mark.parametrize("answer", params(needs_setting))
 def test_with_its_setting_the_truth_lands(answer: Answer, tmp_path: Path) -> None:
     check(run(Dialect((answer,)), tmp_path))

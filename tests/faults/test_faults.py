@@ -12,6 +12,7 @@ from runs import Outcome
 from table import KINDS, TABLE
 
 pytestmark = [
+    pytest.mark.system,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # Airflow 2.11's own
 ]
 

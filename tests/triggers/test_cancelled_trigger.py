@@ -70,7 +70,7 @@ def test_cancelled_during_a_poll_it_closes_the_connection(connected_sandbox: Con
 
     async def wait() -> float:
         await cancel(trigger_on(request_hash), lambda: sandbox.count(BY_HASH) == 1, then=0.2)
-        await until(lambda: connections(sandbox) == before)
+        await until(lambda: connections(sandbox) <= before)  # an idle one may end meanwhile
         sandbox.configure(latency=0.0)
         began = time.monotonic()
         assert (await payload_of(trigger_on(request_hash)))["status"] == "ready"
