@@ -18,7 +18,6 @@ up: environment ## Airflow's UI and the sandbox, to look around; Ctrl-C stops bo
 
 test: environment environment-2.11 ## the test suite, three files at a time: much of it is waiting
 	$(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
-	.venv-2.11/bin/python -m pytest --quiet -W ignore tests/docs/test_code.py
 
 lint: environment ## ruff and mypy
 	$(PY) -m ruff check .

@@ -9,19 +9,11 @@ import pytest
 from s3_server import S3
 from store_rounds import KINDS, SUCCEEDED, Rounds
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.stores]
 
 ROUNDS = 100
 
 
-def test_no_file_is_partial_and_the_next_run_completes_them(s3: S3, bucket: str) -> None:
-    with Rounds.over(s3, bucket, outages=[0, 0.5]) as rounds:
-        for kind, fault in zip(KINDS, itertools.cycle(["kill", "cut"]), strict=False):
-            rounds.play(kind, fault)
-
-
-@pytest.mark.long
-@pytest.mark.stores
 def test_a_hundred_times_no_file_is_partial_and_the_next_run_completes_them(s3: S3, bucket: str) -> None:
     ends: Counter[tuple[str, str]] = Counter()
     with Rounds.over(s3, bucket, outages=[0, 0.5, 1, 2]) as rounds:

@@ -1,4 +1,4 @@
-"""The daily DAG on Airflow 2.11, in an environment of its own."""
+"""The daily DAG and the documentation's code on Airflow 2.11, in an environment of its own."""
 
 from __future__ import annotations
 
@@ -140,3 +140,13 @@ def test_the_event_of_a_dataset_starts_the_dag_that_is_scheduled_by_it(
         assert not [number for number in numbers if number[-10:] in shown]
     finally:
         airflow.stop()
+
+
+def test_the_code_of_the_documentation(airflow_2_python: str) -> None:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTEST", "PYTHON"))}
+    command = ["-m", "pytest", "--quiet", "-W", "ignore", "-p", "no:cacheprovider", "tests/docs/test_code.py"]
+    ran = subprocess.run(
+        [airflow_2_python, *command], env=bare, cwd=EXAMPLES.parent, capture_output=True, text=True, timeout=300
+    )
+    assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-5000:]
+    assert " passed" in ran.stdout
