@@ -170,7 +170,7 @@ KILLED = """
 """
 
 
-@pytest.mark.parametrize("round_", range(2))
+@pytest.mark.parametrize("round_", [0, pytest.param(1, marks=[pytest.mark.long, pytest.mark.stores])])
 def test_the_next_run_removes_what_a_killed_one_left(store: Store, round_: int, request: pytest.FixtureRequest) -> None:
     path = f"{store.folder}/day/calls"
     store.fs.makedirs(f"{store.folder}/day", exist_ok=True)

@@ -49,7 +49,7 @@ def rows_in(fs: Any, path: str) -> list[dict[str, Any]]:
         return rows
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+@pytest.mark.parametrize("suffix", ["parquet", pytest.param("jsonl", marks=[pytest.mark.long, pytest.mark.stores])])
 def test_a_store_that_is_down_for_two_tries(
     sandbox: Sandbox, s3: S3, bucket: str, proxy_to_s3: CuttingProxy, suffix: str
 ) -> None:

@@ -25,7 +25,13 @@ def sandbox(worker_sandbox: Sandbox) -> Sandbox:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "before"), [("jsonl", None), ("jsonl", b"an earlier run's\n"), ("csv.gz", None), ("parquet", None)]
+    ("suffix", "before"),
+    [
+        ("jsonl", None),
+        ("jsonl", b"an earlier run's\n"),
+        pytest.param("csv.gz", None, marks=[pytest.mark.long, pytest.mark.stores]),
+        ("parquet", None),
+    ],
 )
 @pytest.mark.parametrize(
     "place",
