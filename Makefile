@@ -103,7 +103,7 @@ test-waiting: environment environment-2.11 ## tests of waiting and killed tasks 
 test-stream: environment ## a day of calls within minutes, played: half an hour; STREAM_HOURS=2 takes a few minutes
 	$(PY) -m pytest -m stream tests/system -s $(ARGS)
 
-test-stores: environment ## landings in a real S3, killed or cut off at a hundred random points; takes minutes
+test-stores: environment ## landings, most in a real S3, killed or cut off, some at a hundred random points; takes minutes
 	$(PY) -m pytest -m stores -s $(ARGS)
 
 environment-distributed:
