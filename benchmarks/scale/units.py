@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -14,6 +11,7 @@ from pathlib import Path
 
 from airflow_provider_alloincognito.api.settings import Settings
 from benchmarks.calls.plan import check_rows
+from benchmarks.common.figures_of import figures_of
 from benchmarks.common.in_task import make_airflow
 from benchmarks.common.provider import connection_json
 from benchmarks.common.race import Contender, race
@@ -145,15 +143,5 @@ def _poll(seconds: float) -> float:
 
 def _on_a_loop(contender: str, count: int, seconds: float, server: str) -> dict[str, float]:
     print(f"  {count:,} triggers", file=sys.stderr)
-    arguments = [contender, str(count), str(seconds), server + Settings().request_result_path]
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as home:
-        environment = {"AIRFLOW_HOME": home, "AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT": connection_json(server, "/rows/1")}
-        ran = subprocess.run(
-            [sys.executable, "-m", "benchmarks.triggers.contender", *arguments],
-            env={**os.environ, **environment},
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-    figures: dict[str, float] = json.loads(ran.stdout.splitlines()[-1])
-    return figures
+    arguments = (contender, count, seconds, server + Settings().request_result_path)
+    return figures_of("benchmarks.triggers.contender", *arguments, connection=connection_json(server, "/rows/1"))

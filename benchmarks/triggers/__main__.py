@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 
 from airflow_provider_alloincognito.api.settings import Settings
 from benchmarks.common import page
+from benchmarks.common.figures_of import figures_of
 from benchmarks.common.provider import connection_json
 from benchmarks.common.server import running
 from benchmarks.triggers.contender import INTERVAL
@@ -77,17 +74,9 @@ def _options() -> argparse.Namespace:
 
 def _run(contender: str, count: int, seconds: float, server: str) -> Figures:
     print(f"{count} {contender}", file=sys.stderr)
-    arguments = [contender, str(count), str(seconds), server + Settings().request_result_path]
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as home:
-        environment = {"AIRFLOW_HOME": home, "AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT": connection_json(server, "/rows/1")}
-        ran = subprocess.run(
-            [sys.executable, "-m", "benchmarks.triggers.contender", *arguments],
-            env={**os.environ, **environment},
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-    return Figures(**json.loads(ran.stdout.splitlines()[-1]))
+    arguments = (contender, count, seconds, server + Settings().request_result_path)
+    connection = connection_json(server, "/rows/1")
+    return Figures(**figures_of("benchmarks.triggers.contender", *arguments, connection=connection))
 
 
 def promises(rounds: list[Round], idle: Figures) -> dict[str, bool]:

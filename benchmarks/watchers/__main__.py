@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-import tempfile
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from airflow_provider_alloincognito.sandbox import Sandbox
+from benchmarks.common.figures_of import figures_of
 
 BEGAN = datetime(2026, 3, 3, 10, tzinfo=ZoneInfo("Europe/Moscow"))
 CALLS_A_DAY = 5_000
@@ -20,17 +18,10 @@ CALLS_A_DAY = 5_000
 def main() -> int:
     """Measure; return 1 if a promise was not kept."""
     options = _options()
-    with Sandbox(calls_per_day=CALLS_A_DAY) as sandbox, tempfile.TemporaryDirectory(prefix="benchmark-") as home:
+    with Sandbox(calls_per_day=CALLS_A_DAY) as sandbox:
         connection = json.dumps(sandbox.connection(pair_store="memory"))
-        arguments = map(str, (options.count, options.seconds, options.speed, BEGAN.timestamp()))
-        ran = subprocess.run(
-            [sys.executable, "-m", "benchmarks.watchers.contender", *arguments],
-            env={**os.environ, "AIRFLOW_HOME": home, "AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT": connection},
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        figures = json.loads(ran.stdout.splitlines()[-1])
+        arguments = (options.count, options.seconds, options.speed, BEGAN.timestamp())
+        figures = figures_of("benchmarks.watchers.contender", *arguments, connection=connection)
         requests, pairs = sandbox.count("getcalllist"), len(sandbox.rotations)
     print(
         f"{options.count} watchers for {options.seconds:.0f} s at {options.speed:g} times their speed: {requests} "
