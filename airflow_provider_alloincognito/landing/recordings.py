@@ -115,13 +115,12 @@ def land_recording(
         file = opened.enter_context(whole_file(path, leftovers=leftovers))
         recording = stack.enter_context(fetch(record_file_id))
         digest = stack.enter_context(Digest())
-        chunks = iter(recording)
-        first = next(chunks, b"")
-        other = _with_suffix(path, audio_format(first))
+        suffix, chunks = _with_format(recording)
+        other = _with_suffix(path, suffix)
         if other is not path:
             _discard(opened)
             path, file = other, opened.enter_context(whole_file(other, leftovers=leftovers))
-        for chunk in chain((first,) if first else (), chunks):
+        for chunk in chunks:
             digest.update(chunk)
             file.write(chunk)
             if on_bytes is not None:
@@ -139,6 +138,13 @@ class _Discarded(Exception):
 def _discard(opened: ExitStack) -> None:
     with suppress(_Discarded), opened:
         raise _Discarded
+
+
+def _with_format(chunks: Iterable[bytes]) -> tuple[str | None, Iterator[bytes]]:
+    """Return what a recording is, and all of its chunks."""
+    chunks = iter(chunks)
+    first = next(chunks, b"")
+    return audio_format(first), chain((first,) if first else (), chunks)
 
 
 def _with_suffix(path: Target, suffix: str | None) -> Target:

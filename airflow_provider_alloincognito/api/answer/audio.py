@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 
 from airflow_provider_alloincognito.errors import AlloincognitoRecordingError
 
@@ -55,8 +56,9 @@ def checked_audio(chunks: Iterable[bytes], formats: Collection[str]) -> Iterator
             "was not kept. Try again later; if it happens again, see the setting audio_formats of the Connection, or "
             "ask AlloIncognito's support."
         )
-    yield head
-    yield from chunks
+    whole = chain((head,), chunks)
+    del head, chunk  # no second chunk in memory while the rest arrives
+    yield from whole
 
 
 def audio_format(head: bytes) -> str | None:
