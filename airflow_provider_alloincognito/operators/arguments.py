@@ -172,7 +172,7 @@ def storage_path(name: str, value: Any) -> ObjectStoragePath:
     if isinstance(value, str):
         value = _with_scheme(name, value)
     try:
-        path = ObjectStoragePath(value)
+        path = value if isinstance(value, ObjectStoragePath) else ObjectStoragePath(value)
         _ = path.fs  # looks up the connection, and imports the store's library
     except (AirflowNotFoundException, ImportError, ValueError) as error:
         raise AlloincognitoTargetSetupError(

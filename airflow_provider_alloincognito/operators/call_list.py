@@ -172,7 +172,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.output_path = output_path
+        self.output_path = cast("ObjectStoragePath | None", output_path)  # see `converters`
         self.period_start = period_start
         self.period_end = period_end
         self.numbers = numbers
@@ -263,7 +263,7 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
                 self.again_if_truncated(lambda: self._submit(windows, submitted))
                 summary: dict[str, Any] = {"path": None, "format": None, "rows": None, "bytes": 0}
             else:
-                landed = self._land(windows, submitted, ObjectStoragePath(self.output_path), query, rewriting)
+                landed = self._land(windows, submitted, self.output_path, query, rewriting)
                 summary = landed.summary()
                 settings = self.hook.settings
                 outcome = Outcome.of_calls(landed, settings.call_list_path, submitted.hashes, query, settings.zone)

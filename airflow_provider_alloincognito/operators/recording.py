@@ -115,14 +115,14 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.output_path = output_path
+        self.output_path = cast("ObjectStoragePath", output_path)  # see `converters`
         self.record_file_ids = record_file_ids
-        self.calls = cast("str | ObjectStoragePath | None", calls)  # see `converters`
+        self.calls = cast("ObjectStoragePath | None", calls)  # see `converters`
         self.record_file_id_field = record_file_id_field
         self.concurrency = concurrency
         self.skip_existing = skip_existing
         self.on_error = on_error
-        self.manifest_path = manifest_path
+        self.manifest_path = cast("ObjectStoragePath | None", manifest_path)  # see `converters`
         self.only = only
         self.share = share
         self.keep_file_names = keep_file_names
@@ -144,8 +144,8 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
             landed = land_recordings(
                 self.hook.get_call_record_file,
                 self._ids(),
-                ObjectStoragePath(self.output_path),
-                manifest=ObjectStoragePath(self.manifest_path) if self.manifest_path else None,
+                self.output_path,
+                manifest=self.manifest_path,
                 concurrency=self.concurrency,
                 skip_existing=self.skip_existing,
                 keep_file_names=self.keep_file_names,
@@ -181,7 +181,7 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
         if self.calls is not None:
             field = self.record_file_id_field or self.hook.settings.record_file_id_field
             # The log tells how many are left: all are read at once, which takes little beside fetching them.
-            return self._logged(rule, rule.choose(ObjectStoragePath(self.calls), field))
+            return self._logged(rule, rule.choose(self.calls, field))
         if self.only is not None:
             raise AlloincognitoQueryError(
                 "only needs calls: the conditions are on the rows of landed calls, and a list of record_file_ids has "

@@ -111,7 +111,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.request_hash = cast("str", request_hash)  # see `converters`
-        self.output_path = output_path
+        self.output_path = cast("ObjectStoragePath", output_path)  # see `converters`
         self.period_start = period_start
         self.period_end = period_end
         self.start_time_field = start_time_field
@@ -190,7 +190,7 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
 
         landed = land_calls(
             calls.batches(),
-            ObjectStoragePath(self.output_path),
+            self.output_path,
             file_format=self.file_format,
             schema=self.schema,
             timezone=self.hook.settings.timezone,
@@ -208,6 +208,6 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
     def _land_recording(self, recording: RecordFile) -> tuple[dict[str, Any], Outcome]:
         from airflow_provider_alloincognito.landing.recordings import land_recording
 
-        line = land_recording(lambda _: recording, self.request_hash, ObjectStoragePath(self.output_path))
+        line = land_recording(lambda _: recording, self.request_hash, self.output_path)
         result = {"path": line.path, "bytes": line.bytes, "sha256": line.sha256, "status": line.status}
         return result, Outcome.of_recording(line, self.hook.settings.request_result_path, self.request_hash)
