@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,6 +127,25 @@ def test_ordinary_rows_are_read_by_pyarrow(tmp_path: Path, monkeypatch: pytest.M
     for rows in ([row, nulls, earliest, row | {"t": "", "d": ""}], [nulls]):
         land_calls(batches_of(rows), tmp_path / "c.parquet", schema=schema, timezone="Europe/Berlin")
 
+
+def test_ordinary_rows_cost_no_import_of_pandas(tmp_path: Path) -> None:
+    """pyarrow imports it, where it is installed, for any Python value that it is given; that takes a second."""
+    (tmp_path / "pandas.py").write_text("open(__file__ + '.imported', 'w').close()")
+    path, python_path = str(tmp_path / "c.parquet"), os.pathsep.join([str(tmp_path), *sys.path])
+    subprocess.run([sys.executable, "-c", LANDING, path], env={**os.environ, "PYTHONPATH": python_path}, check=True)
+    assert pyarrow.parquet.read_table(path)["t"].null_count == 2
+    assert not (tmp_path / "pandas.py.imported").exists()
+
+
+LANDING = """
+import sys
+from pathlib import Path
+from landing_samples import batches_of
+from airflow_provider_alloincognito.landing.calls import land_calls
+
+rows = [{"t": "2026-07-01 12:00:00"}, {"t": ""}, {"t": None}]
+land_calls(batches_of(rows), Path(sys.argv[1]), schema={"t": "timestamp"}, timezone="Europe/Moscow")
+"""
 
 ZONES = st.sampled_from(["Europe/Moscow", "Europe/Berlin", "America/New_York", "Africa/Casablanca", "UTC"])
 TIMES = st.datetimes() | st.datetimes(datetime(1970, 1, 1), datetime(2050, 1, 1))

@@ -1,7 +1,8 @@
 """
 Turn blocks of JSON lines into Arrow tables: by pyarrow where its result is exact, else by :class:`ExactRowReader`.
 
-Importing this module imports pyarrow, which is an extra: import it only where it is used.
+Importing this module imports pyarrow, which is an extra: import it only where it is used. pyarrow imports pandas, where
+it is installed, for the first Python value that it turns into its own: blocks that pyarrow reads need none.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ class TableReader:
     def _converted(self, texts: Any, column: str, type_name: TypeName) -> Any:
         if type_name not in ("timestamp", "date"):
             return texts
-        texts = pyarrow.compute.if_else(pyarrow.compute.equal(texts, ""), None, texts)
+        is_filled = pyarrow.compute.binary_length(texts).cast(pyarrow.bool_())
+        texts = pyarrow.compute.if_else(is_filled, texts, pyarrow.nulls(len(texts), texts.type))
         times = self._times_by_arrow(texts, type_name)
         return self._times_one_by_one(texts, column, type_name) if times is None else times
 
@@ -120,7 +122,7 @@ def read_block(block: bytes, explicit_schema: Any = None) -> Any:
     :param explicit_schema: the only fields that are accepted; None has fields and types inferred.
     :return: None if pyarrow cannot read the block like this. The block may still be valid.
     """
-    if block.startswith(b"null\n") or b"\nnull\n" in block:
+    if block.startswith(b"null\n") or block.rfind(b"\nnull\n") >= 0:  # faster than `in`
         return None  # a top-level null kills the process: pyarrow 26
     read_options = pyarrow.json.ReadOptions(use_threads=False, block_size=len(block) + 1)
     parse_options = pyarrow.json.ParseOptions(
@@ -146,8 +148,10 @@ def _in_zone(local: Any, zone: ZoneInfo) -> Any:
 def _is_complete(zone: ZoneInfo) -> bool:
     """Check that pyarrow has all transitions of a zone: slim zone databases have only a rule for coming years."""
     months = [datetime(_LAST_YEAR, month, 1, 12) for month in range(1, 13)]
+    lines = b"".join(b'{"month":"%b"}\n' % month.isoformat().encode() for month in months)
+    local = pyarrow.json.read_json(pyarrow.BufferReader(lines), pyarrow.json.ReadOptions(use_threads=False))
     try:
-        found = _in_zone(pyarrow.array(months, type=pyarrow.timestamp("us")), zone)
+        found = _in_zone(local.column("month").cast(pyarrow.timestamp("us")), zone)
     except pyarrow.ArrowInvalid:
         return False
     return bool(found.cast(pyarrow.int64()).to_pylist() == _storable([month.replace(tzinfo=zone) for month in months]))
