@@ -209,7 +209,8 @@ def play(
     """Play the hours, and as long again as the last window takes; return when the server was away."""
     end = NEXT_DAY + AGAIN + WINDOW / 4
     span = end - start
-    kills = [start + span * (number + 0.5) / KILLS for number in range(KILLS)]
+    # None while the first token pair is made: to do that again takes a minute, which is an hour of the played clock.
+    kills = [start + span * (number + 0.8) / KILLS for number in range(KILLS)]
     away = start + timedelta(hours=HOURS) * 0.4
     back = away + OUTAGE
 
