@@ -141,7 +141,7 @@ def _discard(opened: ExitStack) -> None:
 
 
 def _with_format(chunks: Iterable[bytes]) -> tuple[str | None, Iterator[bytes]]:
-    """Return what a recording is, and all of its chunks."""
+    """Return what a recording is, and all of its chunks. None is kept: the first one may be a large part of it."""
     chunks = iter(chunks)
     first = next(chunks, b"")
     return audio_format(first), chain((first,) if first else (), chunks)

@@ -209,7 +209,8 @@ def play(
     """Play the hours, and as long again as the last window takes; return when the server was away."""
     end = NEXT_DAY + AGAIN + WINDOW / 4
     span = end - start
-    # None while the first token pair is made: to do that again takes a minute, which is an hour of the played clock.
+    # No kill while the first token pair is made: the next triggerer waits until the lease of the killed one has ended,
+    # which is most of a minute, and an hour by the played clock.
     kills = [start + span * (number + 0.8) / KILLS for number in range(KILLS)]
     away = start + timedelta(hours=HOURS) * 0.4
     back = away + OUTAGE

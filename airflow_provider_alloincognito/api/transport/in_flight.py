@@ -44,7 +44,8 @@ class Flight:
         self._began = time.monotonic()
         self._owner = owner
         self._is_overdue = False
-        self._guard = threading.Lock()  # so that no connection is closed that serves another request already
+        # So that no connection is closed that serves another request already. The collector may call `end` amid it.
+        self._guard = threading.RLock()
         self._socket: socket.socket | None = None
         self._twin: socket.socket | None = None  # while TLS is being set up, which takes the socket itself away
 
@@ -204,7 +205,7 @@ class InFlight:
                 self._watcher = watcher
 
     def _watch(self) -> None:
-        while not self._has_ended():
+        while not self._ended_if_idle():
             if self.stopped.wait(LOOKS_EVERY):
                 time.sleep(LOOKS_EVERY)  # a connection may just be being made
             for flight in self._flights.copy():
@@ -213,10 +214,10 @@ class InFlight:
                 else:
                     flight.abort_if_over(time.monotonic())
 
-    def _has_ended(self) -> bool:
-        """Return whether nothing is in flight. Whatever begins after that starts another watcher."""
+    def _ended_if_idle(self) -> bool:
+        """End the watching if nothing is in flight; return whether it has ended."""
         with self._guard:
-            self._watcher = None
+            self._watcher = None  # before the look at the requests: one that begins after it starts another watcher
             if self._flights:
                 self._watcher = threading.current_thread()
             return self._watcher is None

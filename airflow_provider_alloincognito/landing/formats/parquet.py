@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from airflow_provider_alloincognito.landing.tables.ahead import map_ahead
 from airflow_provider_alloincognito.landing.tables.schema import Schema
 
-# A column with few values gets a dictionary. Ids and numbers are better off without: the limit ends theirs early.
+# A column with few values gets a dictionary. Ids and phone numbers are better off without: the limit ends theirs early.
 ENCODING: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "dictionary_pagesize_limit": 1 << 15}
 ARROW_SCHEMA = b"ARROW:schema"
 """An entry of the metadata that pyarrow writes itself."""

@@ -1,8 +1,8 @@
 """
 Turn blocks of JSON lines into Arrow tables: by pyarrow where its result is exact, else by :class:`ExactRowReader`.
 
-Importing this module imports pyarrow, which is an extra: import it only where it is used. pyarrow imports pandas, where
-it is installed, for the first Python value that it turns into its own: blocks that pyarrow reads need none.
+Importing this module imports pyarrow, which is an extra: import it only where it is used. As soon as pyarrow is given a
+Python value, it imports pandas, where that is installed, which is slow: for ordinary blocks, nothing here gives it one.
 """
 
 from __future__ import annotations
