@@ -32,7 +32,7 @@ from airflow_provider_alloincognito.errors import (
 from airflow_provider_alloincognito.sandbox import Sandbox
 
 METHOD = "getrequestresultbyhash"
-QUICK: dict[str, Any] = {"pair_store_seconds": 0.02, "pair_request_seconds": 0.5, "retries": 0, "timeout": 5.0}
+QUICK: dict[str, Any] = {"pair_store_seconds": 0.02, "pair_request_seconds": 1.0, "retries": 0, "timeout": 5.0}
 
 NewClient = Callable[..., Client]
 StartPlain = Callable[..., PlainServer]

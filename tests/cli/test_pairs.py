@@ -20,7 +20,7 @@ def test_a_pair_is_made_where_tasks_find_it(
     cli: Callable[..., Any], sandbox: Sandbox, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airflow_provider_alloincognito.cli.pairs.COMMAND_SECONDS", 0.3)
-    connect(sandbox, pair_store="variable", pair_store_seconds=0.3, pair_request_seconds=0.2)
+    connect(sandbox, pair_store="variable", pair_store_seconds=0.3, pair_request_seconds=1.0)
     without = cli("calls", *DAY, "-o", "json")
     assert without.code == 1
     assert sandbox.rotations == []

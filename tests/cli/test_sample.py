@@ -154,7 +154,7 @@ def test_a_quiet_hour_is_not_the_end(cli: Cli, connected_sandbox: StartSandbox) 
 def test_few_calls_at_night_are_not_the_end(cli: Cli, connected_sandbox: StartSandbox) -> None:
     hours_ahead = (3 - datetime.now(UTC).hour + 11) % 24 - 11  # it is after three o'clock there
     zone = f"Etc/GMT{-hours_ahead:+}"
-    connected_sandbox({"timezone": zone}, **BUSY)
+    connected_sandbox({"timezone": zone}, timezone=zone, **BUSY)
     assert "Few calls (" in cli("sample", *PRINT).out
     ran = cli("sample", *PRINT, "-o", "json")
     assert ran.document["answer"]["rows"] > 50

@@ -12,7 +12,7 @@ from airflow_provider_alloincognito.hooks.alloincognito import AlloincognitoHook
 from airflow_provider_alloincognito.hooks.shared import forget_shared
 from airflow_provider_alloincognito.sandbox import Sandbox
 
-DEFAULTS = {"pair_store": "memory", "pair_store_seconds": 0.1, "pair_request_seconds": 0.2, "retries": 0, "timeout": 5}
+DEFAULTS = {"pair_store": "memory", "pair_store_seconds": 0.1, "pair_request_seconds": 1.0, "retries": 0, "timeout": 5}
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,7 @@ in_both_places = pytest.mark.parametrize("start", ["environment", "database"], i
 QUICK: dict[str, Any] = {
     "pair_store": "memory",
     "pair_store_seconds": 0.02,
-    "pair_request_seconds": 0.1,
+    "pair_request_seconds": 1.0,
     "retries": 0,
     "timeout": 5,
 }

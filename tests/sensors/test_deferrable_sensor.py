@@ -62,7 +62,7 @@ class TestErrorsFailTheTask:
         sandbox.add_fault("reject", method=BY_HASH, skip=passed, times=None)
         sandbox.add_fault("reject", method="refresh", times=None)
         sandbox.add_fault("reject", method="create", skip=1, times=None)  # the request for the calls makes a pair
-        quick = {"pair_store_seconds": 0.02, "pair_request_seconds": 0.1}
+        quick = {"pair_store_seconds": 0.02, "pair_request_seconds": 1.0}
         run = wait(sandbox, extra=quick, soft_fail=soft_fail, retries=2, **DEFERRABLE)
         assert (run.state, run.tries) == ("failed", 1)
         assert isinstance(run.error, AlloincognitoAuthError)
