@@ -41,6 +41,7 @@ _guard = threading.Lock()
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, bytes], AsyncClient]] = WeakKeyDictionary()
 _making: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+_readings: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Task[Access]]] = WeakKeyDictionary()
 
 
 def shared_pair(settings: Settings, authorization_token: str, *, masks: bool = True) -> SharedPair:
@@ -123,7 +124,22 @@ async def shared_async_client(alloincognito_conn_id: str) -> AsyncClient:
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     """
     with without_locals():
-        return await _client_for(await run_in_thread(_read_access, alloincognito_conn_id))
+        return await _client_for(await _access(alloincognito_conn_id))
+
+
+async def _access(alloincognito_conn_id: str) -> Access:
+    """Read a Connection. Triggers that begin at the same time share one reading."""
+    readings = _readings.setdefault(asyncio.get_running_loop(), {})
+
+    def forget(reading: asyncio.Task[Access]) -> None:
+        del readings[alloincognito_conn_id]
+        if not reading.cancelled():
+            reading.exception()  # asyncio would warn if all who waited for it were cancelled
+
+    if alloincognito_conn_id not in readings:
+        readings[alloincognito_conn_id] = asyncio.create_task(run_in_thread(_read_access, alloincognito_conn_id))
+        readings[alloincognito_conn_id].add_done_callback(forget)
+    return await asyncio.shield(readings[alloincognito_conn_id])
 
 
 async def _client_for(access: Access) -> AsyncClient:

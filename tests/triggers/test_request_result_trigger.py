@@ -151,6 +151,13 @@ class TestErrors:
         assert event["error"] == "AlloincognitoSettingsError"
         assert "There is no Connection with this id" in event["message"]
 
+    def test_many_with_a_missing_connection(self, airflow_database: None) -> None:
+        async def wait() -> list[dict[str, Any]]:
+            triggers = [trigger_on(NOBODYS_HASH, alloincognito_conn_id="nobody") for _ in range(3)]
+            return await asyncio.gather(*map(payload_of, triggers))
+
+        assert [event["error"] for event in asyncio.run(wait())] == ["AlloincognitoSettingsError"] * 3
+
     def test_transient_errors_are_retried(self, connected_sandbox: Connected) -> None:
         sandbox = connected_sandbox()
         request_hash = new_hash()
@@ -204,6 +211,27 @@ class TestManyOnOneLoop:
         assert [event["status"] for event in events] == ["ready"] * 200
         assert [rotation.by for rotation in sandbox.rotations] == ["create", "refresh"]
         assert clients == 1
+
+    def test_those_that_begin_together_read_the_connection_once(
+        self, connected_sandbox: Connected, mocker: MockerFixture
+    ) -> None:
+        """Each reading is a request to Airflow's API server. Who is cancelled meanwhile takes it from no other."""
+        connected_sandbox()
+        request_hash = new_hash()
+        reads = mocker.spy(async_process, "find_connection")
+
+        async def wait() -> list[Any]:
+            waiting = [asyncio.create_task(payload_of(trigger_on(request_hash))) for _ in range(10)]
+            await asyncio.sleep(0)
+            waiting[0].cancel()
+            return await asyncio.gather(*waiting, return_exceptions=True)
+
+        cancelled, *events = asyncio.run(wait())
+        assert isinstance(cancelled, asyncio.CancelledError)
+        assert [event["status"] for event in events] == ["ready"] * 9
+        assert reads.call_count == 1
+        assert run(trigger_on(request_hash))["status"] == "ready"
+        assert reads.call_count == 2  # who begins later reads what the Connection is by then
 
     def test_a_cancelled_trigger_stops_polling_and_others_go_on(self, connected_sandbox: Connected) -> None:
         sandbox = connected_sandbox(pending_seconds=1.0)

@@ -83,6 +83,7 @@ class AsyncClient:
         self._never = threading.Event()  # a task of an event loop is stopped by being cancelled
         # Before the pool's own queue, whose cost grows with the square of its length.
         self._free_connections = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._turns = asyncio.Lock()
         self._network = network.resolve(settings)
         self._http = httpx.AsyncClient(
             timeout=httpx.Timeout(settings.timeout, pool=None),
@@ -197,6 +198,7 @@ class AsyncClient:
             retries.check_time(self._pace, method, wait, stop)
             await asyncio.sleep(wait)
         async with self._connection(send):
+            await self._take_turn()
             seconds = retries.seconds_for(method, self.settings, stop)
             head = await self._exchange_within(seconds, send, reader)
         retries.note_response(self.settings, self._pace, turn, head)
@@ -205,6 +207,11 @@ class AsyncClient:
     def _connection(self, send: Send) -> AbstractAsyncContextManager[Any]:
         """Wait until a connection is free. Token calls need not: others wait for them."""
         return nullcontext() if send.is_token_call else self._free_connections
+
+    async def _take_turn(self) -> None:
+        """Begin one request in a round of the loop: many at once would hold it, and so would their responses."""
+        async with self._turns:
+            await asyncio.sleep(0)
 
     async def _exchange_within(self, seconds: float, send: Send, reader: Reader | None) -> AnswerHead:
         method = send.request.method
