@@ -39,21 +39,6 @@ CLOSED_FIRST = 1.0  # where a response takes too long in all, the connection is 
 READ_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 
-class BearerAuth(requests.auth.AuthBase):
-    """
-    Sets the header with the token. As an ``auth`` of requests it also stops a ``.netrc`` from setting another.
-
-    :param token: any of the three tokens.
-    """
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
 class Client:
     """
     Sends requests with a valid token. Threads may share it.
@@ -78,7 +63,6 @@ class Client:
         self._in_flight = InFlight(settings, self.stopped)
         self._network = network.resolve(settings)
         self._session = ServerSession(self._network, retries.MOST_CONNECTIONS)
-        self._session.stream = True
 
     def close(self) -> None:
         """Close all connections."""
@@ -193,16 +177,8 @@ class Client:
         flight = self._in_flight.begin(request.method, seconds)
         try:
             with flight.sending():
-                response = self._session.request(
-                    request.verb,
-                    request.url,
-                    params=request.params,
-                    json=request.body,
-                    data=request.form,
-                    auth=BearerAuth(send.token),
-                    timeout=min(self.settings.timeout, seconds + CLOSED_FIRST),
-                    allow_redirects=False,
-                )
+                timeout = min(self.settings.timeout, seconds + CLOSED_FIRST)
+                response = self._session.open(request, send.token, timeout)
         except READ_ERRORS as error:
             flight.end()
             self._session.close()  # the server may have closed other connections, too, that were kept open

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
+from airflow_provider_alloincognito.api.methods import ApiRequest
 from airflow_provider_alloincognito.api.transport.in_flight import WatchedAdapter
 from airflow_provider_alloincognito.api.transport.network import Network
 
@@ -35,6 +36,27 @@ class ServerSession(requests.Session):
         adapter = _Adapter(network, connections)
         self.mount("http://", adapter)
         self.mount("https://", adapter)
+
+    def open(self, request: ApiRequest, token: str, timeout: float) -> requests.Response:
+        """
+        Send a request, and return the response as soon as its head has come.
+
+        :param request: the request.
+        :param token: any of the three tokens.
+        :param timeout: seconds for the connection, and for each read.
+        """
+        # Not Session.request: what it merges takes a twentieth of the CPU time of a small recording.
+        sent = requests.Request(
+            request.verb,
+            request.url,
+            {**self.headers, "Authorization": f"Bearer {token}"},
+            params=request.params,
+            json=request.body,
+            data=request.form,
+            cookies=self.cookies,
+            hooks=self.hooks,
+        )
+        return self.send(sent.prepare(), stream=True, timeout=timeout, allow_redirects=False)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Let no redirect be followed, nor its target be parsed."""
