@@ -43,7 +43,7 @@ from airflow_provider_alloincognito.sandbox import Sandbox
 hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("patient")
 
-# What stores a pair is quick here. A token call may take three times its seconds: busy machines stand still for one.
+# The store is fast here. A token call may take three times its seconds, since a busy machine may stall for a second.
 QUICK: dict[str, Any] = {"pair_store_seconds": 0.02, "pair_request_seconds": 1.0, "retries": 0, "timeout": 5.0}
 MEMORY: dict[str, Any] = {"pair_store": "memory", "retries": 0, "timeout": 5}
 SMALL: dict[str, Any] = {"calls_per_day": 40, "daily_variation": False, "recording_bytes": (720, 7200)}

@@ -128,18 +128,24 @@ async def shared_async_client(alloincognito_conn_id: str) -> AsyncClient:
 
 
 async def _access(alloincognito_conn_id: str) -> Access:
-    """Read a Connection. Triggers that begin at the same time share one reading."""
+    """
+    Read a Connection. Triggers that begin at the same time share one reading.
+
+    What a secrets backend logs meanwhile is in the log of the first of them.
+    """
     readings = _readings.setdefault(asyncio.get_running_loop(), {})
 
     def forget(reading: asyncio.Task[Access]) -> None:
         del readings[alloincognito_conn_id]
         if not reading.cancelled():
-            reading.exception()  # asyncio would warn if all who waited for it were cancelled
+            reading.exception()  # asyncio would warn if every waiter was cancelled
 
     if alloincognito_conn_id not in readings:
         readings[alloincognito_conn_id] = asyncio.create_task(run_in_thread(_read_access, alloincognito_conn_id))
         readings[alloincognito_conn_id].add_done_callback(forget)
-    return await asyncio.shield(readings[alloincognito_conn_id])
+    reading = readings[alloincognito_conn_id]
+    await asyncio.wait([reading])  # which does not cancel it for the others
+    return reading.result()
 
 
 async def _client_for(access: Access) -> AsyncClient:
@@ -154,6 +160,7 @@ async def _client_for(access: Access) -> AsyncClient:
     return clients[key]
 
 
+@without_locals()
 def _read_access(alloincognito_conn_id: str) -> Access:
     """Run in a thread: Airflow's own async way is missing before 3.1, and fails in ``dag.test()`` after."""
     return read_connection(find_connection(alloincognito_conn_id))

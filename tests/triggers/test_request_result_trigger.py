@@ -151,13 +151,6 @@ class TestErrors:
         assert event["error"] == "AlloincognitoSettingsError"
         assert "There is no Connection with this id" in event["message"]
 
-    def test_many_with_a_missing_connection(self, airflow_database: None) -> None:
-        async def wait() -> list[dict[str, Any]]:
-            triggers = [trigger_on(NOBODYS_HASH, alloincognito_conn_id="nobody") for _ in range(3)]
-            return await asyncio.gather(*map(payload_of, triggers))
-
-        assert [event["error"] for event in asyncio.run(wait())] == ["AlloincognitoSettingsError"] * 3
-
     def test_transient_errors_are_retried(self, connected_sandbox: Connected) -> None:
         sandbox = connected_sandbox()
         request_hash = new_hash()
@@ -215,7 +208,7 @@ class TestManyOnOneLoop:
     def test_those_that_begin_together_read_the_connection_once(
         self, connected_sandbox: Connected, mocker: MockerFixture
     ) -> None:
-        """Each reading is a request to Airflow's API server. Who is cancelled meanwhile takes it from no other."""
+        """Each reading is a request to Airflow's API server. Cancelling one trigger cancels it for no other."""
         connected_sandbox()
         request_hash = new_hash()
         reads = mocker.spy(async_process, "find_connection")
@@ -230,8 +223,27 @@ class TestManyOnOneLoop:
         assert isinstance(cancelled, asyncio.CancelledError)
         assert [event["status"] for event in events] == ["ready"] * 9
         assert reads.call_count == 1
-        assert run(trigger_on(request_hash))["status"] == "ready"
-        assert reads.call_count == 2  # who begins later reads what the Connection is by then
+
+    def test_one_that_begins_later_reads_the_connection_anew(
+        self,
+        connected_sandbox: Connected,
+        connect: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+        airflow_database: None,
+    ) -> None:
+        """It may have been made or edited since."""
+        sandbox = connected_sandbox()
+        request_hash = new_hash()
+
+        async def wait() -> list[dict[str, Any]]:
+            monkeypatch.delenv("AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT")
+            events = await asyncio.gather(*(payload_of(trigger_on(request_hash)) for _ in range(3)))
+            connect(sandbox)
+            return [*events, await payload_of(trigger_on(request_hash))]
+
+        *errors, event = asyncio.run(wait())
+        assert [error["error"] for error in errors] == ["AlloincognitoSettingsError"] * 3
+        assert event["status"] == "ready"
 
     def test_a_cancelled_trigger_stops_polling_and_others_go_on(self, connected_sandbox: Connected) -> None:
         sandbox = connected_sandbox(pending_seconds=1.0)

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
 import httpx
@@ -34,6 +34,7 @@ from airflow_provider_alloincognito.api.transport.stop import Stop
 from airflow_provider_alloincognito.errors import AlloincognitoError
 from airflow_provider_alloincognito.scrubbing import without_locals
 
+BEGUN_AT_ONCE = 4
 READ_AT_ONCE = 1 << 14
 LONGEST_HELD = 0.005
 DECOMPRESSED_AT_ONCE = 1 << 10  # gzip makes up to a thousand times as much of it
@@ -83,7 +84,8 @@ class AsyncClient:
         self._never = threading.Event()  # a task of an event loop is stopped by being cancelled
         # Before the pool's own queue, whose cost grows with the square of its length.
         self._free_connections = asyncio.Semaphore(MOST_CONNECTIONS)
-        self._turns = asyncio.Lock()
+        # Many requests that begin in one round of the loop would hold it, and so would their responses.
+        self._turns = asyncio.Semaphore(BEGUN_AT_ONCE)
         self._network = network.resolve(settings)
         self._http = httpx.AsyncClient(
             timeout=httpx.Timeout(settings.timeout, pool=None),
@@ -198,20 +200,21 @@ class AsyncClient:
             retries.check_time(self._pace, method, wait, stop)
             await asyncio.sleep(wait)
         async with self._connection(send):
-            await self._take_turn()
             seconds = retries.seconds_for(method, self.settings, stop)
             head = await self._exchange_within(seconds, send, reader)
         retries.note_response(self.settings, self._pace, turn, head)
         return head
 
-    def _connection(self, send: Send) -> AbstractAsyncContextManager[Any]:
-        """Wait until a connection is free. Token calls need not: others wait for them."""
-        return nullcontext() if send.is_token_call else self._free_connections
-
-    async def _take_turn(self) -> None:
-        """Begin one request in a round of the loop: many at once would hold it, and so would their responses."""
-        async with self._turns:
-            await asyncio.sleep(0)
+    @asynccontextmanager
+    async def _connection(self, send: Send) -> AsyncIterator[None]:
+        """Wait until a connection is free, and for a turn. Token calls need not: others wait for them."""
+        if send.is_token_call:
+            yield
+            return
+        async with self._free_connections:
+            async with self._turns:
+                await asyncio.sleep(0)
+            yield
 
     async def _exchange_within(self, seconds: float, send: Send, reader: Reader | None) -> AnswerHead:
         method = send.request.method
