@@ -32,6 +32,10 @@ class Bucket:
             self.at_signal = len(self._uploads())
         return self.at_signal >= uploads
 
+    def has_landed(self, recordings: int) -> bool:
+        """Return whether so many recordings are there."""
+        return not recordings or sum(name.endswith(".mp3") for name in self._names()) >= recordings
+
     def problems(self, uploads: int) -> Iterator[str]:
         """
         Say what a stopped call should not have left.
@@ -51,8 +55,12 @@ class Bucket:
                 yield f"Under {name} there is no whole recording."
 
     def files(self) -> dict[str, bytes]:
+        return {path.rpartition("/")[2]: self._fs.cat_file(path) for path in self._names()}
+
+    def _names(self) -> list[str]:
         self._fs.invalidate_cache()
-        return {path.rpartition("/")[2]: self._fs.cat_file(path) for path in self._fs.find(self.name)}
+        names: list[str] = self._fs.find(self.name)
+        return names
 
     def _uploads(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._fs.list_multipart_uploads(self.name)

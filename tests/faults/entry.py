@@ -62,12 +62,14 @@ class Stop:
     :param after: seconds since the first request of the kind that is waited for.
     :param requests: so many requests for recordings (or others) must have come before.
     :param uploads: so many uploads in parts must have begun in the entry's bucket.
+    :param landed: so many recordings must be there.
     """
 
     how: Literal["sigterm", "execution_timeout"]
     after: float = 0.7
     requests: int = 1
     uploads: int = 0
+    landed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

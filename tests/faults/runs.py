@@ -267,7 +267,9 @@ def _watch(
 
 
 def _is_due(stop: Stop, server: RawServer, bucket: Bucket | None) -> bool:
-    return _asked(server) >= stop.requests and (bucket is None or bucket.has_begun(stop.uploads))
+    if _asked(server) < stop.requests:
+        return False
+    return bucket is None or (bucket.has_begun(stop.uploads) and bucket.has_landed(stop.landed))
 
 
 def _asked(server: RawServer) -> int:

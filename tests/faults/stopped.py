@@ -83,7 +83,7 @@ def a13() -> Iterator[Entry]:
         for fault, (server, extra, when) in faults.items():
             yield _entry(
                 f"{fault}-{how}-16",
-                Stop(how=how, after=1.5, **when),
+                Stop(how=how, after=1.5, landed=LANDED, **when),
                 _half_landed,
                 server=server,
                 extra=extra,
