@@ -45,8 +45,8 @@ class ServerSession(requests.Session):
         :param token: any of the three tokens.
         :param timeout: seconds for the connection, and for each read.
         """
-        # Not Session.request, which merges settings that are never set here. `server_url` lets no login into the URL,
-        # which requests would send instead of the token.
+        # Not Session.request, which spends time on arguments that are never given here. `server_url` lets no login into
+        # the URL, which requests would send instead of the token.
         sent = requests.Request(
             request.verb,
             request.url,
