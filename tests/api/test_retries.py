@@ -54,7 +54,8 @@ class Attempts:
                 raise outcome
             retries.note_response(self._settings, self.pace, turn, head(*outcome))
 
-        tenacity.Retrying(**retries.policy(self._settings, self.pace, self._stop), sleep=self._sleep)(attempt)
+        policy = retries.policy(self._settings, self.pace, self._stop, self.now)
+        tenacity.Retrying(**policy, sleep=self._sleep)(attempt)
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -193,7 +194,7 @@ def test_rejections_do_not_use_up_the_retries_while_the_server_takes_other_reque
         attempts._sleep(seconds)
         attempts.pace.note_taken()
 
-    policy = retries.policy(Settings(retries=1), attempts.pace, Stop(threading.Event()))
+    policy = retries.policy(Settings(retries=1), attempts.pace, Stop(threading.Event()), attempts.now)
     sent = 0
 
     def attempt() -> None:

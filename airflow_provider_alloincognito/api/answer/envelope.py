@@ -32,7 +32,8 @@ LONGEST_HASH = 2048
 
 TEXTS = frozenset({"request_hash", "file_name", "error_message"})
 NOTHING = (None, "", 0, "0")
-_KEY_END = re.compile(rb'(?<!\\)"')  # not within a longer text: the parser copies that again with every piece
+# The parser copies a text again with every piece of it that it gets: so none is cut at the quotes within it.
+_KEY_END = re.compile(rb'(?<!\\)"(?=\s*+(?::|\Z))')
 _PARSER_ERRORS = (ijson.JSONError, ValueError, ArithmeticError, SystemError)  # the last three: huge numbers
 
 

@@ -177,21 +177,19 @@ class AsyncClient:
             raise
 
     async def _send(self, send: Send, stop: Stop, reader: Reader | None) -> AnswerHead:
-        failures: list[AlloincognitoError] = []
-        # tenacity costs much beside a request that succeeds.
+        began = self._pace.now()
         try:
             return await self._send_once(send, stop, reader)
         except AlloincognitoError as error:
             if send.is_token_call:
                 raise
-            failures.append(error)
+            attempt = retries.after(error, functools.partial(self._send_once, send, stop, reader))
 
-        async def attempt() -> AnswerHead:
-            if failures:  # of the attempt made above
-                raise failures.pop()
-            return await self._send_once(send, stop, reader)
+        async def next_attempt() -> AnswerHead:  # tenacity awaits nothing else
+            return await attempt()
 
-        return await tenacity.AsyncRetrying(**retries.policy(self.settings, self._pace, stop))(attempt)
+        policy = retries.policy(self.settings, self._pace, stop, began)
+        return await tenacity.AsyncRetrying(**policy)(next_attempt)
 
     async def _send_once(self, send: Send, stop: Stop, reader: Reader | None) -> AnswerHead:
         method = send.request.method

@@ -6,6 +6,7 @@ import math
 import threading
 import weakref
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import requests
@@ -133,11 +134,15 @@ class Client:
     def send(self, send: Send, stop: Stop | None = None) -> StreamedAnswer:
         """Send with the step's own token, and return the response, whatever its status."""
         stop = (stop or Stop(self.stopped)).until(send.deadline)
-        if send.is_token_call:
+        began = self._pace.now()
+        try:
             return self._send_once(send, stop)
-        policy = retries.policy(self.settings, self._pace, stop)
-        retrying = tenacity.Retrying(**policy, sleep=lambda seconds: self._wait_to_retry(seconds, stop))
-        return retrying(self._send_once, send, stop)
+        except AlloincognitoError as error:
+            if send.is_token_call:
+                raise
+            attempt = retries.after(error, partial(self._send_once, send, stop))
+        policy = retries.policy(self.settings, self._pace, stop, began)
+        return tenacity.Retrying(**policy, sleep=partial(self._wait_to_retry, stop=stop))(attempt)
 
     def _wait_to_retry(self, seconds: float, stop: Stop) -> None:
         self.tally.count(retried=1)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import random
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import tenacity
 
@@ -34,6 +35,8 @@ LONGEST_RETRY_AFTER = 300.0
 """A longer pause is left to Airflow's retry, which does not occupy a worker."""
 MOST_REJECTIONS = 2
 """How many times more often than ``retries`` one request may be rejected while the server takes others."""
+
+T = TypeVar("T")
 
 _rng = random.Random()
 log = logging.getLogger(__name__)
@@ -129,10 +132,15 @@ def slow_error(method: str, seconds: float, settings: Settings) -> Alloincognito
     )
 
 
-def policy(settings: Settings, pace: Pace, stop: Stop) -> dict[str, Any]:
-    """Return the arguments of tenacity's ``Retrying`` and ``AsyncRetrying`` for one request."""
+def policy(settings: Settings, pace: Pace, stop: Stop, began: float) -> dict[str, Any]:
+    """
+    Return the arguments of tenacity's ``Retrying`` and ``AsyncRetrying`` for one request.
 
-    began = pace.now()
+    :param settings: the server's.
+    :param pace: the client's.
+    :param stop: the request's.
+    :param began: when it was first sent, by the pace's clock.
+    """
     waits: dict[int, float] = {}  # by attempt: the jitter is drawn once
 
     def wait(state: tenacity.RetryCallState) -> float:
@@ -168,6 +176,22 @@ def policy(settings: Settings, pace: Pace, stop: Stop) -> dict[str, Any]:
         "before_sleep": log_retry,
         "reraise": True,
     }
+
+
+def after(failure: AlloincognitoError, attempt: Callable[[], T]) -> Callable[[], T]:
+    """
+    Return ``attempt`` for tenacity as if it had been made once already, with this failure.
+
+    So the first is made without tenacity, which costs much beside a request that succeeds.
+    """
+    failures = [failure]  # not kept any longer: it refers to the frames that it came from
+
+    def next_attempt() -> T:
+        if failures:
+            raise failures.pop()
+        return attempt()
+
+    return next_attempt
 
 
 def retry_text(error: BaseException | None, seconds: float, number: int, most: int) -> str:

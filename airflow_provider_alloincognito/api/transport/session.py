@@ -6,7 +6,7 @@ import re
 import ssl
 import warnings
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 import urllib3
@@ -51,7 +51,7 @@ class ServerSession(requests.Session):
             request.verb,
             request.url,
             {**self.headers, "Authorization": f"Bearer {token}"},
-            params=request.params,
+            params=urlencode(request.params, doseq=True),
             json=request.body,
             data=request.form,
             cookies=self.cookies,
