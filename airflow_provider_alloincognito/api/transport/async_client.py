@@ -170,11 +170,13 @@ class AsyncClient:
     async def _in_store(self, step: StoreStep) -> Any:
         running = asyncio.ensure_future(self._in_thread(perform, self._store, step))
         try:
-            return await asyncio.shield(running)
+            await asyncio.wait([running])  # which does not cancel it
         except asyncio.CancelledError:
             # A thread cannot be cancelled; a lock that it takes after it was given back would be nobody's.
             await asyncio.wait([running])
+            running.exception()  # asyncio would warn if nobody asked for it
             raise
+        return running.result()
 
     async def _send(self, send: Send, stop: Stop, reader: Reader | None) -> AnswerHead:
         began = self._pace.now()
