@@ -84,7 +84,8 @@ def chunks(calls: str) -> list[dict[str, str]]:
 @task(trigger_rule="none_failed")  # a day without recordings has no chunks, but a manifest
 def manifest(wanted: list[dict[str, str]], calls: dict[str, Any]) -> dict[str, str | int]:
     """Join the chunks' manifests, in the order of the calls."""
-    path = f"{FILES}/recordings/date={calls['period_start'][:10]}/manifest.jsonl"
+    period = calls["path"].split("/")[-2]  # the name of the folder
+    path = f"{FILES}/recordings/{period}/manifest.jsonl"
     recordings = 0
     with whole_file(ObjectStoragePath(path)) as file:
         for chunk in wanted:

@@ -45,7 +45,7 @@ def _options() -> argparse.Namespace:
         "--units", type=Path, metavar="FILE", help="unit costs: read from it, or measured and kept in it"
     )
     parser.add_argument("--rounds", type=int, default=3, help="measurements of calls and recordings (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=90.0, help="measurement of polls (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=90.0, help="measurement of looks (%(default)s)")
     parser.add_argument("--tasks", type=int, default=100, help="measured task instances of Airflow (%(default)s)")
     parser.add_argument("--runs", type=int, default=30, help="measured DAG runs of Airflow (%(default)s)")
     return parser.parse_args()

@@ -28,7 +28,7 @@ def units_table(units: UnitCosts) -> str:
         (f"a recording of {RECORDING // 1000} KB, {number} in flight", _ms(1 / each.per_second), _ms(each.cpu))
         for number, each in units.recordings.items()
     ]
-    lines.append(("a poll of a trigger", "", _ms(units.poll_cpu)))
+    lines.append(("a look of a watcher at five minutes", "", _ms(units.look_cpu)))
     of_airflow = {
         "a task instance that does nothing": airflow.task,
         "what one takes more that lands a call list of one row": airflow.calls,
@@ -159,7 +159,7 @@ def watching_table(plan: Plan, units: UnitCosts) -> str:
     lines = [
         (
             f"{one.minutes} min",
-            f"{one.polls:,}",
+            f"{one.looks:,}",
             f"{one.triggerer:.3f}",
             f"{one.runs:,}",
             f"{one.tasks:,}",
@@ -171,7 +171,7 @@ def watching_table(plan: Plan, units: UnitCosts) -> str:
     ]
     columns = (
         "a window of",
-        "polls a day",
+        "looks a day",
         "triggerer, cores",
         "DAG runs a day",
         "task instances a day",

@@ -24,7 +24,7 @@ UNITS = UnitCosts(
     rows_wall=0.003,
     rows_cpu=0.003,
     recordings={1: InFlight(19, 0.003), 4: InFlight(74, 0.0025)},
-    poll_cpu=0.001,
+    look_cpu=0.001,
     peak=350,
     airflow=AirflowCosts(
         task=Cpu(0.05, 0.05, 0.02, 0.2),
@@ -109,10 +109,10 @@ def test_a_sensor_that_is_rescheduled_is_a_task_instance_every_ten_minutes() -> 
     assert (deferred.triggers, rescheduled.triggers) == (SMALL.contracts, 0)
 
 
-def test_windows_of_half_the_length_take_twice_the_polls_and_tasks() -> None:
+def test_windows_of_half_the_length_take_twice_the_looks_and_tasks() -> None:
     long, short = watch(10, SMALL, UNITS), watch(5, SMALL, UNITS)
-    assert (short.polls, short.tasks) == (2 * long.polls, 2 * long.tasks)
-    assert short.polls == SMALL.contracts * 288
+    assert (short.looks, short.tasks) == (2 * long.looks, 2 * long.tasks)
+    assert short.looks == SMALL.contracts * 2 * 288
 
 
 def test_places_go_to_who_came_first() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -9,22 +10,22 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from airflow_provider_alloincognito.api.settings import Settings
+from airflow_provider_alloincognito.sandbox import Sandbox
 from benchmarks.calls.plan import check_rows
 from benchmarks.common.figures_of import figures_of
 from benchmarks.common.in_task import make_airflow
-from benchmarks.common.provider import connection_json
 from benchmarks.common.race import Contender, race
 from benchmarks.common.server import running
 from benchmarks.common.stopwatch import Figures
 from benchmarks.recordings.__main__ import check_recordings
 from benchmarks.scale import airflow_costs
 from benchmarks.scale.airflow_costs import AirflowCosts
+from benchmarks.watchers.__main__ import BEGAN
 
 FEW_ROWS, MANY_ROWS = 1, 100_000
 RECORDING, RECORDINGS, LATENCY = 300_000, 200, 0.05
 IN_FLIGHT = (1, 4, 16)
-TRIGGERS = 1000
+WATCHERS, WATCHERS_SPEED, CALLS_OF_A_CONTRACT = 200, 10, 10_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class UnitCosts:
     :param list_wall: a call list of one row, around the operator's ``execute``.
     :param rows_wall: 1,000 rows more, to Parquet.
     :param recordings: of 300 KB each, by how many are in flight.
-    :param poll_cpu: one poll of a trigger, with its start.
+    :param look_cpu: one look of a watcher at a window of its calls.
     :param peak: MB of a process that lands a call list of 100,000 rows as Parquet.
     :param airflow: of Airflow itself, and of the token stores.
     """
@@ -58,7 +59,7 @@ class UnitCosts:
     rows_wall: float
     rows_cpu: float
     recordings: dict[int, InFlight]
-    poll_cpu: float
+    look_cpu: float
     peak: float
     airflow: AirflowCosts
 
@@ -69,7 +70,7 @@ class Effort:
     How much is measured.
 
     :param rounds: of calls and recordings.
-    :param seconds: of the triggers' polls.
+    :param seconds: of the watchers' looks.
     :param tasks: of Airflow's task instances.
     :param runs: of Airflow's DAG runs.
     """
@@ -94,7 +95,7 @@ def measure(effort: Effort) -> UnitCosts:
         rows_wall=(many.wall - few.wall) / rows,
         rows_cpu=(many.cpu - few.cpu) / rows,
         recordings=recordings,
-        poll_cpu=_poll(effort.seconds),
+        look_cpu=_look(effort.seconds),
         peak=many.peak,
         airflow=airflow_costs.measure(effort.tasks, effort.runs),
     )
@@ -134,14 +135,11 @@ def _recordings(airflow: dict[str, str], rounds: int) -> dict[int, InFlight]:
     }
 
 
-def _poll(seconds: float) -> float:
-    """Return what a poll takes beyond an idle loop."""
-    with running("benchmarks.triggers.server") as server:
-        idle, triggers = (_on_a_loop(*one, seconds, server) for one in (("idle", 0), ("triggers", TRIGGERS)))
-    return (triggers["cpu"] - idle["cpu"]) * seconds / triggers["polls"]
-
-
-def _on_a_loop(contender: str, count: int, seconds: float, server: str) -> dict[str, float]:
-    print(f"  {count:,} triggers", file=sys.stderr)
-    arguments = (contender, count, seconds, server + Settings().request_result_path)
-    return figures_of("benchmarks.triggers.contender", *arguments, connection=connection_json(server, "/rows/1"))
+def _look(seconds: float) -> float:
+    """Return what a look takes, at calls as many as a contract has."""
+    print(f"  {WATCHERS:,} watchers", file=sys.stderr)
+    with Sandbox(calls_per_day=CALLS_OF_A_CONTRACT) as sandbox:
+        connection = json.dumps(sandbox.connection(pair_store="memory"))
+        arguments = (WATCHERS, seconds, WATCHERS_SPEED, BEGAN.timestamp())
+        watchers = figures_of("benchmarks.watchers.contender", *arguments, connection=connection)
+        return watchers["cpu"] * seconds / sandbox.count("getcalllist")

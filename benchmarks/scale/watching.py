@@ -9,8 +9,10 @@ from benchmarks.scale.units import UnitCosts
 
 DAY = 24 * HOUR
 HOURS_WITH_CALLS = 12
-TASKS_OF_A_WINDOW, LANDING_TASKS = 3, 2
-"""Calls, recordings, and the load: of a DAG run for each window that has calls."""
+LOOKS = 2
+"""At each window: when it has settled, and once more."""
+TASKS_OF_A_WINDOW, LANDING_TASKS = 3, 1
+"""Of ``alloincognito_stream``: windows, calls, and load."""
 
 
 @dataclass(frozen=True)
@@ -19,14 +21,15 @@ class Watching:
     A day of triggers that look at windows, and of the DAG runs that they start.
 
     :param minutes: length of a window.
-    :param triggerer: cores that the triggers' polls take.
+    :param looks: requests of the watchers.
+    :param triggerer: cores that these take.
     :param scheduler: schedulers that are busy in the hours with calls.
     :param api_server: processes of the API server, likewise.
     :param cores: of workers, likewise, to start the tasks and to land the rows.
     """
 
     minutes: int
-    polls: int
+    looks: int
     triggerer: float
     runs: int
     tasks: int
@@ -37,7 +40,7 @@ class Watching:
 
 def watch(minutes: int, plan: Plan, units: UnitCosts) -> Watching:
     """Return a day with windows of so many minutes. Each contract has calls in each window of 12 hours."""
-    polls = plan.contracts * 24 * 60 // minutes
+    looks = plan.contracts * LOOKS * 24 * 60 // minutes
     runs = plan.contracts * HOURS_WITH_CALLS * 60 // minutes
     tasks = runs * TASKS_OF_A_WINDOW
     task, landing, run = units.airflow.task, units.airflow.calls, units.airflow.run
@@ -49,8 +52,8 @@ def watch(minutes: int, plan: Plan, units: UnitCosts) -> Watching:
     cores = runs * (run.tasks + LANDING_TASKS * landing.tasks) + tasks * task.tasks + plan.calls / 1000 * units.rows_cpu
     return Watching(
         minutes=minutes,
-        polls=polls,
-        triggerer=polls * units.poll_cpu / DAY,
+        looks=looks,
+        triggerer=looks * units.look_cpu / DAY,
         runs=runs,
         tasks=tasks,
         scheduler=scheduler / hours,

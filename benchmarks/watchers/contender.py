@@ -11,19 +11,25 @@ import gc
 import json
 import sys
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_alloincognito.triggers.new_calls import AlloincognitoNewCallsTrigger
+from airflow_provider_alloincognito.triggers.watermark import Watermark
+from airflow_provider_alloincognito.triggers.watermark_stores import PREFIX
 from benchmarks.common.stopwatch import MEGABYTE, forget_peak, memory
 from benchmarks.triggers.contender import CollectorTimer, LoopTimer
 
 
 class States:
-    """The state of one asset, as Airflow 3.3 gives it to a trigger; here in memory."""
+    """
+    The state of one asset, as Airflow 3.3 gives it to a trigger; here in memory.
 
-    def __init__(self) -> None:
-        self._values: dict[str, Any] = {}
+    :param name: of the watcher.
+    :param until: the moment up to which it has looked, in seconds since the epoch.
+    """
+
+    def __init__(self, name: str, until: float) -> None:
+        self._values: dict[str, Any] = {PREFIX + name: Watermark(int(until)).to_text()}
 
     async def aget(self, key: str) -> Any:
         """Return a value."""
@@ -54,12 +60,10 @@ async def measure(count: int, seconds: float, speed: float, shown: float) -> dic
 
     async def watch(index: int) -> None:
         nonlocal events
-        # So that both looks at a window begin at once.
-        first = datetime.fromtimestamp(shown - 1200, UTC)
-        trigger = PlayedTrigger(
-            f"watcher_{index}", first=first, settling_time=600, look_again_after=900, start_time_field="startTime"
-        )
-        trigger.asset_state_store = States()  # type: ignore[assignment]
+        name = f"watcher_{index}"
+        trigger = PlayedTrigger(name, settling_time=600, look_again_after=900, start_time_field="startTime")
+        # Twenty minutes ago, so that both looks at a window begin at once.
+        trigger.asset_state_store = States(name, shown - 1200)  # type: ignore[assignment]
         async for _ in trigger.run():
             events += 1
 

@@ -194,6 +194,18 @@ def test_a_ready_check_that_is_not_a_function_is_an_error_that_names_it(path: st
         verdict.is_ready(answer_with(), Settings(), path)
 
 
+def quotes_the_response(envelope: Envelope) -> bool:
+    raise KeyError(envelope.file_name)
+
+
+def test_a_ready_check_that_fails_is_an_error_without_what_it_quotes() -> None:
+    with pytest.raises(AlloincognitoSettingsError, match="raised KeyError in line") as caught:
+        verdict.is_ready(answer_with(file_name="79161234567.mp3"), Settings(), f"{__name__}.quotes_the_response")
+    assert "79161234567" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
 NOON = datetime(2026, 3, 3, 9, tzinfo=UTC)
 """Moscow's, by the server's header ``Date``."""
 

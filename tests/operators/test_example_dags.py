@@ -375,6 +375,9 @@ def test_recordings_are_fetched_in_chunks(example_sandbox: StartSandbox, load: L
     }
     manifest = (folder / "manifest.jsonl").read_text().splitlines()
     assert [json.loads(line)["id"] for line in manifest] == recorded
+    by_hand = {"period_start": "2026-03-03 10:00", "period_end": "2026-03-03 14:00"}
+    assert run_dag(module.calls.dag, UNDATED, by_hand).state == "success"
+    assert (folder / "manifest.jsonl").read_text().splitlines() == manifest, "a part of a day has a manifest of its own"
 
 
 def test_a_result_is_requested_and_fetched_by_its_hash(
@@ -449,6 +452,10 @@ def windows_of(start: datetime, minutes: int, of: int = 5) -> list[SimpleNamespa
     return [told(start + timedelta(minutes=at), of) for at in range(0, minutes, of)]
 
 
+def calls_of(sandbox: Sandbox, start: datetime, minutes: int = 5) -> list[dict[str, Any]]:
+    return sandbox.truth(start, start + timedelta(minutes=minutes))
+
+
 @pytest.fixture
 def stream(load: Load, mocker: MockerFixture) -> Callable[[list[SimpleNamespace]], Run]:
     """Run the DAG of the stream, started by events of its watcher."""
@@ -469,17 +476,50 @@ def test_a_stream_run_loads_each_window_of_its_events_once(
     example_sandbox: StartSandbox, stream: Callable[[list[SimpleNamespace]], Run], tmp_path: Path
 ) -> None:
     sandbox = example_sandbox(calls_per_day=500, period_end="inclusive")
-    truth = sandbox.truth(MORNING, MORNING + timedelta(minutes=15))
-    run = stream([*windows_of(MORNING, 15), told(MORNING, again=True)])
+    later = MORNING + timedelta(hours=1)
+    truth = [row for start, minutes in ((MORNING, 15), (later, 5)) for row in calls_of(sandbox, start, minutes)]
+    run = stream([*windows_of(MORNING, 15), told(MORNING, again=True), told(later)])
     assert run.state == "success", run.errors
-    assert run.xcoms["load"] == {"periods": 3, "rows": len(truth)}
-    assert sandbox.count("getcalllist") == 3
+    assert run.xcoms["load"] == {"periods": 2, "rows": len(truth)}
+    assert sandbox.count("getcalllist") == 2, "windows that follow each other are one request"
     wanted = [(str(DAY.date()), str(row["callId"]), row["duration"], row["recordFileId"]) for row in truth]
     assert sorted(table(tmp_path)) == sorted(wanted)
-    assert "stream/date=2026-03-03T10-00-00_2026-03-03T10-05-00/calls.parquet" in files(tmp_path)
+    assert "stream/date=2026-03-03T10-00-00_2026-03-03T10-15-00/calls.parquet" in files(tmp_path)
     again = stream([told(MORNING, again=True)])
     assert again.state == "success", again.errors
     assert sorted(table(tmp_path)) == sorted(wanted), "told again, it is loaded again, and not doubled"
+
+
+@only_with_watchers
+def test_a_period_that_cannot_be_landed_holds_up_no_other_and_is_left_to_the_next_run(
+    example_sandbox: StartSandbox, stream: Callable[[list[SimpleNamespace]], Run], tmp_path: Path
+) -> None:
+    sandbox = example_sandbox(calls_per_day=5000)
+    later, latest = MORNING + timedelta(hours=1), MORNING + timedelta(hours=2)
+    sandbox.add_fault("status", method="getcalllist", status=422, times=1)
+    failed = stream([told(MORNING), told(later)])
+    assert failed.state == "failed"
+    assert "1 of 2 periods could not be landed" in str(failed.errors[-1])
+    assert len(table(tmp_path)) == len(calls_of(sandbox, later)) > 0
+    run = stream([told(latest)])
+    assert run.state == "success", run.errors
+    wanted = [row for start in (MORNING, later, latest) for row in calls_of(sandbox, start)]
+    assert {row[1] for row in table(tmp_path)} == {str(row["callId"]) for row in wanted}
+    assert stream([told(later, again=True)]).xcoms["load"]["periods"] == 1, "what is loaded is left to nobody"
+
+
+@only_with_watchers
+def test_what_was_left_of_a_day_is_forgotten_once_the_daily_run_has_landed_it(
+    example_sandbox: StartSandbox, stream: Callable[[list[SimpleNamespace]], Run], load: Load
+) -> None:
+    sandbox = example_sandbox()
+    sandbox.add_fault("status", method="getcalllist", status=422, times=1)
+    assert stream([told(MORNING)]).state == "failed"
+    assert run_dag(dag_of(load("alloincognito_daily_calls")), NEXT_DAY).state == "success"
+    listed = sandbox.count("getcalllist")
+    run = stream([])
+    assert run.state == "success", run.errors
+    assert sandbox.count("getcalllist") == listed
 
 
 @only_with_watchers

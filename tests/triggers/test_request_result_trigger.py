@@ -126,8 +126,9 @@ class TestWaiting:
 
     def test_a_ready_check_that_raises(self, connected_sandbox: Connected) -> None:
         connected_sandbox()
-        with pytest.raises(ZeroDivisionError):
-            run(trigger_on(new_hash(), ready_check=f"{__name__}.faulty"))
+        event = run(trigger_on(new_hash(), ready_check=f"{__name__}.faulty"))
+        assert (event["status"], event["error"]) == ("error", "AlloincognitoSettingsError")
+        assert "raised ZeroDivisionError in line" in event["message"]
 
 
 class TestErrors:

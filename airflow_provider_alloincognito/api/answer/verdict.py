@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from pkgutil import resolve_name
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_alloincognito.api import methods
@@ -260,7 +261,7 @@ def is_ready(answer: Answer, settings: Settings, ready_check: str | None = None)
     if envelope is None:
         return answer.status != ACCEPTED
     if ready_check is not None:
-        return bool(_import_function(ready_check)(envelope))
+        return _ask(ready_check, envelope)
     if answer.status == ACCEPTED or error_code(envelope) in settings.pending_error_codes:
         return False
     if has_error(envelope, settings) or not envelope.has_result:
@@ -268,6 +269,18 @@ def is_ready(answer: Answer, settings: Settings, ready_check: str | None = None)
     if envelope.rowset == "null":
         return settings.null_rowset == "empty"
     return envelope.rowset == "array" or envelope.file_content == "string"
+
+
+def _ask(path: str, envelope: Envelope) -> bool:
+    function = _import_function(path)
+    try:
+        return bool(function(envelope))
+    except Exception as error:  # noqa: BLE001 - the user's code, and the text may quote the response
+        line = extract_tb(error.__traceback__)[-1].lineno
+        raise AlloincognitoSettingsError(
+            f"ready_check is {path!r}, which raised {type(error).__name__} in line {line}. Mend the function: it must "
+            "return True or False for any response's Envelope, whose attributes are None where there is nothing."
+        ) from None
 
 
 def _import_function(path: str) -> Callable[[Envelope], object]:
