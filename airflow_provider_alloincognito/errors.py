@@ -12,7 +12,8 @@ Every error that this package raises.
   - AlloincognitoNoPairError *                   no valid token pair is stored, and none may be made here
   - AlloincognitoTokenStoreError +               the token store cannot be read or written
     - AlloincognitoShadowedTokenStoreError +     something else hides its entries
-  - AlloincognitoWatermarkError +                what a watcher knows cannot be read or written
+  - AlloincognitoWatermarkError                  what is stored of a watcher was written by something else
+    - AlloincognitoWatermarkStoreError +         it cannot be read or written
   - AlloincognitoRotationError +                 no valid token pair in time
   - AlloincognitoConnectionError +               no response, or "busy", until the retries were used up
     - AlloincognitoBusyError +                   the server asks for a longer pause than a task waits
@@ -179,7 +180,11 @@ class AlloincognitoShadowedTokenStoreError(AlloincognitoTokenStoreError):
 
 
 class AlloincognitoWatermarkError(AlloincognitoError):
-    """The store of a watcher's watermark cannot be read or written, or has something else in its place."""
+    """What is stored in place of a watcher's watermark is something else."""
+
+
+class AlloincognitoWatermarkStoreError(AlloincognitoWatermarkError):
+    """The store of a watcher's watermark cannot be read or written."""
 
     transient = True
 

@@ -10,6 +10,8 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import PurePath
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -69,13 +71,18 @@ PAUSE_AFTER_LOOK = 1.0
 FIRST_RETRY = 15.0
 RETRY_AFTER_ERROR = 300.0
 """Seconds to the next try after an error that somebody has to mend."""
+LONGEST_PAUSE = 3600.0
+"""Seconds after which the server is asked again, however long a pause it has asked for: it may have mended since."""
+MOST_PERIODS = 1000
+"""Airflow maps a task at most 1,024 times ([core] max_map_length)."""
+A_DAY = timedelta(days=1)
 FIRST_POLL = 5.0
 LONGEST_POLLING = 1800.0
 
 
 class NewCalls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
-    A watcher's event: a window in which there are calls that were not told of before. No personal data.
+    A watcher's event: a window whose calls are new, or are others than at the first look. No personal data.
 
     :param period_start: the window's first moment, in ISO 8601, in the API's zone.
     :param period_end: the moment after it, likewise.
@@ -106,15 +113,17 @@ class AlloincognitoNewCallsTrigger(BaseEventTrigger):
     Emit an event for each short window with new calls: ``AssetWatcher(name="...", trigger=...)``, Airflow 3.0 or newer.
 
     The call list of each window is requested twice: when it has settled, and once more later, for calls that were late.
-    An event is a :class:`NewCalls`. Events come at least once: after the triggerer was restarted, those of the last
-    minutes come again.
+    A window that is more than a day old by then, as where a watcher begins long ago, is requested once. An event is a
+    :class:`NewCalls`. Events come at least once: after the triggerer was restarted, those of the last minutes come
+    again.
 
     :param name: of the watermark, which says how far the watcher has looked. Each watcher of a deployment needs its
         own. With another name the watcher begins anew.
     :param window: length of a window in seconds, from 60 to 86,400. The API's day ends one, too.
     :param settling_time: seconds from a window's end to the first look. Calls that are listed later, such as those that
         last longer, are found by the second look.
-    :param look_again_after: seconds from a window's end to the second look; 0: there is none.
+    :param look_again_after: seconds from a window's end to the second look; 0: there is none. If the first look comes
+        late, as after an outage, so does the second.
     :param first: the moment with which a watcher begins that has no watermark yet, in ISO 8601, without a zone in the
         API's; default now.
     :param direction: ``all`` (default), ``outgoing``, ``incoming``, or the API's 0, 1, 2.
@@ -207,12 +216,12 @@ class AlloincognitoNewCallsTrigger(BaseEventTrigger):
         """
         Yield an event for each window with new calls, until Airflow cancels it.
 
-        No error of this package ends it: Airflow would start it again at once, every second.
+        No error ends it: Airflow would start it again at once, every second, and log the error's text.
         """
         while True:
             try:
                 found = await self._next()
-            except AlloincognitoError as error:
+            except Exception as error:  # noqa: BLE001 - see above
                 await self.sleep(self._seconds_after(error))
                 continue
             if found is None:
@@ -234,9 +243,19 @@ class AlloincognitoNewCallsTrigger(BaseEventTrigger):
         look = self._watermark.next_look(self._rhythm, zone)
         seconds = look.due - self.now()
         if seconds > 0:
-            await self.sleep(min(seconds, self.confirmed_after) if self._unsaved else seconds)
+            # No longer than a window: the clock may be set meanwhile.
+            await self.sleep(min(seconds, self.confirmed_after if self._unsaved else self.window))
             return None
-        rows = await self._read(client, look.window)
+        try:
+            rows = await self._read(client, look.window)
+        except AlloincognitoError as error:
+            if look.before is None or error.transient:
+                raise
+            line = "Watcher %s, Connection %r: the calls of %s could not be listed again, which is tried later: %s"
+            log.error(line, self.name, self.alloincognito_conn_id, look.window.start.isoformat(), error)
+            self._watermark = self._watermark.postponed(look)
+            await self.sleep(PAUSE_AFTER_LOOK)
+            return None
         self._passing = Polling(FIRST_RETRY, float("inf"))
         watermark = self._watermark.after(look, rows.calls, rows.digest, self.now(), self._rhythm)
         return Found(_event(look, rows), watermark)
@@ -314,28 +333,40 @@ class AlloincognitoNewCallsTrigger(BaseEventTrigger):
 
     # Errors
 
-    def _seconds_after(self, error: AlloincognitoError) -> float:
+    def _seconds_after(self, error: Exception) -> float:
         """Log an error, and return the seconds to the next try: no loss of a server or a token ends it."""
-        if error.transient:
-            pause = getattr(error, "retry_after", None)
+        text = error if isinstance(error, AlloincognitoError) else _fault_text(error)
+        if isinstance(error, AlloincognitoError) and error.transient:
+            pause = min(getattr(error, "retry_after", None) or 0.0, LONGEST_PAUSE)
             seconds = self._passing.next_interval(self.now(), pause) or FIRST_RETRY
             if not self._failures.allows():
                 return seconds
             level = logging.WARNING
         else:
             seconds, level = RETRY_AFTER_ERROR, logging.ERROR
-        text = "Watcher %s, Connection %r: %s Trying again in %s; no window is left out"
-        log.log(level, text, self.name, self.alloincognito_conn_id, error, seconds_text(seconds))
+        line = "Watcher %s, Connection %r: %s Trying again in %s; no window is left out"
+        log.log(level, line, self.name, self.alloincognito_conn_id, text, seconds_text(seconds))
         return seconds
+
+
+def _fault_text(error: Exception) -> str:
+    """Say where an error comes from that is none of this package's, without its text: it may hold anything."""
+    place = extract_tb(error.__traceback__)[-1]
+    where = f"{PurePath(place.filename).name}, line {place.lineno}"
+    return f"{type(error).__name__} in {where}, which is a fault in the provider or in Airflow: please report it."
 
 
 def periods_with_new_calls(context: Context) -> list[dict[str, str]]:
     """
-    Return the windows that the events of a run tell of: each once, in the order of time, for ``expand_kwargs``.
+    Return the periods that the events of a run tell of, in the order of time, for ``expand_kwargs``.
+
+    Windows that follow each other are one period, but none has parts of two days. If there are more than
+    ``MOST_PERIODS`` even so, as after weeks, each day is one, from its first new call to its last.
 
     :param context: that of a task whose DAG is scheduled on an asset with a watcher. Make the asset the task's inlet,
         ``@task(inlets=[...])``: Airflow starts no run for events that come while another event waits for its run, until
         there is one more. They are among a run's inlets, and are taken then.
+        Those of several watchers are merged.
     :return: ``period_start`` and ``period_end`` of each. None for a run that no watcher's event has started.
     """
     events = triggering_events(context)
@@ -348,8 +379,23 @@ def periods_with_new_calls(context: Context) -> list[dict[str, str]]:
             one = msgspec.convert(payload, NewCalls)
         except msgspec.ValidationError:  # another asset's
             continue
-        told.add((datetime.fromisoformat(one.period_start), one.period_start, one.period_end))
-    return [{"period_start": start, "period_end": end} for _, start, end in sorted(told)]
+        told.add(Window(datetime.fromisoformat(one.period_start), datetime.fromisoformat(one.period_end)))
+    periods = _joined(sorted(told), timedelta(0))
+    if len(periods) > MOST_PERIODS:
+        periods = _joined(periods, A_DAY)
+    return [{"period_start": one.start.isoformat(), "period_end": one.end.isoformat()} for one in periods]
+
+
+def _joined(windows: list[Window], gap: timedelta) -> list[Window]:
+    """Join windows of a day between which there is no more than ``gap``."""
+    joined: list[Window] = []
+    for one in windows:
+        last = joined[-1] if joined else None
+        if last is not None and one.start.date() == last.start.date() and one.start - last.end <= gap:
+            joined[-1] = Window(last.start, max(last.end, one.end))
+        else:
+            joined.append(one)
+    return joined
 
 
 def _event(look: Look, rows: RowDigest) -> NewCalls | None:

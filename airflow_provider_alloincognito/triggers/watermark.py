@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,7 +14,12 @@ from airflow_provider_alloincognito.errors import AlloincognitoQueryError, Alloi
 
 SHORTEST_WINDOW, LONGEST_WINDOW = 60, 86_400
 MOST_KEPT = 1000
-"""How many windows a watermark may hold, at 50 bytes: Airflow warns of asset states beyond 65,535 bytes."""
+"""How many windows a watermark may hold, at 60 bytes: Airflow warns of asset states beyond 65,535 bytes."""
+LATEST_LOOK = 86_400
+"""Seconds. A window whose first look comes that late is not looked at again: what is in it is no longer new."""
+FIRST_POSTPONEMENT = 300
+
+Moment = Annotated[int, msgspec.Meta(ge=0, le=4_102_444_800)]  # seconds since the epoch, until 2100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +67,14 @@ class Looked(msgspec.Struct, frozen=True, array_like=True):
     :param end: the moment after it, likewise.
     :param calls: how many calls.
     :param digest: a keyed digest of their rows.
+    :param late: seconds by which the look came late, as after an outage. The second look comes as much later.
     """
 
-    start: int
-    end: int
+    start: Moment
+    end: Moment
     calls: int
     digest: str
+    late: int = 0
 
 
 class Look(NamedTuple):
@@ -89,10 +96,10 @@ class Watermark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     How far a watcher has looked.
 
     :param until: the end of the last window that was looked at, in seconds since the epoch.
-    :param looked: the windows that are to be looked at once more, oldest first.
+    :param looked: the windows that are to be looked at once more.
     """
 
-    until: int
+    until: Moment
     looked: tuple[Looked, ...] = ()
 
     @classmethod
@@ -125,9 +132,9 @@ class Watermark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         new = Look(window, window.end.timestamp() + rhythm.settling_time + rhythm.spread)
         if not self.looked or not rhythm.look_again_after:
             return new
-        before = self.looked[0]
+        before = min(self.looked, key=lambda one: one.end + one.late)
         window = Window(_moment(before.start).astimezone(zone), _moment(before.end).astimezone(zone))
-        again = Look(window, before.end + rhythm.look_again_after + rhythm.spread, before)
+        again = Look(window, before.end + rhythm.look_again_after + rhythm.spread + before.late, before)
         return again if again.due < new.due else new
 
     def after(self, look: Look, calls: int, digest: str, now: float, rhythm: Rhythm) -> Watermark:
@@ -137,16 +144,36 @@ class Watermark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         :param look: as :meth:`next_look` gave it.
         :param calls: how many calls it found.
         :param digest: a keyed digest of their rows.
-        :param now: seconds since the epoch. After an outage a window may be so old that one look is enough.
+        :param now: seconds since the epoch. A window may be so old that one look is enough.
         :param rhythm: when windows are looked at.
         """
         if look.before is not None:
-            return msgspec.structs.replace(self, looked=self.looked[1:])
+            return msgspec.structs.replace(self, looked=_without(self.looked, look.before))
         start, end = (int(one.timestamp()) for one in look.window)
-        looked = self.looked if rhythm.look_again_after else ()
-        if now - end < rhythm.look_again_after:
-            looked = (*looked, Looked(start, end, calls, digest))
-        return Watermark(end, looked)
+        if not rhythm.look_again_after:
+            return Watermark(end)
+        late = max(0, int(now - look.due))
+        if late > LATEST_LOOK or len(self.looked) >= MOST_KEPT:
+            return Watermark(end, self.looked)
+        return Watermark(end, (*self.looked, Looked(start, end, calls, digest, late)))
+
+    def postponed(self, look: Look) -> Watermark:
+        """
+        Return the watermark after a second look that failed: it comes later, and holds up no other.
+
+        :param look: as :meth:`next_look` gave it. It comes five minutes later, then ten more, and so on; after a day it
+            is given up.
+        """
+        assert look.before is not None
+        others = _without(self.looked, look.before)
+        late = 2 * look.before.late + FIRST_POSTPONEMENT
+        if late > LATEST_LOOK:
+            return msgspec.structs.replace(self, looked=others)
+        return msgspec.structs.replace(self, looked=(*others, msgspec.structs.replace(look.before, late=late)))
+
+
+def _without(looked: tuple[Looked, ...], one: Looked) -> tuple[Looked, ...]:
+    return tuple(other for other in looked if other is not one)
 
 
 def _moment(seconds: int) -> datetime:

@@ -10,7 +10,7 @@ import secrets
 from typing import Any, Protocol
 
 from airflow_provider_alloincognito.compat import Variable, variable_or_none
-from airflow_provider_alloincognito.errors import AlloincognitoSettingsError, AlloincognitoWatermarkError
+from airflow_provider_alloincognito.errors import AlloincognitoSettingsError, AlloincognitoWatermarkStoreError
 from airflow_provider_alloincognito.hooks.shared import run_in_thread
 
 PREFIX = "alloincognito_new_calls_"
@@ -24,14 +24,14 @@ class WatermarkStore(Protocol):
         """
         Return what was saved last, or None.
 
-        :raises AlloincognitoWatermarkError: if it is not known whether there is something.
+        :raises AlloincognitoWatermarkStoreError: if it is not known whether there is something.
         """
 
     async def save(self, text: str) -> None:
         """
         Keep a text in place of the one before.
 
-        :raises AlloincognitoWatermarkError: if it could not be kept.
+        :raises AlloincognitoWatermarkStoreError: if it could not be kept.
         """
 
 
@@ -53,7 +53,15 @@ class AssetStateStore:
             value = await self._states.aget(self._key)
         except Exception as error:  # noqa: BLE001 - Airflow has no common base for what an asset state may raise
             raise _asset_error("read", error) from None
-        return None if value is None else str(value)
+        return await self._move_from_variable() if value is None else str(value)
+
+    async def _move_from_variable(self) -> str | None:
+        """Take over what Airflow 3.0 to 3.2 has kept, so that an upgrade leaves no window out."""
+        value: str | None = await run_in_thread(_read, self._key)
+        if value is not None:
+            await self.save(value)
+            await run_in_thread(_delete, self._key)
+        return value
 
     async def save(self, text: str) -> None:
         """Keep a text in place of the one before."""
@@ -94,9 +102,13 @@ def _prove_that_variables_work(key: str) -> None:
     value = secrets.token_hex(8)
     _write(key, value)
     if _read(key) != value:
-        raise AlloincognitoWatermarkError(
+        raise AlloincognitoWatermarkStoreError(
             "Airflow Variables cannot be read from this triggerer, so it is not known how far this watcher has looked."
         )
+    _delete(key)
+
+
+def _delete(key: str) -> None:
     try:
         Variable.delete(key)
     except Exception as error:  # noqa: BLE001 - as in _read
@@ -117,20 +129,20 @@ def _write(key: str, value: str) -> None:
         raise _variable_error("written", error) from None
 
 
-def _variable_error(done: str, error: Exception) -> AlloincognitoWatermarkError:
-    return AlloincognitoWatermarkError(
+def _variable_error(done: str, error: Exception) -> AlloincognitoWatermarkStoreError:
+    return AlloincognitoWatermarkStoreError(
         f"The Airflow Variable with a watcher's watermark could not be {done} ({type(error).__name__}). Check whether "
         "Airflow's database can be reached from the triggerer."
     )
 
 
-def _asset_error(done: str, error: Exception) -> AlloincognitoWatermarkError | AlloincognitoSettingsError:
+def _asset_error(done: str, error: Exception) -> AlloincognitoWatermarkStoreError | AlloincognitoSettingsError:
     if isinstance(error, ValueError):  # the trigger is that of several assets
         return AlloincognitoSettingsError(
             "Several assets have watchers whose triggers have the same arguments, so that Airflow runs one trigger for "
             "all of them, and their watermark has no place of its own. Give each trigger another name."
         )
-    return AlloincognitoWatermarkError(
+    return AlloincognitoWatermarkStoreError(
         f"The asset's state with a watcher's watermark could not be {done} ({type(error).__name__}). Check whether "
         "Airflow's database can be reached from the triggerer."
     )

@@ -139,10 +139,7 @@ def airflow(tmp_path: Path) -> Iterator[Standalone]:
 def put_dags(airflow: Standalone) -> None:
     """Copy the example DAGs; retries come soon, and the watcher's clock is the played one."""
     for name in (DAILY, LOAD, STREAM):
-        source = (EXAMPLES / f"{name}.py").read_text()
-        source = source.replace("timedelta(minutes=5)}", "timedelta(seconds=5)}").replace(
-            '"retries": 3', '"retries": 20'
-        )
+        source = (EXAMPLES / f"{name}.py").read_text().replace("timedelta(minutes=5)}", "timedelta(seconds=5)}")
         source = source.replace(
             'AlloincognitoNewCallsTrigger("alloincognito_stream",',
             f'PlayedTrigger("alloincognito_stream", window={WINDOW.total_seconds():.0f}, '
@@ -199,7 +196,8 @@ def test_every_call_is_in_the_table_soon_and_once(airflow: Standalone) -> None:
         airflow.until(lambda: seen.look(0.0) or bool(seen.table), 60)
         assert seen.table == before, "the daily run over the same day changes nothing"
         requests, rotations = sandbox.count("getcalllist"), len(sandbox.rotations)
-        print(f"{requests} requests, {triggerer.starts} triggerers, {rotations} rotations")
+        failed = list(airflow.run_states(STREAM).values()).count("failed")
+        print(f"{requests} requests, {triggerer.starts} triggerers, {rotations} rotations, {failed} runs failed")
         check_lateness(sandbox, seen, start, outage)
 
 
@@ -236,9 +234,12 @@ def play(
 
 
 def unfinished(airflow: Standalone) -> bool:
-    """Return whether a run goes on, or has yet to begin: its events are a few seconds old."""
+    """
+    Return whether a run goes on, or has yet to begin: its events are a few seconds old.
+
+    A run that fails, since its retries were used up while the server was away, leaves its periods to the next.
+    """
     states = airflow.run_states(STREAM)
-    assert "failed" not in states.values(), states
     return bool({"queued", "running"} & set(states.values())) or not states
 
 

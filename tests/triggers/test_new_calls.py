@@ -10,16 +10,22 @@ import random
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from plain_server import PlainServer, Said
 from watching import FIVE, MOSCOW, Event, States, Watcher, at, events_of, watch
 
+from airflow_provider_alloincognito.api.transport.async_client import AsyncClient
+from airflow_provider_alloincognito.api.windows import Window
 from airflow_provider_alloincognito.compat import HAS_ASSET_WATCHERS
-from airflow_provider_alloincognito.errors import AlloincognitoQueryError
+from airflow_provider_alloincognito.errors import AlloincognitoQueryError, AlloincognitoResponseError
 from airflow_provider_alloincognito.sandbox import Sandbox
 from airflow_provider_alloincognito.triggers.new_calls import AlloincognitoNewCallsTrigger, periods_with_new_calls
+from airflow_provider_alloincognito.triggers.row_digest import RowDigest
+from airflow_provider_alloincognito.triggers.watermark import Look, Rhythm, Watermark
 
 pytestmark = pytest.mark.skipif(not HAS_ASSET_WATCHERS, reason="Airflow 2 has no asset watchers")
 
@@ -50,6 +56,18 @@ def index_of_call_in(sandbox: Sandbox, start: datetime, end: datetime) -> int:
     """Return the index in its day of the first call of a period."""
     whole = sandbox.truth(start.date(), start.date() + timedelta(days=1))
     return whole.index(sandbox.truth(start, end)[0])
+
+
+class Broken(Watermark):
+    def next_look(self, rhythm: Rhythm, zone: ZoneInfo) -> Look:
+        raise ZeroDivisionError("79161234567")
+
+
+class ReadsNoneAgain(Watcher):
+    async def _read(self, client: AsyncClient, window: Window) -> RowDigest:
+        if self.now() - window.end.timestamp() > 3000:
+            raise AlloincognitoResponseError("It could not be read again.")
+        return await super()._read(client, window)
 
 
 class TestEvents:
@@ -255,6 +273,35 @@ class TestTrouble:
         assert "Trying again in 5 min" in line.getMessage()
         assert "not.a.token" not in caplog.text
 
+    def test_a_pause_of_a_day_is_cut(self, busy_sandbox: Connected) -> None:
+        """A gateway's page says so for all outages, also those that end soon."""
+        sandbox = busy_sandbox({"retries": 0})
+        sandbox.add_fault("status", status=503, retry_after=86_400, times=1)
+        watcher = Watcher(NOON, at("13:40:00"), States(), look_again_after=0)
+        assert len(events_of(watcher)) > 5
+        assert max(watcher.waits) <= 3600
+
+    def test_an_error_that_is_none_of_this_package_ends_no_watcher(
+        self, busy_sandbox: Connected, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        busy_sandbox()
+        watcher = Watcher(NOON, at("12:40:00"), States(), window=60)
+        watcher._watermark = Broken(until=int(NOON.timestamp()))
+        assert events_of(watcher) == []
+        (line, *_) = [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
+        assert "ZeroDivisionError in test_new_calls.py, line" in line
+        assert "79161234567" not in caplog.text
+        assert watcher.waits[0] == 300
+
+    def test_a_window_that_cannot_be_read_again_holds_up_no_other(
+        self, busy_sandbox: Connected, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        busy_sandbox()
+        wanted = times(events_of(Watcher(NOON, at("14:00:00"), States(), look_again_after=0)))
+        watcher = ReadsNoneAgain(NOON, at("14:10:00"), States())
+        assert set(wanted[:-1]) <= set(times(events_of(watcher)))
+        assert "could not be listed again, which is tried later" in caplog.text
+
     def test_a_response_that_breaks_is_read_anew(self, busy_sandbox: Connected) -> None:
         sandbox = busy_sandbox({"retries": 2})
         sandbox.add_fault("cut", method=LISTS, after_bytes=700)
@@ -321,7 +368,7 @@ class TestArguments:
 
 
 class TestPeriods:
-    def test_each_window_of_a_runs_events_is_there_once_in_order(self) -> None:
+    def test_windows_of_a_runs_events_that_follow_each_other_are_one_period(self) -> None:
         class Told:
             def __init__(self, number: int, extra: dict[str, Any]) -> None:
                 self.timestamp = NOON + timedelta(seconds=number)
@@ -335,10 +382,24 @@ class TestPeriods:
         second = ("2026-03-03T12:05:00+03:00", "2026-03-03T12:10:00+03:00")
         extras = [told(*second), told(*first), told(*first, again=True), {"path": "another asset's"}, {"payload": 1}]
         context: Any = {"triggering_asset_events": {"asset": [Told(*one) for one in enumerate(extras)]}}
-        assert periods_with_new_calls(context) == [
-            {"period_start": start, "period_end": end} for start, end in (first, second)
-        ]
-        left = ("2026-03-03T12:10:00+03:00", "2026-03-03T12:15:00+03:00")
+        assert periods_with_new_calls(context) == [{"period_start": first[0], "period_end": second[1]}]
+        left = ("2026-03-03T12:15:00+03:00", "2026-03-03T12:20:00+03:00")
         context["inlet_events"] = {"asset": [Told(0, told(*first)), Told(60, told(*left))]}
-        assert periods_with_new_calls(context)[2:] == [{"period_start": left[0], "period_end": left[1]}]
+        assert periods_with_new_calls(context)[1:] == [{"period_start": left[0], "period_end": left[1]}]
         assert periods_with_new_calls({}) == []  # type: ignore[typeddict-item]
+
+    def test_no_period_has_parts_of_two_days_and_there_are_no_more_than_airflow_maps(self) -> None:
+        def event(start: datetime) -> SimpleNamespace:
+            end = start + timedelta(minutes=1)
+            payload = {"period_start": start.isoformat(), "period_end": end.isoformat(), "calls": 1}
+            return SimpleNamespace(timestamp=NOON, extra={"payload": payload})
+
+        def periods(*starts: datetime) -> list[tuple[str, str]]:
+            context: Any = {"triggering_asset_events": {"asset": [event(start) for start in starts]}}
+            return [(one["period_start"][5:16], one["period_end"][5:16]) for one in periods_with_new_calls(context)]
+
+        midnight = at("00:00:00")
+        before, after = midnight - timedelta(minutes=1), midnight
+        assert periods(before, after) == [("03-02T23:59", "03-03T00:00"), ("03-03T00:00", "03-03T00:01")]
+        every_other_minute = [midnight + timedelta(minutes=2 * number) for number in range(1440)]
+        assert periods(*every_other_minute) == [("03-03T00:00", "03-03T23:59"), ("03-04T00:00", "03-04T23:59")]

@@ -13,6 +13,7 @@ from watching import States
 
 from airflow_provider_alloincognito.compat import HAS_ASSET_WATCHERS, Variable, variable_or_none
 from airflow_provider_alloincognito.errors import AlloincognitoSettingsError, AlloincognitoWatermarkError
+from airflow_provider_alloincognito.hooks.shared import run_in_thread
 from airflow_provider_alloincognito.triggers import watermark_stores
 from airflow_provider_alloincognito.triggers.watermark_stores import PREFIX, AssetStateStore, VariableStore
 
@@ -86,6 +87,18 @@ class TestAssetState:
             return [before, await AssetStateStore(states, "test").load(), await AssetStateStore(states, "other").load()]
 
         assert asyncio.run(run()) == [None, "1", None]
+
+    def test_an_upgrade_from_airflow_3_2_leaves_nothing_out(self) -> None:
+        def todo() -> list[str | None]:
+            Variable.set(KEY, '{"until":1}')
+
+            async def run() -> list[str | None]:
+                found = await AssetStateStore(States(), "test").load()
+                return [found, await run_in_thread(variable_or_none, KEY)]
+
+            return asyncio.run(run())
+
+        assert in_task(todo) == ['{"until":1}', None], "moved, so that it is not found again years later"
 
     def test_a_trigger_of_two_assets_needs_a_name_for_each(self) -> None:
         context = pytest.importorskip("airflow.sdk.execution_time.context")

@@ -294,10 +294,11 @@ class _SmallChunks(httpx.AsyncByteStream):
 
 
 async def _join(flight: Future[TokenPair], timeout: float) -> None:
+    waited = asyncio.wrap_future(flight)
+    # The token logic handles its error; asyncio warns unless somebody asks for it, even long after the wait.
+    waited.add_done_callback(lambda done: done.cancelled() or done.exception())
     # Not wait_for, which would cancel the flight for all who wait for it.
-    done, _ = await asyncio.wait([asyncio.wrap_future(flight)], timeout=timeout)
-    for future in done:
-        future.exception()  # the token logic handles it; asyncio warns unless it is retrieved here
+    await asyncio.wait([waited], timeout=timeout)
 
 
 def _proxy(reached: Network) -> httpx.Proxy | None:
