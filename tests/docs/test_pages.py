@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import json
 import re
@@ -17,6 +18,7 @@ EVERY = [block for page in pages() for block in blocks(page)]
 IN_BOTH = ["index.md", "tutorial.md", *(str(page.relative_to(DOCS)) for page in sorted(DOCS.glob("howto/*.md")))]
 # What a block of docs/examples.md takes from a file.
 INCLUDED = re.compile(r'--8<-- "example_dags/([\w.]+)"')
+PACKAGE = "airflow_provider_alloincognito"
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -77,6 +79,24 @@ def test_the_page_of_examples_has_every_example() -> None:
     shown = [name for block in EVERY if block.page == "docs/examples.md" for name in INCLUDED.findall(block.text)]
     there = [path.name for path in (REPOSITORY / "example_dags").iterdir() if path.suffix in (".py", ".sql")]
     assert sorted(shown) == sorted(there)
+
+
+def test_what_the_examples_import_is_public() -> None:
+    """Users copy them: what they import must be in the first row of the page's table, or in the row about them."""
+    table = (DOCS / "versions.md").read_text(encoding="utf-8").partition("## What is public")[2]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| ")]
+    public, beside = (
+        set(re.findall(r"`([\w.]+)`", next(row for row in rows if row.startswith(f" {about}"))))
+        for about in ("classes and functions in", "what the [example DAGs]")
+    )
+    imported = {
+        (node.module.removeprefix(f"{PACKAGE}."), alias.name)
+        for path in (REPOSITORY / "example_dags").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(f"{PACKAGE}.")
+        for alias in node.names
+    }
+    assert {f"{module}.{name}" for module, name in imported if module not in public} == beside
 
 
 def test_the_page_of_commands_is_up_to_date() -> None:
