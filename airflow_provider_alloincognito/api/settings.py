@@ -105,8 +105,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     :param test_makes_pair: whether the connection test may make a token pair, where it can be stored.
     :param timeout: seconds to wait for a connection, and for each further part of a response.
     :param response_timeout: seconds that one whole response may take, however slowly it comes.
-    :param retries: how often to send a request again after a connection error or a gateway's error (HTTP 408, 429,
-        500, 502 - 504, 520 - 530 without the API's own error).
+    :param retries: how often to send a request again after an error that passes by itself: see ``docs/waiting.md``.
     :param requests_per_second: limit on the requests of one client; 0 is no limit. None is known.
     :param max_response_bytes: a longer response is an error; 0 is no limit.
     :param verify: how to check the server's certificate: true, false, or the path of a CA bundle.
