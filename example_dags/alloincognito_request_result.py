@@ -11,7 +11,7 @@ the DAG and fill in *Period start* and *Period end*.
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -38,6 +38,7 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(ZONE)),
     catchup=False,
     params=period_params(),
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["alloincognito"],
 ) as dag:
     ask = AlloincognitoCallListOperator(task_id="ask", output_path=None)

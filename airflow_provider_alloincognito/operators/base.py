@@ -120,8 +120,8 @@ class AlloincognitoWaitingOperator(AlloincognitoOperator):
         :class:`~airflow_provider_alloincognito.api.answer.envelope.Envelope` and returns whether the result is ready;
         decided by the Connection's settings by default.
     :param deferrable: wait without occupying a worker.
-    :param poll_interval: seconds, or a timedelta, to the first poll; deferred, the intervals grow.
-    :param wait_timeout: seconds, or a timedelta, after which to stop waiting for one result.
+    :param poll_interval: seconds, or a timedelta, to the first poll; 30 s by default. Deferred, the intervals grow.
+    :param wait_timeout: seconds, or a timedelta, after which to stop waiting for one result; an hour by default.
     """
 
     def __init__(

@@ -99,9 +99,9 @@ class AlloincognitoCallListOperator(AlloincognitoWaitingOperator):
         decided by the Connection's settings by default.
     :param deferrable: wait for a result that is not ready without occupying a worker; default
         ``[operators] default_deferrable``.
-    :param poll_interval: seconds, or a timedelta, to the first poll for a result that is not ready; deferred, the
-        intervals grow.
-    :param wait_timeout: seconds, or a timedelta, after which to stop waiting for one result.
+    :param poll_interval: seconds, or a timedelta, to the first poll for a result that is not ready; 30 s by default.
+        Deferred, the intervals grow.
+    :param wait_timeout: seconds, or a timedelta, after which to stop waiting for one result; an hour by default.
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     :return: ``path``, ``format``, ``rows``, ``bytes``, ``request_hashes``, and ``period_start``, ``period_end`` as
         they were sent, and ``timezone``, the zone that they are in; ``interval``, the period in ISO 8601, with offsets.

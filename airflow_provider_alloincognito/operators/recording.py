@@ -35,8 +35,8 @@ class AlloincognitoRecordingOperator(AlloincognitoOperator):
     :param calls: the file that :class:`AlloincognitoCallListOperator` landed, whose rows hold the ids: its path, or
         all of that operator's ``output``.
     :param record_file_id_field: the rows' field with the id; default the Connection's setting of that name.
-    :param concurrency: how many recordings to fetch at a time, by threads over one connection pool.
-    :param skip_existing: do not fetch again what is there.
+    :param concurrency: how many recordings to fetch at a time, by threads over one connection pool; 4 by default.
+    :param skip_existing: do not fetch again what is there (default).
     :param on_error: ``fail`` the task after all have been tried (default), or ``skip`` those that failed.
     :param manifest_path: the manifest's file; default ``manifest.jsonl`` in the folder. A manifest belongs to one set
         of ids: where several runs (days) share a folder, give each a file of its own, or each run forgets what the

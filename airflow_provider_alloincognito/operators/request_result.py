@@ -53,9 +53,9 @@ class AlloincognitoRequestResultOperator(AlloincognitoWaitingOperator):
         decided by the Connection's settings by default.
     :param deferrable: wait for a result that is not ready without occupying a worker; default
         ``[operators] default_deferrable``.
-    :param poll_interval: seconds, or a timedelta, to the first poll for a result that is not ready; deferred, the
-        intervals grow.
-    :param wait_timeout: seconds, or a timedelta, after which to stop waiting.
+    :param poll_interval: seconds, or a timedelta, to the first poll for a result that is not ready; 30 s by default.
+        Deferred, the intervals grow.
+    :param wait_timeout: seconds, or a timedelta, after which to stop waiting; an hour by default.
     :param alloincognito_conn_id: Connection of the type ``alloincognito``.
     :return: for calls ``path``, ``format``, ``rows``, ``bytes``, ``request_hashes``; for a recording ``path``,
         ``bytes``, ``sha256``, ``status``.
