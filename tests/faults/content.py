@@ -32,7 +32,7 @@ KINDS = {
     "C7": ("A `requestHash` or `errorCode` with a phone number, line breaks or 10 KB", "It is scrubbed and bounded"),
     "C8": ("A phone number in any grouping", "It is scrubbed"),
     "C9": ("Timestamps as epoch numbers or `dd.mm.yyyy`", "They land; a value that is none is final"),
-    "C10": ("CSV cells that a spreadsheet takes for formulas", "An option of `land_calls` defuses them"),
+    "C10": ("CSV cells that a spreadsheet takes for formulas", "`escape_formulas=True` puts an apostrophe before them"),
     "C11": ('`errorCode` `0.0`, `"00"`, `false`, or 0 with a message', "No error"),
     "leak": ("Any failure", "No token, phone number or file name, even in a traceback with local variables"),
 }
