@@ -24,6 +24,7 @@ from airflow_provider_alloincognito.sandbox import Sandbox
 MOSCOW = ZoneInfo("Europe/Moscow")
 DAY, NEXT_DAY = datetime(2026, 3, 3, tzinfo=MOSCOW), datetime(2026, 3, 4, tzinfo=MOSCOW)
 BUCKET = "s3://aws_default@bucket"
+DAILY = "alloincognito_daily_calls"
 
 PYTHON = [
     (page, [block for block in blocks(page) if block.language == "python" and "--8<--" not in block.text])
@@ -35,8 +36,10 @@ PYTHON = [
 def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Block], Path]:
     """Write a block to a file, in a folder that is on the path; what goes to S3 goes to a folder of the test."""
     folder = tmp_path / "code"
-    for part in (folder, folder / "dags"):
+    for part in (REPOSITORY / "example_dags", folder, folder / "dags"):
         monkeypatch.syspath_prepend(str(part))
+    monkeypatch.setenv("ALLOINCOGNITO_FILES", f"{tmp_path.as_uri()}/files")
+    monkeypatch.delitem(sys.modules, DAILY, raising=False)  # it reads the variable as it is imported
 
     def write(block: Block) -> Path:
         path = folder / (block.file or f"block_{block.line}.py")
