@@ -63,6 +63,8 @@ TASKS_ALONE_SET_VARIABLES = AIRFLOW_VERSION >= (3, 0)
 """Whether ``Variable.set`` fails outside a task or a trigger."""
 TASKS_HAVE_PARTITIONS = AIRFLOW_VERSION >= (3, 3)
 """Whether a task can give its assets' events partition keys."""
+FORM_TESTS_SAVED_PASSWORDS = AIRFLOW_VERSION >= (3, 0)
+"""Whether the Connection form passes a password that is saved already to its Test button."""
 HAS_ASSET_WATCHERS = AIRFLOW_VERSION >= (3, 0)
 """Whether a trigger can watch for an asset's events."""
 DATABASE_IS_FOR_TASKS_ALONE = AIRFLOW_VERSION == (3, 0)

@@ -26,7 +26,7 @@ from airflow_provider_alloincognito.api.tokens.stores import (
     TokenStore,
 )
 from airflow_provider_alloincognito.api.transport.client import Client
-from airflow_provider_alloincognito.compat import AIRFLOW_VERSION, AirflowNotFoundException
+from airflow_provider_alloincognito.compat import FORM_TESTS_SAVED_PASSWORDS, AirflowNotFoundException
 from airflow_provider_alloincognito.errors import (
     AlloincognitoAuthError,
     AlloincognitoError,
@@ -84,7 +84,7 @@ def run_checks(
     try:
         access = read()
     except AlloincognitoAuthError as error:
-        fix = SAVED_TOKEN if AIRFLOW_VERSION < (3, 0) else ""
+        fix = "" if FORM_TESTS_SAVED_PASSWORDS else SAVED_TOKEN
         return [Finding(Outcome.FAILED, str(error), fix, "Connection")]
     except AlloincognitoSettingsError as error:
         return [Finding(Outcome.FAILED, str(error), subject="Connection")]

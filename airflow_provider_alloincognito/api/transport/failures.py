@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Iterator
 
 from airflow_provider_alloincognito.api.transport.network import Network
+from airflow_provider_alloincognito.api.transport.retries import PASSING
 from airflow_provider_alloincognito.errors import AlloincognitoConnectionError, AlloincognitoNetworkSetupError
 
 UNKNOWN_ISSUER = "the issuer of its certificate is no authority that this machine trusts"
@@ -57,7 +58,6 @@ UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 TOO_MANY_OPEN = (errno.EMFILE, errno.ENFILE)
 # As http.client and as httpcore say it.
 PROXY_STATUS = re.compile(r"(?:Tunnel connection failed: )?([345]\d\d)\b")
-PASSING_STATUSES = (408, 429)
 PROXY_LOGIN = 407
 
 
@@ -75,7 +75,7 @@ def no_response_error(
     via = f" through the proxy {network.proxy.address}" if network.proxy is not None else ""
     happened = f"{method}: No response from {network.server}{via}"
     if (status := proxy_status(error)) is not None:
-        kind = _kind(passes=status >= 500 or status in PASSING_STATUSES)
+        kind = _kind(passes=status in PASSING)
         wants = "another" if network.proxy is not None and network.proxy.headers else "a"
         login = f", since it wants {wants} user name and password in its URL" if status == PROXY_LOGIN else ""
         return kind(
