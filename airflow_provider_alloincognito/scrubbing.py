@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from traceback import clear_frames
+from pathlib import PurePath
+from traceback import clear_frames, extract_tb
 from urllib.parse import unquote
 
 LONGEST_TEXT = 1 << 14
@@ -101,6 +102,12 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 def scrub_names(names: Iterable[object]) -> str:
     """Return the names of fields as they may be shown, with commas between them, shortened."""
     return scrub(", ".join(map(str, islice(names, MOST_NAMES)))) or "none"
+
+
+def place_of(error: Exception) -> str:
+    """Return where an error was raised: enough to find it, and none of its text, which may quote anything."""
+    place = extract_tb(error.__traceback__)[-1]
+    return f"{PurePath(place.filename).name}, line {place.lineno}"
 
 
 @contextmanager

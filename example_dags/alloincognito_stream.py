@@ -50,16 +50,16 @@ UNFINISHED = f"{FILES}/stream/unfinished.json"
 log = logging.getLogger(__name__)
 
 
-@task(inlets=[NEW_CALLS])
+@task(inlets=[NEW_CALLS], retries=100)  # no other run has its events
 def windows(**context: Any) -> list[dict[str, str]]:
     """Return the periods that the run's events tell of, and those that were left; or that of the run's params."""
     params = context["params"]
     if params["period_end"]:
         return [{name: params[name] for name in ("period_start", "period_end")}]
-    told = periods_with_new_calls(context)
-    left = [one for one in read_unfinished() if one not in told and not has_landed(day_of(one))]
-    write_unfinished([*left, *told])
-    return [*left, *told]
+    left = [one for one in read_unfinished() if not has_landed(ends_of(one)[0].date())]
+    asked = periods_with_new_calls(context, left)
+    write_unfinished(asked)
+    return asked
 
 
 @task(trigger_rule="all_done", max_active_tis_per_dag=1)  # others would only wait for the file's lock
@@ -77,8 +77,8 @@ def load(asked: list[dict[str, str]] | None, landed: Iterable[dict[str, Any]] | 
             log.info("The daily DAG has landed %s already: left as they are", ", ".join(map(str, sorted(finished))))
         open_periods = [one for one in periods if one.start.date() not in finished]
         rows = sum(replace(db, period) for period in open_periods)
-    loaded = {one.start for one in periods}
-    write_unfinished([one for one in read_unfinished() if datetime.fromisoformat(one["period_start"]) not in loaded])
+    loaded = {(one.start, one.end) for one in periods}
+    write_unfinished([one for one in read_unfinished() if ends_of(one) not in loaded])
     if len(periods) < len(asked):
         raise AirflowFailException(
             f"{len(asked) - len(periods)} of {len(asked)} periods could not be landed: see the tasks named calls. The "
@@ -92,9 +92,9 @@ def has_landed(day: date) -> bool:
     return Layout(FILES).calls(str(day)).exists()
 
 
-def day_of(period: dict[str, str]) -> date:
-    """Return a period's day."""
-    return datetime.fromisoformat(period["period_start"]).date()
+def ends_of(period: dict[str, str]) -> tuple[datetime, datetime]:
+    """Return a period's first moment, and the one after it."""
+    return datetime.fromisoformat(period["period_start"]), datetime.fromisoformat(period["period_end"])
 
 
 def read_unfinished() -> list[dict[str, str]]:
@@ -126,6 +126,7 @@ with DAG(
     calls = AlloincognitoCallListOperator.partial(
         task_id="calls",
         output_path=f"{FILES}/stream/date={{{{ period }}}}/calls.parquet",
+        retries=1,  # the next run is the next try
         max_active_tis_per_dagrun=2,
         **{name: getattr(daily_calls, name) for name in daily_calls.template_fields if name not in OF_A_DAY},
     ).expand_kwargs(asked)

@@ -8,10 +8,8 @@ import random
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import PurePath
-from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -33,6 +31,7 @@ from airflow_provider_alloincognito.compat import (
     triggering_events,
 )
 from airflow_provider_alloincognito.errors import (
+    AlloincognitoApiError,
     AlloincognitoError,
     AlloincognitoQueryError,
     AlloincognitoResponseError,
@@ -40,6 +39,7 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoWaitTimeout,
 )
 from airflow_provider_alloincognito.hooks.shared import shared_async_client
+from airflow_provider_alloincognito.scrubbing import place_of
 from airflow_provider_alloincognito.triggers.alloincognito import Polling
 from airflow_provider_alloincognito.triggers.row_digest import RowDigest
 from airflow_provider_alloincognito.triggers.watermark import Look, Rhythm, Watermark
@@ -249,11 +249,9 @@ class AlloincognitoNewCallsTrigger(BaseEventTrigger):
         try:
             rows = await self._read(client, look.window)
         except AlloincognitoError as error:
-            if look.before is None or error.transient:
+            if look.before is None or not _is_about_the_window(error):
                 raise
-            line = "Watcher %s, Connection %r: the calls of %s could not be listed again, which is tried later: %s"
-            log.error(line, self.name, self.alloincognito_conn_id, look.window.start.isoformat(), error)
-            self._watermark = self._watermark.postponed(look)
+            self._postpone(look, error)
             await self.sleep(PAUSE_AFTER_LOOK)
             return None
         self._passing = Polling(FIRST_RETRY, float("inf"))
@@ -261,6 +259,15 @@ class AlloincognitoNewCallsTrigger(BaseEventTrigger):
         return Found(_event(look, rows), watermark)
 
     # The watermark
+
+    def _postpone(self, look: Look, error: AlloincognitoError) -> None:
+        assert self._watermark is not None
+        postponed = self._watermark.postponed(look, self.now())
+        is_given_up = len(postponed.looked) < len(self._watermark.looked)
+        then = "which is left to the daily run" if is_given_up else "which is tried later"
+        line = "Watcher %s, Connection %r: the calls from %s on could not be listed again, %s: %s"
+        log.error(line, self.name, self.alloincognito_conn_id, look.window.start.isoformat(), then, error)
+        self._watermark = postponed
 
     async def _load_or_begin(self, zone: ZoneInfo) -> Watermark:
         text = await self._store.load()
@@ -349,14 +356,22 @@ class AlloincognitoNewCallsTrigger(BaseEventTrigger):
         return seconds
 
 
+def _is_about_the_window(error: AlloincognitoError) -> bool:
+    """Return whether other windows may have no such error: it is neither about the server nor about a setting."""
+    if error.transient:
+        return False
+    return (
+        isinstance(error, AlloincognitoResponseError | AlloincognitoWaitTimeout) or type(error) is AlloincognitoApiError
+    )
+
+
 def _fault_text(error: Exception) -> str:
-    """Say where an error comes from that is none of this package's, without its text: it may hold anything."""
-    place = extract_tb(error.__traceback__)[-1]
-    where = f"{PurePath(place.filename).name}, line {place.lineno}"
-    return f"{type(error).__name__} in {where}, which is a fault in the provider or in Airflow: please report it."
+    """Return what can be said of an error that is none of this package's, whose text may hold anything."""
+    what = f"{type(error).__name__} in {place_of(error)}"
+    return f"{what}, which is a fault in the provider or in Airflow: please report it."
 
 
-def periods_with_new_calls(context: Context) -> list[dict[str, str]]:
+def periods_with_new_calls(context: Context, left: Iterable[Mapping[str, str]] = ()) -> list[dict[str, str]]:
     """
     Return the periods that the events of a run tell of, in the order of time, for ``expand_kwargs``.
 
@@ -365,8 +380,9 @@ def periods_with_new_calls(context: Context) -> list[dict[str, str]]:
 
     :param context: that of a task whose DAG is scheduled on an asset with a watcher. Make the asset the task's inlet,
         ``@task(inlets=[...])``: Airflow starts no run for events that come while another event waits for its run, until
-        there is one more. They are among a run's inlets, and are taken then.
-        Those of several watchers are merged.
+        there is one more. They are among a run's inlets, and are taken then. Those of several watchers are merged.
+    :param left: periods that this function returned earlier, and that are still to be landed. Each stays one of its
+        own, so that one which fails again holds up no new call.
     :return: ``period_start`` and ``period_end`` of each. None for a run that no watcher's event has started.
     """
     events = triggering_events(context)
@@ -380,7 +396,8 @@ def periods_with_new_calls(context: Context) -> list[dict[str, str]]:
         except msgspec.ValidationError:  # another asset's
             continue
         told.add(Window(datetime.fromisoformat(one.period_start), datetime.fromisoformat(one.period_end)))
-    periods = _joined(sorted(told), timedelta(0))
+    before = [Window(*(datetime.fromisoformat(one[name]) for name in ("period_start", "period_end"))) for one in left]
+    periods = sorted({*_joined(sorted(told), timedelta(0)), *before})
     if len(periods) > MOST_PERIODS:
         periods = _joined(periods, A_DAY)
     return [{"period_start": one.start.isoformat(), "period_end": one.end.isoformat()} for one in periods]

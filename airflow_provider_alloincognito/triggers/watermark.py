@@ -18,6 +18,8 @@ MOST_KEPT = 1000
 LATEST_LOOK = 86_400
 """Seconds. A window whose first look comes that late is not looked at again: what is in it is no longer new."""
 FIRST_POSTPONEMENT = 300
+MOST_TRIES = 8
+"""Second looks that fail are tried for most of a day: each pause is twice as long as the one before."""
 
 Moment = Annotated[int, msgspec.Meta(ge=0, le=4_102_444_800)]  # seconds since the epoch, until 2100
 
@@ -67,7 +69,8 @@ class Looked(msgspec.Struct, frozen=True, array_like=True):
     :param end: the moment after it, likewise.
     :param calls: how many calls.
     :param digest: a keyed digest of their rows.
-    :param late: seconds by which the look came late, as after an outage. The second look comes as much later.
+    :param late: seconds by which the second look comes later, as after an outage, in which the first came late.
+    :param tries: how often the second look has failed.
     """
 
     start: Moment
@@ -75,6 +78,7 @@ class Looked(msgspec.Struct, frozen=True, array_like=True):
     calls: int
     digest: str
     late: int = 0
+    tries: int = 0
 
 
 class Look(NamedTuple):
@@ -157,19 +161,21 @@ class Watermark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return Watermark(end, self.looked)
         return Watermark(end, (*self.looked, Looked(start, end, calls, digest, late)))
 
-    def postponed(self, look: Look) -> Watermark:
+    def postponed(self, look: Look, now: float) -> Watermark:
         """
         Return the watermark after a second look that failed: it comes later, and holds up no other.
 
-        :param look: as :meth:`next_look` gave it. It comes five minutes later, then ten more, and so on; after a day it
-            is given up.
+        :param look: as :meth:`next_look` gave it. After ``MOST_TRIES`` it is given up.
+        :param now: seconds since the epoch.
         """
-        assert look.before is not None
-        others = _without(self.looked, look.before)
-        late = 2 * look.before.late + FIRST_POSTPONEMENT
-        if late > LATEST_LOOK:
+        before = look.before
+        assert before is not None
+        others = _without(self.looked, before)
+        if before.tries == MOST_TRIES:
             return msgspec.structs.replace(self, looked=others)
-        return msgspec.structs.replace(self, looked=(*others, msgspec.structs.replace(look.before, late=late)))
+        late = before.late + int(now - look.due) + FIRST_POSTPONEMENT * 2**before.tries
+        again = msgspec.structs.replace(before, late=late, tries=before.tries + 1)
+        return msgspec.structs.replace(self, looked=(*others, again))
 
 
 def _without(looked: tuple[Looked, ...], one: Looked) -> tuple[Looked, ...]:

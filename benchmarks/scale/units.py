@@ -136,7 +136,7 @@ def _recordings(airflow: dict[str, str], rounds: int) -> dict[int, InFlight]:
 
 
 def _look(seconds: float) -> float:
-    """Return what a look takes, at calls as many as a contract has."""
+    """Return what a look takes, at calls as many as a contract has, with the start of its watcher."""
     print(f"  {WATCHERS:,} watchers", file=sys.stderr)
     with Sandbox(calls_per_day=CALLS_OF_A_CONTRACT) as sandbox:
         connection = json.dumps(sandbox.connection(pair_store="memory"))

@@ -497,15 +497,29 @@ def test_a_period_that_cannot_be_landed_holds_up_no_other_and_is_left_to_the_nex
     sandbox = example_sandbox(calls_per_day=5000)
     later, latest = MORNING + timedelta(hours=1), MORNING + timedelta(hours=2)
     sandbox.add_fault("status", method="getcalllist", status=422, times=1)
-    failed = stream([told(MORNING), told(later)])
+    failed = stream([*windows_of(MORNING, 10), told(later)])
     assert failed.state == "failed"
     assert "1 of 2 periods could not be landed" in str(failed.errors[-1])
-    assert len(table(tmp_path)) == len(calls_of(sandbox, later)) > 0
+    assert len(table(tmp_path)) in (len(calls_of(sandbox, MORNING, 10)), len(calls_of(sandbox, later)))
     run = stream([told(latest)])
     assert run.state == "success", run.errors
-    wanted = [row for start in (MORNING, later, latest) for row in calls_of(sandbox, start)]
+    parts = ((MORNING, 10), (later, 5), (latest, 5))
+    wanted = [row for start, minutes in parts for row in calls_of(sandbox, start, minutes)]
     assert {row[1] for row in table(tmp_path)} == {str(row["callId"]) for row in wanted}
     assert stream([told(later, again=True)]).xcoms["load"]["periods"] == 1, "what is loaded is left to nobody"
+
+
+@only_with_watchers
+def test_a_period_is_left_until_all_of_it_is_loaded(
+    example_sandbox: StartSandbox, stream: Callable[[list[SimpleNamespace]], Run]
+) -> None:
+    sandbox = example_sandbox()
+    sandbox.add_fault("status", method="getcalllist", status=422, times=1)
+    assert stream([told(MORNING, 10)]).state == "failed"
+    sandbox.add_fault("status", method="getcalllist", status=422, times=1, skip=1)
+    assert stream([told(MORNING, 5)]).state == "failed", "of two that begin at the same time, one was landed"
+    assert stream([told(MORNING + timedelta(hours=1))]).state == "success"
+    assert sandbox.count("getcalllist") == 1 + 2 + 2
 
 
 @only_with_watchers

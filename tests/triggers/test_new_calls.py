@@ -302,6 +302,18 @@ class TestTrouble:
         assert set(wanted[:-1]) <= set(times(events_of(watcher)))
         assert "could not be listed again, which is tried later" in caplog.text
 
+    def test_a_token_that_is_refused_at_second_looks_loses_none_of_them(
+        self, busy_sandbox: Connected, connect: Callable[..., None], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        sandbox = busy_sandbox()
+        states = States()
+        refused = {at("12:58:00"): lambda: connect(sandbox, password="not.a.token")}
+        mended = {at("13:30:00"): lambda: connect(sandbox)}
+        events_of(Watcher(NOON, at("15:00:00"), states, then={**refused, **mended}))
+        assert 4 <= len([one for one in caplog.records if one.levelno == logging.ERROR]) <= 8, "every five minutes"
+        (oldest, *_) = json.loads(states.values[KEY])["looked"]
+        assert oldest[0] >= at("13:40:00").timestamp(), "all older ones were looked at again"
+
     def test_a_response_that_breaks_is_read_anew(self, busy_sandbox: Connected) -> None:
         sandbox = busy_sandbox({"retries": 2})
         sandbox.add_fault("cut", method=LISTS, after_bytes=700)
@@ -387,6 +399,14 @@ class TestPeriods:
         context["inlet_events"] = {"asset": [Told(0, told(*first)), Told(60, told(*left))]}
         assert periods_with_new_calls(context)[1:] == [{"period_start": left[0], "period_end": left[1]}]
         assert periods_with_new_calls({}) == []  # type: ignore[typeddict-item]
+
+    def test_what_was_left_stays_a_period_of_its_own(self) -> None:
+        left = [{"period_start": "2026-03-03T11:50:00+03:00", "period_end": "2026-03-03T12:05:00+03:00"}]
+        payload = {"period_start": "2026-03-03T12:05:00+03:00", "period_end": "2026-03-03T12:10:00+03:00", "calls": 1}
+        event = SimpleNamespace(timestamp=NOON, extra={"payload": payload})
+        context: Any = {"triggering_asset_events": {"asset": [event]}}
+        new = {name: payload[name] for name in ("period_start", "period_end")}
+        assert periods_with_new_calls(context, left) == [*left, new], "it may fail again"
 
     def test_no_period_has_parts_of_two_days_and_there_are_no_more_than_airflow_maps(self) -> None:
         def event(start: datetime) -> SimpleNamespace:

@@ -128,7 +128,7 @@ class TestWaiting:
         connected_sandbox()
         event = run(trigger_on(new_hash(), ready_check=f"{__name__}.faulty"))
         assert (event["status"], event["error"]) == ("error", "AlloincognitoSettingsError")
-        assert "raised ZeroDivisionError in line" in event["message"]
+        assert "raised ZeroDivisionError (test_request_result_trigger.py, line" in event["message"]
 
 
 class TestErrors:

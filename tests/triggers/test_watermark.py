@@ -85,15 +85,31 @@ def test_a_second_look_that_fails_is_tried_later_and_holds_up_no_other() -> None
         now = max(now, look.due)
         if look.before is not None and look.window.start.timestamp() == START:
             tried.append(now)
-            watermark = watermark.postponed(look)
+            watermark = watermark.postponed(look, now)
         else:
             first |= {look.window.start} if look.before is None else set()
             assert now - look.due < 1
             watermark = watermark.after(look, 1, "digest", now, rhythm)
     pauses = [after - before for before, after in itertools.pairwise(tried)]
     assert pauses[:3] == [300, 600, 1200]
+    assert len(tried) == 9
     assert DAY / 2 < tried[-1] - tried[0] < DAY, "then it is given up"
     assert len(first) > 27 * 12
+
+
+def test_a_second_look_after_an_outage_is_given_up_no_sooner() -> None:
+    rhythm = Rhythm(window=300, settling_time=600, look_again_after=3600)
+    watermark = Watermark(int(START))
+    look = watermark.next_look(rhythm, BERLIN)
+    watermark = watermark.after(look, 1, "digest", look.due + 23 * HOUR, rhythm)
+    tries = 0
+    while watermark.looked:
+        (before,) = watermark.looked
+        now = before.end + 3600 + before.late + 2.0 * HOUR  # the triggerer was away, too
+        watermark = watermark.postponed(Look(look.window, now - 2 * HOUR, before), now)
+        tries += 1
+        assert all(one.end + 3600 + one.late >= now + 300 for one in watermark.looked), "not at once again"
+    assert tries == 9
 
 
 def test_without_a_second_look_nothing_is_kept() -> None:

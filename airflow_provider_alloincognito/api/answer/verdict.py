@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from pkgutil import resolve_name
-from traceback import extract_tb
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_alloincognito.api import methods
@@ -22,7 +21,7 @@ from airflow_provider_alloincognito.errors import (
     AlloincognitoResponseError,
     AlloincognitoSettingsError,
 )
-from airflow_provider_alloincognito.scrubbing import scrub
+from airflow_provider_alloincognito.scrubbing import place_of, scrub
 
 if TYPE_CHECKING:
     from airflow_provider_alloincognito.api.answer.envelope import Envelope
@@ -276,10 +275,9 @@ def _ask(path: str, envelope: Envelope) -> bool:
     try:
         return bool(function(envelope))
     except Exception as error:  # noqa: BLE001 - the user's code, and the text may quote the response
-        line = extract_tb(error.__traceback__)[-1].lineno
         raise AlloincognitoSettingsError(
-            f"ready_check is {path!r}, which raised {type(error).__name__} in line {line}. Mend the function: it must "
-            "return True or False for any response's Envelope, whose attributes are None where there is nothing."
+            f"ready_check is {path!r}, which raised {type(error).__name__} ({place_of(error)}). Mend the function: it "
+            "must return True or False for any response's Envelope, whose attributes are None where there is nothing."
         ) from None
 
 
