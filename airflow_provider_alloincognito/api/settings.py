@@ -8,7 +8,7 @@ import logging
 import math
 import re
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -193,7 +193,7 @@ def read_settings(server: str, extra: Mapping[str, Any]) -> Settings:
     :param extra: names and values, from JSON or from the form's text fields; empty values mean the default.
     :raises AlloincognitoSettingsError: if a value is invalid. It names the setting and what is allowed.
     """
-    types = {field.name: field.type for field in msgspec.structs.fields(Settings) if field.name != "server"}
+    types = _types()
     values: dict[str, Any] = {}
     for name, value in _given(extra).items():
         if name not in types:
@@ -206,6 +206,11 @@ def read_settings(server: str, extra: Mapping[str, Any]) -> Settings:
         except (msgspec.ValidationError, msgspec.DecodeError):
             raise _invalid(name) from None
     return Settings(server=server, **values)
+
+
+@cache  # each trigger reads its Connection, and each look of a watcher
+def _types() -> dict[str, Any]:
+    return {field.name: field.type for field in msgspec.structs.fields(Settings) if field.name != "server"}
 
 
 def _converted(name: str, value: Any, kind: Any) -> Any:
