@@ -35,6 +35,8 @@ from airflow_provider_alloincognito.errors import AlloincognitoError
 from airflow_provider_alloincognito.scrubbing import without_locals
 
 BEGUN_AT_ONCE = 4
+MOST_IDLE = 16
+"""Connections that are kept open: httpcore looks through them in time that grows with the square of their number."""
 READ_AT_ONCE = 1 << 14
 LONGEST_HELD = 0.005
 DECOMPRESSED_AT_ONCE = 1 << 10  # gzip makes up to a thousand times as much of it
@@ -89,7 +91,7 @@ class AsyncClient:
         self._network = network.resolve(settings)
         self._http = httpx.AsyncClient(
             timeout=httpx.Timeout(settings.timeout, pool=None),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=MOST_CONNECTIONS),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=MOST_IDLE),
             verify=self._network.tls,
             proxy=_proxy(self._network),
             trust_env=False,
