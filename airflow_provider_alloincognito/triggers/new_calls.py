@@ -143,6 +143,7 @@ class AlloincognitoNewCallsTrigger(BaseEventTrigger):
 
     confirmed_after = 60.0
     """Seconds after which an event is taken to be stored by Airflow, which does so about once a second."""
+    _failures: LogLimit  # while it runs alone: Airflow 3.0 copies a DAG with its triggers, and no lock can be copied
 
     def __init__(
         self,
@@ -190,7 +191,6 @@ class AlloincognitoNewCallsTrigger(BaseEventTrigger):
         self._watermark: Watermark | None = None
         self._unsaved: deque[tuple[float, Watermark]] = deque()  # with the time of their events
         self._passing = Polling(FIRST_RETRY, float("inf"))
-        self._failures = LogLimit(FIRST_LINES, SECONDS_BETWEEN_LINES)
 
     def _check_arguments(self) -> None:
         if not isinstance(self.name, str) or not NAME.fullmatch(self.name):
@@ -218,6 +218,7 @@ class AlloincognitoNewCallsTrigger(BaseEventTrigger):
 
         No error ends it: Airflow would start it again at once, every second, and log the error's text.
         """
+        self._failures = LogLimit(FIRST_LINES, SECONDS_BETWEEN_LINES)
         while True:
             try:
                 found = await self._next()

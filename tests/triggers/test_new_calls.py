@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import itertools
 import json
 import logging
@@ -353,6 +354,11 @@ class TestTrouble:
 
 
 class TestArguments:
+    def test_a_dag_can_be_copied_with_its_trigger(self) -> None:
+        """Airflow 3.0 does so, with each task's inlets."""
+        trigger = AlloincognitoNewCallsTrigger("test", window=60)
+        assert copy.deepcopy(trigger).serialize() == trigger.serialize()
+
     def test_they_survive_serialization(self) -> None:
         trigger = AlloincognitoNewCallsTrigger("test", window=600, first=NOON, direction="incoming")
         path, arguments = trigger.serialize()
