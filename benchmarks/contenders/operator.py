@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from airflow_provider_alloincognito import compat
 from airflow_provider_alloincognito.compat import ObjectStoragePath
 from airflow_provider_alloincognito.operators.alloincognito import (
     AlloincognitoCallListOperator,
@@ -54,6 +55,8 @@ def _run(connection: str, make: MakeOperator) -> None:
     os.environ["AIRFLOW_CONN_ALLOINCOGNITO_DEFAULT"] = connection
     import_all("api", "hooks", "landing", "operators")
     ObjectStoragePath("file:///").exists()  # imports the file systems of all providers
+    for name in ("Connection", "get_hook_lineage_collector"):  # imported when they are first used
+        getattr(compat, name)
     run_in_task(make)
 
 
