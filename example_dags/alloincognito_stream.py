@@ -82,7 +82,8 @@ def load(asked: list[dict[str, str]] | None, landed: Iterable[dict[str, Any]] | 
     if len(periods) < len(asked):
         raise AirflowFailException(
             f"{len(asked) - len(periods)} of {len(asked)} periods could not be landed: see the tasks named calls. The "
-            "others are loaded. The next run tries these again, until the daily DAG has landed their day."
+            "others are loaded. The next run tries these again, until the daily DAG has landed their day. Trigger a "
+            "run by hand again yourself."
         )
     return {"periods": len(open_periods), "rows": rows}
 
